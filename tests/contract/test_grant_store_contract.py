@@ -1,0 +1,228 @@
+"""What every store of grants promises: the one in memory and the one in Kubernetes alike."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+
+import pytest
+
+from harness.cluster import Cluster
+from harness.grantkit import records
+from productive_contract.names import LABEL_USER_UID
+from productive_gateway.cluster.api import ClusterApi
+from productive_gateway.grants.errors import Conflict, Exists, Expired, Missing, StoreFull
+from productive_gateway.grants.kubernetes import KubernetesGrantStore
+from productive_gateway.grants.memory import MemoryGrantStore
+from productive_gateway.grants.store import Change, GrantStore, Kind, Record
+
+Limit = Callable[[int], None]
+"""Lets a store take no more than so many records."""
+
+
+@pytest.fixture(params=["memory", "kubernetes"])
+async def limited(request: pytest.FixtureRequest) -> AsyncIterator[tuple[GrantStore, Limit]]:
+    if request.param == "memory":
+        memory = MemoryGrantStore()
+
+        def limit(records: int) -> None:
+            memory._capacity = records
+
+        yield memory, limit
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    async with await ClusterApi.connect(cluster.kubeconfig("gateway")) as api:
+        yield KubernetesGrantStore(api, cluster.names.grants), lambda n: _quota(cluster, n)
+
+
+@pytest.fixture
+def store(limited: tuple[GrantStore, Limit]) -> GrantStore:
+    return limited[0]
+
+
+def _quota(cluster: Cluster, secrets_allowed: int) -> None:
+    path = f"/api/v1/namespaces/{cluster.names.grants}/resourcequotas"
+    hard = {"count/secrets": str(secrets_allowed)}
+    quota = {"kind": "ResourceQuota", "metadata": {"name": "grants"}, "spec": {"hard": hard}}
+    created = cluster.kube.create(path, quota)
+    # No controller of the plane counts for us: say what it would say.
+    used = str(len(cluster.kube.items(f"/api/v1/namespaces/{cluster.names.grants}/secrets")))
+    created["status"] = {"hard": hard, "used": {"count/secrets": used}}
+    cluster.kube.replace(f"{path}/grants/status", created)
+
+
+def grant(name: str | None = None, *, user_uid: str = "uid-1", **data: bytes) -> Record:
+    name = name or f"g-{secrets.token_hex(8)}"
+    return Record(Kind.GRANT, name, {LABEL_USER_UID: user_uid}, data or {"field": b"\x00\xff"})
+
+
+async def test_what_is_created_can_be_read_and_has_uid_version_and_time(store: GrantStore) -> None:
+    wanted = grant()
+    created = await store.create(wanted)
+    assert created.uid
+    assert int(created.version) > 0
+    assert created.created > 1_700_000_000
+    assert (created.name, created.labels, created.data, created.kind) == (
+        wanted.name,
+        wanted.labels,
+        wanted.data,
+        wanted.kind,
+    )
+    assert await store.get(wanted.name) == created
+
+
+async def test_what_is_not_there_reads_as_nothing(store: GrantStore) -> None:
+    assert await store.get("g-nothing") is None
+
+
+async def test_a_name_is_created_once(store: GrantStore) -> None:
+    first = await store.create(grant("g-one", field=b"first"))
+    with pytest.raises(Exists):
+        await store.create(grant("g-one", field=b"second"))
+    assert await store.get("g-one") == first
+
+
+async def test_of_parallel_creations_one_succeeds(store: GrantStore) -> None:
+    answers = await asyncio.gather(
+        *(store.create(grant("g-one")) for _ in range(10)), return_exceptions=True
+    )
+    assert sum(isinstance(answer, Record) for answer in answers) == 1
+    assert sum(isinstance(answer, Exists) for answer in answers) == 9
+
+
+async def test_an_update_replaces_what_was_read_and_moves_the_version(store: GrantStore) -> None:
+    created = await store.create(grant(one=b"1", two=b"2"))
+    changed = replace(created, labels={LABEL_USER_UID: "uid-2"}, data={"three": b"3"})
+    updated = await store.update(changed)
+    assert updated == replace(changed, version=updated.version)
+    assert int(updated.version) > int(created.version)
+    assert await store.get(created.name) == updated
+
+
+async def test_an_update_of_an_older_version_is_a_conflict(store: GrantStore) -> None:
+    created = await store.create(grant())
+    updated = await store.update(replace(created, data={"field": b"new"}))
+    with pytest.raises(Conflict):
+        await store.update(replace(created, data={"field": b"late"}))
+    assert await store.get(created.name) == updated
+
+
+async def test_of_parallel_updates_of_one_version_one_succeeds(store: GrantStore) -> None:
+    created = await store.create(grant())
+    answers = await asyncio.gather(
+        *(store.update(replace(created, data={"n": b"%d" % n})) for n in range(10)),
+        return_exceptions=True,
+    )
+    assert sum(isinstance(answer, Record) for answer in answers) == 1
+    assert sum(isinstance(answer, Conflict) for answer in answers) == 9
+
+
+async def test_an_update_of_what_is_not_there_makes_nothing(store: GrantStore) -> None:
+    created = await store.create(grant())
+    await store.delete(created)
+    with pytest.raises(Missing):
+        await store.update(created)
+    assert await store.get(created.name) is None
+
+
+async def test_an_update_of_another_object_of_the_name_is_a_conflict(store: GrantStore) -> None:
+    first = await store.create(grant("g-one"))
+    await store.delete(first)
+    second = await store.create(grant("g-one"))
+    with pytest.raises(Conflict):
+        await store.update(replace(first, version=second.version))
+
+
+async def test_a_deletion_takes_exactly_what_was_read(store: GrantStore) -> None:
+    created = await store.create(grant())
+    updated = await store.update(replace(created, data={"field": b"new"}))
+    with pytest.raises(Conflict):
+        await store.delete(created)
+    with pytest.raises(Conflict):
+        await store.delete(replace(updated, uid="4b1bd1a4-0000-4000-8000-000000000000"))
+    await store.delete(updated)
+    assert await store.get(created.name) is None
+    with pytest.raises(Missing):
+        await store.delete(updated)
+
+
+async def test_a_list_has_all_of_its_kind_and_nothing_else(store: GrantStore) -> None:
+    grants = [await store.create(grant(user_uid=f"uid-{n % 2}")) for n in range(6)]
+    binding = Record(Kind.SUBJECT, "subject-uid-1", {LABEL_USER_UID: "uid-1"}, {"digest": b"d"})
+    bound = await store.create(binding)
+    listed = await records(store)
+    assert sorted(listed, key=lambda one: one.name) == sorted(grants, key=lambda one: one.name)
+    assert await records(store, Kind.SUBJECT) == [bound]
+    async for page in store.pages(Kind.GRANT, user_uid="uid-1"):
+        assert {one.labels[LABEL_USER_UID] for one in page.records} == {"uid-1"}
+        assert len(page.records) == 3
+
+
+async def test_an_empty_list_still_says_where_to_watch_from(store: GrantStore) -> None:
+    [page] = [page async for page in store.pages(Kind.GRANT)]
+    assert page.records == ()
+    assert int(page.version) > 0
+
+
+async def watched(store: GrantStore, version: str, count: int) -> list[Change]:
+    found: list[Change] = []
+    async for change in store.watch(version, seconds=5):
+        if change.record is not None:
+            found.append(change)
+        if len(found) == count:
+            break
+    return found
+
+
+async def test_a_watch_tells_every_change_of_grants_after_a_list_in_order(
+    store: GrantStore,
+) -> None:
+    await store.create(grant())
+    [page] = [page async for page in store.pages(Kind.GRANT)]
+    watching = asyncio.create_task(watched(store, page.version, 3))
+    created = await store.create(grant("g-one"))
+    await store.create(Record(Kind.SUBJECT, "subject-x", {}, {"digest": b"d"}))
+    updated = await store.update(replace(created, data={"field": b"new"}))
+    await store.delete(updated)
+    [first, second, third] = await watching
+    assert (first.record, first.deleted) == (created, False)
+    assert (second.record, second.deleted) == (updated, False)
+    assert third.deleted
+    assert third.record is not None
+    assert (third.record.name, third.record.uid) == (created.name, created.uid)
+    # It can be continued from any change.
+    assert await watched(store, first.version, 2) == [second, third]
+
+
+async def test_a_watch_without_changes_ends_after_its_window(store: GrantStore) -> None:
+    [page] = [page async for page in store.pages(Kind.GRANT)]
+    async with asyncio.timeout(5):
+        async for change in store.watch(page.version, seconds=1):
+            assert change.record is None
+
+
+async def test_a_full_store_takes_no_new_record_but_changes_those_it_has(
+    limited: tuple[GrantStore, Limit],
+) -> None:
+    store, limit = limited
+    created = await store.create(grant())
+    limit(1)
+    with pytest.raises(StoreFull):
+        await store.create(grant())
+    updated = await store.update(replace(created, data={"field": b"new"}))
+    await store.delete(updated)
+
+
+async def test_a_version_that_is_too_old_to_watch_from_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Kubernetes does so after minutes only; the cluster tests make it by a proxy."""
+    monkeypatch.setattr("productive_gateway.grants.memory._HISTORY", 3)
+    store = MemoryGrantStore()
+    [page] = [page async for page in store.pages(Kind.GRANT)]
+    for _ in range(4):
+        await store.create(grant())
+    with pytest.raises(Expired):
+        await watched(store, page.version, 1)
