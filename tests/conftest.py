@@ -1,0 +1,74 @@
+"""Fixtures of all tests, and the attack catalogue's ids in the JUnit report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import pytest
+
+from harness.build import programs
+from harness.cluster import Cluster
+from harness.deployment import Deployment, Plan
+from harness.golang import BuildError
+from harness.plane import Plane, running_plane
+
+LONGEST_ID = 60
+ATTACK_ID = re.compile(r"[A-Z]-\d{2}[a-z]?")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Write each attack id that a test carries as a property "attack" of its JUnit case."""
+    for item in items:
+        for marker in item.iter_markers("attack"):
+            for attack in marker.args:
+                if not ATTACK_ID.fullmatch(attack):
+                    raise pytest.UsageError(f"{item.nodeid}: {attack!r} is no id such as C-01")
+                item.user_properties.append(("attack", attack))
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name long or structured values by their argument: workers must agree on each id."""
+    if val is None or isinstance(val, bool | int | float) or hasattr(val, "__name__"):
+        return None
+    return argname if len(str(val)) > LONGEST_ID or not isinstance(val, str) else None
+
+
+@pytest.fixture(scope="session")
+def plane() -> Iterator[Plane]:
+    """A real control plane with our CRDs, one for the whole run."""
+    try:
+        folder = programs()
+    except BuildError as error:
+        pytest.fail(str(error), pytrace=False)
+    with running_plane(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def cluster(plane: Plane) -> Iterator[Cluster]:
+    """Namespaces and accounts of this test's own."""
+    with closing(Cluster(plane)) as mine:
+        yield mine
+
+
+@pytest.fixture(scope="session")
+def deployment(plane: Plane) -> Iterator[Deployment]:
+    """The whole product with two gateways, one for the whole run.
+
+    A test makes people and clients of its own, and breaks nothing: see `deploy`.
+    """
+    with closing(Cluster(plane)) as cluster, Deployment(cluster).running() as running:
+        yield running
+
+
+@pytest.fixture
+def deploy(cluster: Cluster) -> Iterator[Callable[[Plan], Deployment]]:
+    """Make a deployment of this test's own, to kill and to configure."""
+    with ExitStack() as stack:
+
+        def start(plan: Plan) -> Deployment:
+            return stack.enter_context(Deployment(cluster, plan).running())
+
+        yield start

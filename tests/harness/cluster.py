@@ -1,0 +1,67 @@
+"""What one test gets of the plane: three namespaces, and the accounts that programs run as."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+from harness.kube import Identity, Kube, secret, secrets_path
+from harness.namespaces import Namespaces, new_namespaces
+from harness.plane import Plane
+from harness.processes import new_folder, remove_folder
+from harness.proxy import RecordingProxy
+from harness.rights import Account, grant_rights
+
+
+class Cluster:
+    """One installation's place in the plane; accounts are made when first asked for."""
+
+    def __init__(self, plane: Plane, *, release: str | None = None) -> None:
+        self.plane = plane
+        self.kube: Kube = plane.kube
+        self.names: Namespaces = new_namespaces(plane.kube, release)
+        self.folder = new_folder(self.names.release)
+        self._accounts: dict[Account, Identity] = {}
+        self._open = ExitStack()
+        self._open.callback(remove_folder, self.folder)
+
+    def close(self) -> None:
+        """Close clients and proxies and remove the folder; the namespaces stay."""
+        self._open.close()
+
+    def account(self, name: Account) -> Identity:
+        """Return the account, with the rights that the chart gives it."""
+        if name not in self._accounts:
+            self._accounts[name] = grant_rights(self.plane, self.names, name)
+        return self._accounts[name]
+
+    def client(self, name: Account) -> Kube:
+        """Return the API as this account."""
+        return self._open.enter_context(self.plane.client(self.account(name)))
+
+    def proxy(self) -> RecordingProxy:
+        """Start a recording proxy that ends with the test."""
+        return self._open.enter_context(RecordingProxy(self.plane))
+
+    def kubeconfig(
+        self, name: Account | None = None, *, proxy: RecordingProxy | None = None
+    ) -> Path:
+        """Write a kubeconfig: the account's or, without a name, the administrator's.
+
+        An administrator works with people, so theirs has the users namespace.
+        """
+        admin = replace(self.plane.admin, namespace=self.names.users)
+        identity = admin if name is None else self.account(name)
+        suffix = ""
+        if proxy is not None:
+            identity = proxy.identity(identity)
+            suffix = f"-{proxy.port}"
+        path = self.folder / f"{name or 'admin'}{suffix}.kubeconfig"
+        return identity.write_kubeconfig(path)
+
+    def make_empty_mapping(self) -> None:
+        """Make the mapping Secret without data, as the chart does."""
+        body = secret(self.names.mapping, {}, kind="productive-mcp.dev/mapping")
+        del body["data"]
+        self.kube.create(secrets_path(self.names.release), body)

@@ -1,0 +1,126 @@
+"""What can go wrong between a program and the API server, as values for `RecordingProxy.rule`."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Predicate = Callable[["Seen"], bool]
+
+
+@dataclass(slots=True, eq=False)
+class Seen:
+    """One request as the proxy saw it; `status` stays None until an answer was passed on."""
+
+    number: int
+    method: str
+    target: str
+    """Path and query as they came."""
+    path: str
+    query: dict[str, str]
+    user_agent: str
+    body: bytes
+    status: int | None = None
+    upstream_status: int | None = None
+    """What the API server answered, whether or not it was passed on."""
+
+    @property
+    def watch(self) -> bool:
+        return self.query.get("watch", "") in {"1", "true", "True"}
+
+    @property
+    def name(self) -> str | None:
+        """The object's name: from the path, or from a field selector."""
+        selected = self.query.get("fieldSelector", "").removeprefix("metadata.name=")
+        return self._parts()[1] or (selected if "=" not in selected and selected else None)
+
+    @property
+    def resource(self) -> str | None:
+        """The plural, such as `secrets` or `productiveusers/status`."""
+        return self._parts()[0]
+
+    def _parts(self) -> tuple[str | None, str | None]:
+        parts = self.path.strip("/").split("/")
+        rest = parts[2:] if parts[0] == "api" else parts[3:]
+        if rest[:1] == ["namespaces"] and len(rest) > 2:
+            rest = rest[2:]
+        if not rest:
+            return None, None
+        resource = "/".join([rest[0], *rest[2:3]])
+        return resource, rest[1] if len(rest) > 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class CutBefore:
+    """Cut the connection; the API server never sees the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class CutAfter:
+    """Let the API server carry the request out, throw its answer away and cut (not for watches)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer in the API server's place with a Status object."""
+
+    status: int
+    reason: str = ""
+    message: str = "made by a test"
+    retry_after: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Wait so many seconds before sending the request on."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HalfOpen:
+    """Say nothing any more and cut nothing: as when a peer is gone and no packet tells so.
+
+    It also silences streams that already run. When the rule is removed these connections are cut.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Keep the request (or, `after`, the API server's answer) until `release` is called."""
+
+    at: Literal["before", "after"] = "before"
+    _open: threading.Event = field(default_factory=threading.Event)
+
+    def release(self) -> None:
+        self._open.set()
+
+    async def released(self) -> None:
+        while not self._open.is_set():  # noqa: ASYNC110 (set from another thread)
+            await asyncio.sleep(0.005)
+
+
+Fault = CutBefore | CutAfter | Answer | Delay | HalfOpen | Hold
+
+
+@dataclass(eq=False)
+class Rule:
+    """A fault for the requests that a predicate picks; `hits` are those it was applied to."""
+
+    predicate: Predicate
+    fault: Fault
+    times: int | None
+    hits: list[Seen] = field(default_factory=list)
+    removed: bool = False
+
+    def picks(self, seen: Seen) -> bool:
+        spent = self.times is not None and len(self.hits) >= self.times
+        return not self.removed and not spent and self.predicate(seen)
+
+    def remove(self) -> None:
+        self.removed = True
+        if isinstance(self.fault, Hold):
+            self.fault.release()

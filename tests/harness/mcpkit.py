@@ -1,0 +1,261 @@
+"""Parts for tests of /mcp and of the tools: the simulator behind them, people in front of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.types import Receive, Scope, Send
+
+from productive_contract.mapping import Access, Person, State
+from productive_contract.secret import Secret
+from productive_dev.simulator.app import simulator
+from productive_dev.simulator.config import SimulatorConfig
+from productive_dev.simulator.world import Logged, World
+from productive_gateway.errors import InvalidToken
+from productive_gateway.mcp.config import McpConfig
+from productive_gateway.mcp.endpoint import McpEndpoint
+from productive_gateway.people.principal import Principal
+from productive_gateway.productive.client import ProductiveApi
+from productive_gateway.tools.catalog import TOOLS
+from productive_gateway.tools.tool import READ, WRITE, Tool
+from productive_gateway.tools.toolbox import Answer, Toolbox
+
+NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC).timestamp()
+"""A Monday, nine o'clock in Zagreb."""
+PUBLIC = "https://mcp.example.test"
+RESOURCE = f"{PUBLIC}/mcp"
+METADATA = f"{PUBLIC}/.well-known/oauth-protected-resource/mcp"
+BOTH = frozenset({READ, WRITE})
+ANA = "simulator-ana-kovac"
+ADMIN = "it@northlight.example"
+MODERN = "2026-07-28"
+
+
+class HeldTime:
+    """A clock that stands still; sleeping moves it, and is noted."""
+
+    def __init__(self, now: float = NOW) -> None:
+        self.now = now
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Let other tasks run until something is so."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110  # what is waited for has no event of its own
+            await asyncio.sleep(0)
+
+
+def person(
+    token: str | None = ANA,
+    *,
+    user_id: int = 9104,
+    email: str = "ana.kovac@northlight.example",
+    **changes: Any,
+) -> Person:
+    values: dict[str, Any] = {
+        "email": email,
+        "uid": f"uid-{user_id}",
+        "user": f"people/{email.partition('@')[0]}",
+        "user_id": user_id,
+        "state": State.ACTIVE,
+        "api_token": Secret(token) if token else None,
+        "access": Access(),
+    }
+    return Person(**{**values, **changes})
+
+
+def principal(who: Person | None = None, scopes: frozenset[str] = BOTH) -> Principal:
+    return Principal(person=who or person(), grant="grant-1", client="c0ffee", scopes=scopes)
+
+
+class Wire(httpx.AsyncBaseTransport):
+    """Hands requests to the simulator; a test may hold or lose what happens to them."""
+
+    def __init__(self, app: Starlette) -> None:
+        self._inner = httpx.ASGITransport(app)
+        self.before: Callable[[httpx.Request], Awaitable[None]] | None = None
+        self.answer: Callable[[httpx.Request], httpx.Response | None] | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if self.before is not None:
+            await self.before(request)
+        if self.answer is not None and (given := self.answer(request)) is not None:
+            return given
+        try:
+            return await self._inner.handle_async_request(request)
+        except AssertionError as error:
+            # What a cut answer is in memory; over a socket it is this.
+            raise httpx.RemoteProtocolError("the answer was cut") from error
+
+
+@dataclass
+class Office:
+    """A toolbox over a simulator of its own."""
+
+    time: HeldTime
+    simulator: Starlette
+    wire: Wire
+    api: ProductiveApi
+    toolbox: Toolbox
+
+    @property
+    def world(self) -> World:
+        world: World = self.simulator.state.world
+        return world
+
+    def requests(self, method: str | None = None, path: str = "") -> list[Logged]:
+        """Requests that the simulator answered."""
+        return [
+            entry
+            for entry in self.world.log
+            if entry.method == (method or entry.method) and entry.path.startswith(path)
+        ]
+
+    async def call(self, name: str, who: Principal | None = None, **arguments: Any) -> Answer:
+        return await self.toolbox.call(who or principal(), name, arguments)
+
+    async def log(self, *entries: Mapping[str, Any], **rest: Any) -> Answer:
+        return await self.call("log_time", entries=list(entries), **rest)
+
+
+@asynccontextmanager
+async def office(
+    *,
+    tools: tuple[Tool, ...] = TOOLS,
+    **settings: Any,
+) -> AsyncIterator[Office]:
+    """A toolbox whose Productive is a fresh simulator."""
+    time = HeldTime()
+    app = simulator(SimulatorConfig(clock=time))
+    wire = Wire(app)
+    async with httpx.AsyncClient(transport=wire) as http:
+        api = ProductiveApi(
+            "http://simulator.test/api/v2", http, "1200", clock=time, sleep=time.sleep
+        )
+        toolbox = Toolbox(tools, api, admin_contact=ADMIN, **settings)
+        yield Office(time, app, wire, api, toolbox)
+
+
+@dataclass
+class Door:
+    """Stands in for the gatekeeper: tokens and what they open."""
+
+    known: dict[str, Principal | Exception] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    async def authenticate(self, token: str) -> Principal:
+        self.asked.append(token)
+        found = self.known.get(token)
+        if found is None:
+            raise InvalidToken("This sign-in is over. Sign in again.", reason="unknown")
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+
+@dataclass
+class Gate:
+    """/mcp over a toolbox, with a door."""
+
+    office: Office
+    door: Door
+    endpoint: McpEndpoint
+    http: httpx.AsyncClient
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.endpoint(scope, receive, send)
+
+    async def post(
+        self,
+        message: Any,
+        *,
+        token: str | None = "good",
+        version: str | None = "2025-11-25",
+        **headers: str,
+    ) -> httpx.Response:
+        sent = dict(JSON_HEADERS)
+        if token is not None:
+            sent["authorization"] = f"Bearer {token}"
+        if version is not None:
+            sent["mcp-protocol-version"] = version
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        content = message if isinstance(message, bytes) else json.dumps(message).encode()
+        return await self.http.post("/mcp", content=content, headers=sent)
+
+    async def modern(self, method: str, *, token: str = "good", **params: Any) -> httpx.Response:
+        name = {"mcp_name": params["name"]} if "name" in params else {}
+        message = request(method, **params, _meta=META)
+        return await self.post(message, token=token, version=MODERN, mcp_method=method, **name)
+
+
+JSON_HEADERS = {
+    "content-type": "application/json",
+    "accept": "application/json, text/event-stream",
+}
+META = {
+    "io.modelcontextprotocol/protocolVersion": MODERN,
+    "io.modelcontextprotocol/clientCapabilities": {},
+}
+
+
+def request(method: str, number: Any = 1, **params: Any) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": number, "method": method, "params": params}
+
+
+def result_of(response: httpx.Response) -> dict[str, Any]:
+    """The JSON-RPC message of an answer, JSON or event stream."""
+    assert response.status_code == 200, (response.status_code, response.text)
+    if response.headers["content-type"].startswith("text/event-stream"):
+        lines = [line for line in response.text.splitlines() if line.startswith("data: {")]
+        return dict(json.loads(lines[-1].removeprefix("data: ")))
+    return dict(response.json())
+
+
+@asynccontextmanager
+async def gate(
+    *,
+    tools: tuple[Tool, ...] = TOOLS,
+    config: Mapping[str, Any] | None = None,
+    recheck: float = 2.0,
+    **settings: Any,
+) -> AsyncIterator[Gate]:
+    """/mcp, ready for requests; the token "good" is Ana's."""
+    async with office(tools=tools, **settings) as desk:
+        door = Door({"good": principal()})
+        endpoint = McpEndpoint(
+            McpConfig(
+                **{
+                    "public_url": PUBLIC,
+                    "resource": RESOURCE,
+                    "resource_metadata_url": METADATA,
+                    "server_version": "1.2.3",
+                    **(config or {}),
+                }
+            ),
+            door.authenticate,
+            desk.toolbox,
+            connect_page=lambda: HTMLResponse("<h1>Connect</h1>"),
+            recheck=recheck,
+        )
+        async with (
+            endpoint.run(),
+            httpx.AsyncClient(transport=httpx.ASGITransport(endpoint), base_url=PUBLIC) as http,
+        ):
+            yield Gate(desk, door, endpoint, http)

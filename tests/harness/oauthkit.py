@@ -1,0 +1,234 @@
+"""The authorization server in the test process, with a provider, a browser and a client."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import httpx2
+import structlog
+from starlette.applications import Starlette
+
+from harness.grantkit import HeldClock, HeldKeys, HeldPeople, ana
+from harness.oidcstub import CLIENT_ID, CLIENT_SECRET, ISSUER, Person, StubProvider
+from productive_contract.secret import Secret
+from productive_gateway.grants.config import GrantConfig
+from productive_gateway.grants.memory import MemoryGrantStore
+from productive_gateway.grants.service import Grants
+from productive_gateway.oauth.config import OAuthConfig
+from productive_gateway.oauth.routes import OAuth, oauth_routes
+from productive_gateway.upstream.client import UpstreamClient
+from productive_gateway.upstream.config import UpstreamConfig
+
+PUBLIC_URL = "https://mcp.example.test"
+RESOURCE = f"{PUBLIC_URL}/mcp"
+CALLBACK = "https://assistant.example/callback"
+LOOPBACK = "http://localhost:4711/callback"
+VERIFIER = "v" * 64
+
+
+def challenge_of(verifier: str) -> str:
+    digest = hashlib.sha256(verifier.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def query_of(url: str) -> dict[str, str]:
+    """Return the parameters of an address; each must stand once."""
+    values = parse_qs(urlsplit(url).query, keep_blank_values=True, strict_parsing=True)
+    assert all(len(one) == 1 for one in values.values())
+    return {name: one[0] for name, one in values.items()}
+
+
+@dataclass
+class Site:
+    """The gateway's OAuth part, and everything around it that a test changes."""
+
+    config: OAuthConfig
+    clock: HeldClock
+    keys: HeldKeys
+    people: HeldPeople
+    provider: StubProvider
+    store: MemoryGrantStore
+    grants: Grants
+    app: Starlette
+
+    def browser(self, **settings: Any) -> Browser:
+        """Open a browser without cookies."""
+        transport = httpx.ASGITransport(app=self.app)
+        http = httpx.AsyncClient(
+            transport=transport, base_url=self.config.public_url, timeout=5, **settings
+        )
+        return Browser(self, http)
+
+    async def register(self, **metadata: Any) -> dict[str, Any]:
+        """Register a client, a public one unless told otherwise."""
+        document = {
+            "client_name": "Assistant",
+            "redirect_uris": [CALLBACK, LOOPBACK],
+            "token_endpoint_auth_method": "none",
+        } | metadata
+        given = {name: value for name, value in document.items() if value is not None}
+        answer = await self.browser().http.post("/register", json=given)
+        assert answer.status_code == 201, answer.text
+        registered: dict[str, Any] = answer.json()
+        return registered
+
+    async def records(self) -> int:
+        """Return how many objects are stored."""
+        return len(self.store._records)
+
+
+@dataclass
+class Browser:
+    """A browser of a person: it keeps cookies and follows nothing by itself."""
+
+    site: Site
+    http: httpx.AsyncClient
+
+    async def authorize(self, client_id: str, **changes: Any) -> httpx.Response:
+        """Open /authorize as a client would."""
+        query = parameters(client_id, **changes)
+        return await self.http.get("/authorize", params=query)
+
+    async def decide(
+        self, page: httpx.Response, decision: str = "approve", **headers: str
+    ) -> httpx.Response:
+        """Press a button on the consent page."""
+        form = {"handle": handle_of(page), "decision": decision}
+        sent = {"origin": self.site.config.origin, "sec-fetch-site": "same-origin"} | headers
+        return await self.http.post(
+            "/authorize",
+            data=form,
+            headers={name.replace("_", "-"): value for name, value in sent.items() if value},
+        )
+
+    async def approve(self, client_id: str, **changes: Any) -> str:
+        """Approve a request; return the provider's address."""
+        page = await self.authorize(client_id, **changes)
+        assert page.status_code == 200, page.text
+        return gone_on(await self.decide(page))
+
+    async def sign_in(
+        self, client_id: str, *, person: Person | None = None, **changes: Any
+    ) -> httpx.Response:
+        """Approve, sign in at the provider, and come back."""
+        url = await self.approve(client_id, **changes)
+        return await self.http.get(f"/callback?{self.site.provider.sign_in(url, person)}")
+
+    async def code(self, client_id: str, **changes: Any) -> str:
+        """Go the whole way to an authorization code."""
+        answer = await self.sign_in(client_id, **changes)
+        assert answer.status_code == 302, answer.text
+        return query_of(answer.headers["location"])["code"]
+
+    async def redeem(self, client_id: str, code: str, **changes: Any) -> httpx.Response:
+        """Exchange a code as a public client."""
+        form = {
+            "grant_type": "authorization_code",
+            "client_id": client_id,
+            "code": code,
+            "code_verifier": VERIFIER,
+            "redirect_uri": CALLBACK,
+            "resource": RESOURCE,
+        } | changes
+        given = {name: value for name, value in form.items() if value is not None}
+        return await self.http.post("/token", data=given)
+
+
+def parameters(client_id: str, **changes: Any) -> dict[str, Any]:
+    """Return a good authorization request, with changes; None takes a parameter out."""
+    query = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": CALLBACK,
+        "state": "client-state",
+        "code_challenge": challenge_of(VERIFIER),
+        "code_challenge_method": "S256",
+        "scope": "productive:read productive:write",
+        "resource": RESOURCE,
+    } | changes
+    return {name: value for name, value in query.items() if value is not None}
+
+
+def handle_of(page: httpx.Response) -> str:
+    found = re.search(r'name="handle" value="([^"]+)"', page.text)
+    assert found is not None, page.text
+    return html.unescape(found[1])
+
+
+def gone_on(page: httpx.Response) -> str:
+    """Return where a page goes on to by itself."""
+    assert page.status_code == 200, page.text
+    delay, _, url = page.headers["refresh"].partition("; url=")
+    assert delay == "0"
+    return url
+
+
+@asynccontextmanager
+async def site(
+    *,
+    oauth: dict[str, Any] | None = None,
+    upstream: dict[str, Any] | None = None,
+    store: MemoryGrantStore | None = None,
+    keys: HeldKeys | None = None,
+    provider: StubProvider | None = None,
+    clock: HeldClock | None = None,
+    local_people: bool = False,
+) -> AsyncIterator[Site]:
+    """Start the authorization server over memory; parts can be shared between replicas."""
+    clock, keys = clock or HeldClock(), keys or HeldKeys()
+    store, people = store or MemoryGrantStore(clock=clock), HeldPeople(ana())
+    provider = provider or StubProvider(clock)
+    config = OAuthConfig(
+        **{"public_url": PUBLIC_URL, "resource": RESOURCE, "admin_contact": "it@example.com"}
+        | (oauth or {})
+    )
+    settings: dict[str, Any] = {
+        "issuer": ISSUER,
+        "client_id": CLIENT_ID,
+        "client_secret": Secret(CLIENT_SECRET),
+    }
+    client = UpstreamClient(
+        UpstreamConfig(**settings | (upstream or {})),
+        redirect_uri=config.callback_url,
+        clock=clock,
+        transport=httpx.ASGITransport(app=provider.app()),
+        token_transport=httpx2.ASGITransport(app=provider.app()),
+    )
+    grants = Grants(store, people, keys, GrantConfig(config.resource), clock=clock)
+    deps = OAuth(config, keys, grants, people, client, clock, local_people=local_people)
+    app = Starlette(routes=oauth_routes(deps))
+    # As in the program: the redirect would be built from the Host header.
+    app.router.redirect_slashes = False
+    try:
+        yield Site(config, clock, keys, people, provider, store, grants, app)
+    finally:
+        await client.aclose()
+
+
+@dataclass
+class AuditLog:
+    """The audit lines of a test."""
+
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def reasons(self, event: str) -> list[Any]:
+        return [line.get("reason") for line in self.lines if line["event"] == event]
+
+    def events(self) -> list[str]:
+        return [line["event"] for line in self.lines]
+
+
+@contextmanager
+def audit_log() -> Iterator[AuditLog]:
+    """Collect the audit lines that are written inside."""
+    with structlog.testing.capture_logs() as lines:
+        yield AuditLog(lines)  # type: ignore[arg-type]

@@ -1,0 +1,200 @@
+"""A real Kubernetes control plane for the tests: etcd, API server and the controllers they rely on.
+
+Nothing runs pods here. Everything is on ports and in a folder of its own, so any number of planes
+live side by side; one per test run is meant (about 500 MB, 5 s), with namespaces per test.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import yaml
+
+from harness.certificates import Authority, KeyPair, token_signer
+from harness.kube import Identity, Kube, Object
+from harness.processes import Program, eventually, free_port, new_folder, remove_folder
+
+CRDS = Path(__file__).resolve().parents[2] / "crds"
+ISSUER = "https://kubernetes.default.svc.cluster.local"
+CONTROLLERS = (
+    "garbage-collector-controller",
+    "namespace-controller",
+    "serviceaccount-controller",
+    "serviceaccount-token-controller",
+    "root-ca-certificate-publisher-controller",
+)
+"""What the tests rely on; all of them would need 6 s more to start."""
+HOSTS = ("127.0.0.1", "localhost", "10.96.0.1", "kubernetes", "kubernetes.default.svc")
+
+
+class Plane:
+    """A running control plane; `running_plane` starts and ends one."""
+
+    def __init__(self, programs: Path, *, port: int | None = None) -> None:
+        self.folder = new_folder("plane")
+        self.authority = Authority("productive-mcp tests")
+        self._programs = programs
+        self._port = port or free_port()
+        self._running: list[Program] = []
+        server = f"https://127.0.0.1:{self._port}"
+        pair = self.authority.client("admin", groups=["system:masters"])
+        self.admin = Identity(server, self.authority.certificate, pair=pair)
+
+    @functools.cached_property
+    def kube(self) -> Kube:
+        """The API as an administrator."""
+        return Kube(self.admin, self.folder)
+
+    @functools.cached_property
+    def kubectl(self) -> Path:
+        return self._programs / "kubectl"
+
+    @property
+    def api_server(self) -> Program:
+        """The API server's process, for tests that restart it (and then call `until_ready`)."""
+        return next(program for program in self._running if program.name == "kube-apiserver")
+
+    def client(self, identity: Identity) -> Kube:
+        """Return a client of somebody else; the caller closes it."""
+        return Kube(identity, self.folder)
+
+    def start(self) -> None:
+        """Start all programs and make the CRDs known.
+
+        Raises:
+            ProgramFailed: one of them ended or was not ready in time.
+        """
+        # The API server waits for etcd by itself: the two start together.
+        self._start_etcd(client := free_port())
+        self._start_api_server(f"http://127.0.0.1:{client}")
+        self.until_ready()
+        # CRDs come first: the garbage collector learns of later ones only 30 s after.
+        self._apply_crds()
+        self._start_controllers()
+
+    def until_ready(self) -> None:
+        """Wait until the API server answers that it is ready."""
+        self.api_server.until(self._ready)
+
+    def stop(self) -> None:
+        """Kill all programs (a gentle stop takes a minute) and remove the folder."""
+        for program in reversed(self._running):
+            program.kill()
+        if "kube" in self.__dict__:
+            self.kube.close()
+        remove_folder(self.folder)
+
+    def _ready(self) -> bool:
+        try:
+            return self.kube.ask("GET", "/readyz").is_success
+        except httpx.TransportError:
+            return False
+
+    def _start_etcd(self, client: int) -> None:
+        peer = f"http://127.0.0.1:{free_port()}"
+        self._start(
+            "etcd",
+            f"--data-dir={self.folder / 'etcd'}",
+            f"--listen-client-urls=http://127.0.0.1:{client}",
+            f"--advertise-client-urls=http://127.0.0.1:{client}",
+            f"--listen-peer-urls={peer}",
+            f"--initial-advertise-peer-urls={peer}",
+            f"--initial-cluster=default={peer}",
+            "--unsafe-no-fsync",
+            "--quota-backend-bytes=8589934592",
+        )
+
+    def _start_api_server(self, etcd: str) -> None:
+        signer = self._write("tokens", token_signer())
+        server = self._write("server", self.authority.server("kube-apiserver", hosts=HOSTS))
+        self._start(
+            "kube-apiserver",
+            f"--etcd-servers={etcd}",
+            f"--secure-port={self._port}",
+            "--bind-address=127.0.0.1",
+            f"--tls-cert-file={server}.crt",
+            f"--tls-private-key-file={server}.key",
+            f"--client-ca-file={self._authority_file}",
+            "--authorization-mode=RBAC",
+            f"--service-account-issuer={ISSUER}",
+            f"--service-account-signing-key-file={signer}.key",
+            f"--service-account-key-file={signer}.crt",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            f"--cert-dir={self.folder}",
+        )
+
+    def _start_controllers(self) -> None:
+        pair = self.authority.client("system:kube-controller-manager")
+        identity = Identity(self.admin.server, self.authority.certificate, pair=pair)
+        kubeconfig = identity.write_kubeconfig(self.folder / "controllers.kubeconfig")
+        self._start(
+            "kube-controller-manager",
+            f"--kubeconfig={kubeconfig}",
+            f"--service-account-private-key-file={self.folder / 'tokens.key'}",
+            f"--root-ca-file={self._authority_file}",
+            "--use-service-account-credentials=true",
+            "--leader-elect=false",
+            "--bind-address=127.0.0.1",
+            f"--secure-port={free_port()}",
+            f"--cert-dir={self.folder / 'controllers'}",
+            f"--controllers={','.join(CONTROLLERS)}",
+        )
+
+    def _start(self, name: str, *arguments: str) -> None:
+        command: list[str | Path] = [self._programs / name, *arguments]
+        self._running.append(Program(name, command, log=self.folder / f"{name}.log"))
+
+    def _apply_crds(self) -> None:
+        crds = declared_crds()
+        for crd in crds:
+            name = crd["metadata"]["name"]
+            path = f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"
+            self.kube.apply(path, crd)
+        for path in [path for crd in crds for path in served_paths(crd)]:
+            eventually(functools.partial(self._served, path), what=f"{path} is served")
+
+    def _served(self, path: str) -> bool:
+        """Tell whether a list is answered: "Established" comes before, and 429 in between."""
+        return self.kube.ask("GET", path).is_success
+
+    @functools.cached_property
+    def _authority_file(self) -> Path:
+        file = self.folder / "authority.crt"
+        file.write_bytes(self.authority.certificate)
+        return file
+
+    def _write(self, name: str, pair: KeyPair) -> Path:
+        """Write NAME.crt and NAME.key; return the path without a suffix."""
+        stem = self.folder / name
+        stem.with_suffix(".crt").write_bytes(pair.certificate)
+        stem.with_suffix(".key").touch(mode=0o600)
+        stem.with_suffix(".key").write_bytes(pair.key)
+        return stem
+
+
+def declared_crds() -> list[Object]:
+    """Return the documents of `crds/`."""
+    files = sorted(CRDS.glob("*.yaml"))
+    return [crd for file in files for crd in yaml.safe_load_all(file.read_text()) if crd]
+
+
+def served_paths(crd: Object) -> list[str]:
+    """Return where the objects of a CRD are listed, one path for each version."""
+    spec = crd["spec"]
+    group, plural = spec["group"], spec["names"]["plural"]
+    return [f"/apis/{group}/{v['name']}/{plural}" for v in spec["versions"] if v["served"]]
+
+
+@contextmanager
+def running_plane(programs: Path, *, port: int | None = None) -> Iterator[Plane]:
+    """Run a control plane for the time of the block."""
+    plane = Plane(programs, port=port)
+    try:
+        plane.start()
+        yield plane
+    finally:
+        plane.stop()

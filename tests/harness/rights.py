@@ -1,0 +1,83 @@
+"""ServiceAccounts with exactly the rights that the chart gives.
+
+The rules are the chart's own files, `charts/productive-mcp/files/rbac/PROGRAM.yaml`.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from harness.kube import Identity, Kube, Object
+from harness.namespaces import Namespaces
+from harness.plane import Plane
+from harness.processes import eventually
+
+RULES = Path(__file__).resolve().parents[2] / "charts" / "productive-mcp" / "files" / "rbac"
+RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
+TOKEN_SECONDS = 12 * 3600
+
+Account = Literal["operator", "gateway", "keys"]
+
+
+def roles(account: Account, names: Namespaces) -> list[dict[str, Any]]:
+    """Return the account's roles, each a namespace's name and its rules."""
+    text = (RULES / f"{account}.yaml").read_text()
+    text = text.replace("MAPPING", names.mapping).replace("KEY_RING", names.key_ring)
+    found: list[dict[str, Any]] = yaml.safe_load(text)["roles"]
+    return [{"namespace": names.named(r["namespace"]), "rules": r["rules"]} for r in found]
+
+
+def grant_rights(plane: Plane, names: Namespaces, account: Account) -> Identity:
+    """Make the ServiceAccount and its Roles, and return it once its rights are in force."""
+    kube = plane.kube
+    accounts = f"/api/v1/namespaces/{names.release}/serviceaccounts"
+    kube.create(accounts, {"kind": "ServiceAccount", "metadata": {"name": account}})
+    granted = roles(account, names)
+    for role in granted:
+        _bind(kube, names, account, role)
+    identity = Identity(
+        plane.admin.server,
+        plane.authority.certificate,
+        namespace=names.release,
+        token=_token(kube, f"{accounts}/{account}/token"),
+    )
+    with plane.client(identity) as own:
+        for role in granted:
+            in_force = functools.partial(_in_force, own, role)
+            eventually(in_force, what=f"the rights of {account}")
+    return identity
+
+
+def _bind(kube: Kube, names: Namespaces, account: str, role: dict[str, Any]) -> None:
+    path = f"{RBAC}/{role['namespace']}"
+    metadata = {"name": account}
+    kube.create(f"{path}/roles", {"kind": "Role", "metadata": metadata, "rules": role["rules"]})
+    binding: Object = {
+        "kind": "RoleBinding",
+        "metadata": metadata,
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account},
+        "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": names.release}],
+    }
+    kube.create(f"{path}/rolebindings", binding)
+
+
+def _token(kube: Kube, path: str) -> str:
+    request = {"kind": "TokenRequest", "spec": {"expirationSeconds": TOKEN_SECONDS}}
+    answer = kube.create(path, request | {"apiVersion": "authentication.k8s.io/v1"})
+    return str(answer["status"]["token"])
+
+
+def _in_force(own: Kube, role: dict[str, Any]) -> bool:
+    """Tell whether the authorizer has seen the role: it learns of new ones a moment later."""
+    rule = role["rules"][0]
+    return own.may(
+        rule["verbs"][0],
+        rule["resources"][0],
+        namespace=role["namespace"],
+        name=rule.get("resourceNames", [""])[0],
+        group=rule["apiGroups"][0],
+    )
