@@ -1,0 +1,127 @@
+"""`productive-operator run` in the cluster, `productive-operator render` without one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import aclosing, suppress
+from pathlib import Path
+from typing import Final, NoReturn
+
+import structlog
+
+from productive_operator.local import Rendered, render_files, watch_files
+from productive_operator.manifests import ManifestError
+from productive_operator.private_file import write_mapping
+
+FAILED: Final = 1
+"""Exit status: something has to be put right."""
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and exit with its status."""
+    parser = _parser()
+    parsed = parser.parse_args(arguments)
+    if parsed.command == "run":
+        sys.exit(_run())
+    sys.exit(_render(parsed.paths, parsed.out, watch=parsed.watch))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="productive-operator",
+        description="Renders ProductiveUsers into the mapping that the gateway reads.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("run", help="work in a Kubernetes cluster; settings by environment")
+    render = commands.add_parser("render", help="show what YAML files say, without a cluster")
+    render.add_argument(
+        "paths", nargs="+", type=Path, metavar="FILE", help="YAML file, or folder of them"
+    )
+    render.add_argument("--watch", action="store_true", help="do it again when a file changes")
+    render.add_argument(
+        "--out", type=Path, metavar="users.json", help="write the mapping, tokens included"
+    )
+    return parser
+
+
+def _run() -> int:
+    # Kopf and the Kubernetes client take a second to import, which `render` does not need.
+    from productive_operator import logs, program
+    from productive_operator.cluster.errors import ApiError, NoCluster
+    from productive_operator.health import PortUnavailable
+    from productive_operator.settings import Settings, SettingsError
+
+    try:
+        settings = Settings.load(os.environ)
+    except SettingsError as error:
+        return _fail(str(error))
+    logs.configure(settings.log_level)
+    try:
+        asyncio.run(program.run(settings))
+    except (NoCluster, PortUnavailable, program.NotInstalled) as error:
+        return _fail(str(error))
+    except ApiError as error:
+        return _fail(f"the API server refused the operator: {error}; check its Role")
+    except Exception:  # noqa: BLE001 (the outermost: the traceback belongs into the log)
+        structlog.get_logger("program").exception("operator.crashed")
+        return FAILED
+    return 0
+
+
+def _render(paths: Sequence[Path], out: Path | None, *, watch: bool) -> int:
+    if watch:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(_watch(paths, out))
+        return 0
+    try:
+        rendered = render_files(paths)
+        _publish(rendered, out)
+    except ManifestError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{out} cannot be written: {error.strerror}")
+    return 0
+
+
+async def _watch(paths: Sequence[Path], out: Path | None) -> None:
+    async with aclosing(watch_files(paths)) as changes:
+        async for change in changes:
+            if isinstance(change, ManifestError):
+                _fail(f"{change}; until then the people stay as they were")
+                continue
+            try:
+                _publish(change, out)
+            except OSError as error:
+                _fail(f"{out} cannot be written: {error.strerror}")
+
+
+def _publish(rendered: Rendered, out: Path | None) -> None:
+    sys.stdout.write(table(rendered))
+    sys.stdout.flush()
+    if out is not None:
+        write_mapping(out, rendered.mapping)
+
+
+def table(rendered: Rendered) -> str:
+    """Return people and reasons as text, without tokens; who is not ready is explained below."""
+    cells = [("USER", "EMAIL", "USER ID", "READY", "REASON")]
+    cells += [
+        (row.user, row.email, str(row.user_id or "?"), str(row.ready), row.reason.value)
+        for row in rendered.rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
+    lines += [f"{row.user}: {row.message}" for row in rendered.rows if not row.ready]
+    return "\n".join(lines) + "\n"
+
+
+def _fail(sentence: str) -> int:
+    sys.stderr.write(f"productive-operator: {sentence}\n")
+    return FAILED

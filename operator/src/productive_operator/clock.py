@@ -1,0 +1,17 @@
+"""Time and randomness as values that are handed in, so that tests can hold them."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from typing import Final
+
+Clock = Callable[[], float]
+"""Returns the present as Unix seconds, UTC."""
+
+Chance = Callable[[], float]
+"""Returns a number of [0, 1) to spread programs out in time; nothing secret comes of it."""
+
+system_clock: Final[Clock] = time.time
+system_chance: Final[Chance] = random.random

@@ -1,0 +1,1 @@
+"""The Kubernetes API, as far as the operator has rights to it; the only importer of its client."""

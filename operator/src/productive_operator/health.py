@@ -1,0 +1,81 @@
+"""/livez, /readyz and /metrics, for the kubelet and Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from productive_operator.metrics import REGISTRY
+
+
+class PortUnavailable(Exception):
+    """The internal port cannot be bound; `str()` says what to do."""
+
+
+class Health(Protocol):
+    """Whose health is asked for: `loop.Loop`."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still works at all."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has done its work at least once."""
+        ...
+
+
+@asynccontextmanager
+async def serving(health: Health, port: int, host: str | None = None) -> AsyncIterator[int]:
+    """Serve while the context lasts; yields the port.
+
+    Args:
+        health: who is asked.
+        port: TCP port, 0 for a free one.
+        host: address to bind, None for all.
+
+    Raises:
+        PortUnavailable: the port cannot be bound.
+    """
+    runner = web.AppRunner(application(health), access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, host, port).start()
+        except OSError as error:
+            raise PortUnavailable(
+                f"port {port} cannot be used ({error.strerror}): set INTERNAL_PORT to a free one"
+            ) from error
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
+
+
+def application(health: Health) -> web.Application:
+    """Return the three routes."""
+
+    async def livez(_: web.Request) -> web.Response:
+        return _verdict(health.alive, "no pass was attempted for 15 minutes")
+
+    async def readyz(_: web.Request) -> web.Response:
+        return _verdict(health.ready, "the mapping was not complete yet since the start")
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(
+            body=generate_latest(REGISTRY), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    app = web.Application()
+    app.router.add_get("/livez", livez)
+    app.router.add_get("/readyz", readyz)
+    app.router.add_get("/metrics", metrics)
+    return app
+
+
+def _verdict(good: bool, otherwise: str) -> web.Response:
+    return web.Response(text="ok\n") if good else web.Response(text=f"{otherwise}\n", status=503)

@@ -1,0 +1,155 @@
+"""The operator without a cluster: files in, mapping out, decided by the same code.
+
+What the API server would add is added here: the place of an object in the files is its age, its
+uid is derived from its name, and the rules of the CRD are applied. Used by `productive-operator
+render` and by the local run of the whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from productive_contract.mapping import EMPTY, Mapping, Reason
+from productive_contract.names import GROUP, KIND
+from productive_operator.capacity import fit
+from productive_operator.clock import Clock, system_clock
+from productive_operator.conditions import describe
+from productive_operator.manifests import (
+    Manifest,
+    ManifestError,
+    find_files,
+    read_manifests,
+    secret_data,
+)
+from productive_operator.resolve import people, resolve
+from productive_operator.revision import next_revision
+from productive_operator.users import TokenSecret, User, decode_secret, decode_user
+
+POLL_SECONDS: Final = 0.5
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What was decided about one ProductiveUser; it holds no token."""
+
+    user: str
+    """namespace/name."""
+    email: str
+    user_id: int | None
+    reason: Reason
+    message: str
+
+    @property
+    def ready(self) -> bool:
+        """Whether the person can use Productive."""
+        return self.reason is Reason.SYNCED
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """The mapping of some files, and a row for each ProductiveUser in their order."""
+
+    mapping: Mapping
+    rows: tuple[Row, ...]
+
+
+def render_files(
+    paths: Sequence[Path], *, previous: Mapping = EMPTY, clock: Clock = system_clock
+) -> Rendered:
+    """Decide about the ProductiveUsers of files and folders.
+
+    Args:
+        paths: YAML files, or folders of them; the order is the age.
+        previous: the mapping before; its revision is kept if the content is the same.
+        clock: for the revision.
+
+    Raises:
+        ManifestError: a file cannot be read or makes no sense; the mapping before stays good.
+    """
+    manifests = read_manifests(paths)
+    users = [
+        _user(manifest, place) for place, manifest in enumerate(manifests) if manifest.kind == KIND
+    ]
+    secrets = [
+        secret for manifest in manifests if manifest.kind != KIND and (secret := _secret(manifest))
+    ]
+    outcomes = fit(resolve(users, secrets))
+    found = people(outcomes)
+    same = previous.revision > 0 and previous.people == found
+    return Rendered(
+        previous if same else Mapping(next_revision(previous.revision, clock()), found),
+        tuple(
+            Row(
+                outcome.user.title,
+                outcome.user.email,
+                outcome.user.user_id,
+                outcome.reason,
+                describe(outcome),
+            )
+            for outcome in outcomes
+        ),
+    )
+
+
+async def watch_files(
+    paths: Sequence[Path], *, seconds: float = POLL_SECONDS
+) -> AsyncGenerator[Rendered | ManifestError]:
+    """Yield what the files say now, and again after each change of them.
+
+    A file that makes no sense is yielded as the error: what was yielded before stays good.
+    """
+    previous = EMPTY
+    before: object = None
+    while True:
+        state = _state(paths)
+        if state != before:
+            before = state
+            try:
+                rendered = render_files(paths, previous=previous)
+            except ManifestError as error:
+                yield error
+            else:
+                previous = rendered.mapping
+                yield rendered
+        await asyncio.sleep(seconds)
+
+
+def _user(manifest: Manifest, place: int) -> User:
+    title = f"{manifest.namespace}/{manifest.name}"
+    metadata = {
+        "namespace": manifest.namespace,
+        "name": manifest.name,
+        "uid": str(uuid.uuid5(uuid.NAMESPACE_URL, f"https://{GROUP}/{title}")),
+        "creationTimestamp": (_EPOCH + timedelta(seconds=place)).isoformat(),
+    }
+    user = decode_user({**manifest.body, "metadata": metadata}, strict=True)
+    strangers = sorted(manifest.body.keys() - {"apiVersion", "kind", "metadata", "spec", "status"})
+    return replace(user, problems=(*user.problems, *(f"{name} is not known" for name in strangers)))
+
+
+def _secret(manifest: Manifest) -> TokenSecret | None:
+    data = secret_data(manifest)
+    if data is None:
+        return None
+    metadata = {"namespace": manifest.namespace, "name": manifest.name}
+    return decode_secret({"metadata": metadata, "data": data})
+
+
+def _state(paths: Sequence[Path]) -> object:
+    """Return something that changes when a file does."""
+    try:
+        return [
+            (file, status.st_mtime_ns, status.st_size, status.st_ino)
+            for file in find_files(paths)
+            for status in (file.stat(),)
+        ]
+    except (ManifestError, OSError) as error:
+        return str(error)

@@ -1,0 +1,147 @@
+"""When a pass is made: soon after a change, every few minutes anyway, again after a failure.
+
+Watch events only set a flag: what they say is never believed, and missing one costs at most a
+resync. Any failure leaves what was published as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from productive_operator import metrics
+from productive_operator.clock import Chance, Clock, system_chance, system_clock
+from productive_operator.cluster.errors import ApiError, Conflict
+from productive_operator.rendering import MappingUnusable
+
+_log = structlog.get_logger("loop")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the loop is; seconds."""
+
+    quiet: float = 0.1
+    """A pass begins when nothing changed for that long…"""
+    patience: float = 0.5
+    """…or this long after the first change."""
+    resync: float = 300.0
+    """Between passes when nothing changes at all, give or take a tenth."""
+    retry_from: float = 0.5
+    retry_to: float = 30.0
+    """Between a failed pass and the next: from, doubling, to."""
+
+
+DEFAULT_PACE: Final = Pace()
+
+
+class Renders(Protocol):
+    """What the loop drives: `rendering.Rendering`."""
+
+    async def render(self) -> None:
+        """Do one pass.
+
+        Raises:
+            ApiError: it failed.
+            MappingUnusable: it cannot succeed without a person's help.
+        """
+        ...
+
+
+class Loop:
+    """One program's passes, one at a time."""
+
+    def __init__(
+        self,
+        rendering: Renders,
+        *,
+        pace: Pace = DEFAULT_PACE,
+        clock: Clock = system_clock,
+        chance: Chance = system_chance,
+    ) -> None:
+        self._rendering = rendering
+        self._pace = pace
+        self._clock = clock
+        self._chance = chance
+        self._dirty = asyncio.Event()
+        self._attempted = time.monotonic()
+        self._ready = False
+
+    def nudge(self, kind: str) -> None:
+        """Ask for a pass, because of a change of that kind."""
+        metrics.NUDGES.labels(kind=kind).inc()
+        self._dirty.set()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the mapping was complete at least once since the start."""
+        return self._ready
+
+    @property
+    def alive(self) -> bool:
+        """Whether passes are still attempted; that they fail is no reason for a restart."""
+        return time.monotonic() - self._attempted < 3 * self._pace.resync
+
+    def attempt(self) -> None:
+        """Note that the program is at work, for `alive`."""
+        self._attempted = time.monotonic()
+
+    async def run(self) -> None:
+        """Make passes until cancelled; the first one at once."""
+        failures = 0
+        while True:
+            self.attempt()
+            try:
+                await self._pass()
+            except Conflict:
+                failures += 1
+                metrics.PASSES.labels(result="conflict").inc()
+                _log.info("pass.overtaken")
+                await asyncio.sleep(self._delay(failures))
+            except (ApiError, MappingUnusable) as error:
+                failures += 1
+                metrics.PASSES.labels(result="failed").inc()
+                _log.error("pass.failed", why=str(error), failures=failures)
+                asked = error.retry_after if isinstance(error, ApiError) else 0.0
+                await asyncio.sleep(max(asked, self._delay(failures)))
+            else:
+                failures = 0
+                metrics.PASSES.labels(result="ok").inc()
+                metrics.LAST_SUCCESS.set(self._clock())
+                self._ready = True
+                await self._settle()
+
+    async def _pass(self) -> None:
+        # What changes from here on may be missing from the lists: it asks for the next pass.
+        self._dirty.clear()
+        with metrics.PASS_SECONDS.time():
+            await self._rendering.render()
+
+    async def _settle(self) -> None:
+        """Wait for a change and until changes pause, or for the resync."""
+        resync = self._pace.resync * (0.9 + 0.2 * self._chance())
+        if not await self._changed(resync):
+            return
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + self._pace.patience
+        while (left := min(self._pace.quiet, latest - loop.time())) > 0:
+            self._dirty.clear()
+            if not await self._changed(left):
+                return
+
+    async def _changed(self, seconds: float) -> bool:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._dirty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _delay(self, failures: int) -> float:
+        # The exponent is bounded: hours of failures must not overflow a float.
+        longest = min(self._pace.retry_to, self._pace.retry_from * 2.0 ** min(failures - 1, 16))
+        return longest * (0.5 + 0.5 * self._chance())

@@ -1,0 +1,56 @@
+"""The operator's metrics, in a registry of their own; labels hold slugs, never a person."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY: Final = CollectorRegistry()
+
+PASSES: Final = Counter(
+    "productive_operator_passes",
+    "Passes by result: ok, conflict, failed",
+    ["result"],
+    registry=REGISTRY,
+)
+PASS_SECONDS: Final = Histogram(
+    "productive_operator_pass_seconds", "Duration of a pass", registry=REGISTRY
+)
+LAST_SUCCESS: Final = Gauge(
+    "productive_operator_last_success_timestamp_seconds",
+    "When the mapping was last known to be complete; alert when older than 15 minutes",
+    registry=REGISTRY,
+)
+USERS: Final = Gauge(
+    "productive_operator_users", "ProductiveUsers by Ready reason", ["reason"], registry=REGISTRY
+)
+MAPPING_BYTES: Final = Gauge(
+    "productive_operator_mapping_bytes",
+    "Size of the published mapping; at 943,718 the youngest people are left out",
+    registry=REGISTRY,
+)
+MAPPING_REVISION: Final = Gauge(
+    "productive_operator_mapping_revision", "Revision of the published mapping", registry=REGISTRY
+)
+MAPPING_WRITES: Final = Counter(
+    "productive_operator_mapping_writes",
+    "Writes of the mapping by cause: change, drift",
+    ["cause"],
+    registry=REGISTRY,
+)
+STATUS_WRITES: Final = Counter(
+    "productive_operator_status_writes", "Statuses written", registry=REGISTRY
+)
+NUDGES: Final = Counter(
+    "productive_operator_nudges",
+    "Watch events that asked for a pass, by kind",
+    ["kind"],
+    registry=REGISTRY,
+)
+KUBERNETES_REQUESTS: Final = Counter(
+    "productive_operator_kubernetes_requests",
+    "Requests to the Kubernetes API by verb and status",
+    ["verb", "status"],
+    registry=REGISTRY,
+)

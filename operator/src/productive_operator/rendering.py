@@ -1,0 +1,226 @@
+"""One pass: read everything, decide, publish the mapping, write the statuses that differ.
+
+The order is what makes two operators at once safe, without leader election. The mapping is read
+before the lists, and published only if it is still the one that was read: who publishes after us
+has listed after us, or is refused. Removals are published before any status is written. Called by
+`loop`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import structlog
+
+from productive_contract.mapping import (
+    EMPTY,
+    Mapping,
+    MappingError,
+    Person,
+    Reason,
+    decode,
+    encode,
+)
+from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP, MAPPING_TYPE
+from productive_operator import metrics
+from productive_operator.capacity import fit
+from productive_operator.clock import Clock
+from productive_operator.cluster.errors import ApiError, Conflict, NotFound, Refused
+from productive_operator.conditions import Status, desired_status, is_transition
+from productive_operator.resolve import Outcome, people, resolve
+from productive_operator.revision import next_revision
+from productive_operator.users import TokenSecret, User
+from productive_operator.view import ClusterView, ListedUser, StoredMapping
+
+STATUSES_IN_FLIGHT: Final = 20
+
+_Change = tuple[User, Status | None, Status]
+
+_log = structlog.get_logger("rendering")
+
+
+class MappingUnusable(Exception):
+    """The mapping Secret cannot be written; `str()` says what a person has to do."""
+
+
+class Rendering:
+    """Passes over one cluster, and what the last one found.
+
+    Nothing it remembers decides about anybody: it saves work that would come to the same, and keeps
+    revisions rising when the mapping was deleted.
+    """
+
+    def __init__(self, cluster: ClusterView, clock: Clock) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._resolved: tuple[Outcome, ...] = ()
+        self._fitted: tuple[Outcome, ...] = ()
+        self._live: Mapping | None = None
+        self._live_data: dict[str, bytes] = {}
+        """The mapping that is published, decoded and as it is stored."""
+        self._expected: dict[str, bytes] = {}
+        """What is stored when nobody interferes; set before a write begins."""
+        self._statuses: dict[str, Status] = {}
+        self._secrets: frozenset[str] = frozenset()
+        """Versions of the token Secrets, as the last pass listed them."""
+
+    async def render(self) -> None:
+        """Do one pass.
+
+        Raises:
+            Conflict: somebody else changed the mapping meanwhile; begin again.
+            ApiError: something could not be read or written. What was published stays.
+            MappingUnusable: only a person can help.
+        """
+        stored = await self._cluster.mapping() or await self._cluster.make_mapping()
+        listed = await self._cluster.users()
+        secrets = await self._cluster.secrets()
+        self._secrets = frozenset(secret.version for secret in secrets)
+        outcomes = self._decide(listed, secrets)
+        await self._publish(stored, people(outcomes))
+        await self._write_statuses(outcomes, {item.user.uid: item.status for item in listed})
+        _count(outcomes)
+
+    def is_expected(self, stored: StoredMapping | None) -> bool:
+        """Tell whether the mapping Secret is as we left it, or are about to leave it."""
+        return stored is not None and stored.data == self._expected and bool(self._expected)
+
+    def is_settled(self, user: User, status: Status | None) -> bool:
+        """Tell whether a ProductiveUser is as the last pass left it, or is about to leave it."""
+        wanted = self._statuses.get(user.uid)
+        return (
+            wanted is not None
+            and wanted == status
+            and wanted.generation == user.generation
+            and not user.deleting
+        )
+
+    def has_listed(self, version: str) -> bool:
+        """Tell whether the last pass saw a token Secret in just this version."""
+        return version in self._secrets
+
+    def _decide(
+        self, listed: Sequence[ListedUser], secrets: Sequence[TokenSecret]
+    ) -> tuple[Outcome, ...]:
+        resolved = resolve((item.user for item in listed), secrets)
+        if resolved != self._resolved:
+            # To measure what fits may take a compression of everything.
+            self._fitted, self._resolved = fit(resolved), resolved
+        return self._fitted
+
+    async def _publish(self, stored: StoredMapping, wanted: dict[str, Person]) -> None:
+        if stored.type != MAPPING_TYPE:
+            raise MappingUnusable(
+                f"the mapping Secret has type {stored.type} in place of {MAPPING_TYPE}, which "
+                "cannot be changed: delete the Secret, and the operator makes it anew"
+            )
+        data = _document(stored)
+        mapping = self._read(data)
+        known = max(found.revision for found in (EMPTY, mapping, self._live) if found)
+        if mapping is None or mapping.people != wanted or not 0 < mapping.revision == known:
+            # A revision that fell, or a document without one, is somebody else's.
+            mapping = Mapping(next_revision(known, self._clock()), wanted)
+            self._expected = data = encode(mapping)
+            stored = await self._write(stored, mapping, data)
+        self._live, self._live_data, self._expected = mapping, data, data
+        metrics.MAPPING_REVISION.set(mapping.revision)
+        metrics.MAPPING_BYTES.set(sum(map(len, data.values())))
+        foreign = sorted(stored.data.keys() - data.keys())
+        if foreign:
+            await self._cluster.drop_keys(stored, foreign)
+            metrics.MAPPING_WRITES.labels(cause="drift").inc()
+            _log.warning("mapping.keys_removed", keys=foreign)
+
+    def _read(self, data: dict[str, bytes]) -> Mapping | None:
+        """Decode what is published; None if it is no mapping."""
+        if self._live is not None and data == self._live_data:
+            return self._live
+        try:
+            return decode(data)
+        except MappingError as error:
+            # The empty Secret that the chart or we ourselves made is no reason to worry.
+            if data:
+                _log.warning("mapping.malformed", why=str(error))
+            return None
+
+    async def _write(
+        self, stored: StoredMapping, mapping: Mapping, data: dict[str, bytes]
+    ) -> StoredMapping:
+        drifted = self._live is not None and self._live.people == mapping.people
+        published = await self._cluster.publish(stored, data)
+        metrics.MAPPING_WRITES.labels(cause="drift" if drifted else "change").inc()
+        _log.info(
+            "mapping.published",
+            revision=mapping.revision,
+            people=len(mapping.people),
+            bytes=sum(map(len, data.values())),
+            drifted=drifted,
+        )
+        return published
+
+    async def _write_statuses(
+        self, outcomes: Sequence[Outcome], current: dict[str, Status | None]
+    ) -> None:
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        changes: list[_Change] = []
+        self._statuses = {}
+        for outcome in outcomes:
+            user = outcome.user
+            status = desired_status(outcome, current[user.uid], now)
+            self._statuses[user.uid] = status
+            if status != current[user.uid]:
+                changes.append((user, current[user.uid], status))
+        waiting = iter(changes)
+        failures: list[ApiError] = []
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(STATUSES_IN_FLIGHT, len(changes))):
+                group.create_task(self._write_from(waiting, failures))
+        if failures:
+            raise failures[0]
+
+    async def _write_from(self, changes: Iterator[_Change], failures: list[ApiError]) -> None:
+        """Take changes and write them, until there are none left or somebody's write failed."""
+        for user, before, status in changes:
+            if failures:
+                return
+            try:
+                await self._write_status(user, before, status)
+            except ApiError as error:
+                failures.append(error)
+
+    async def _write_status(self, user: User, before: Status | None, status: Status) -> None:
+        try:
+            await self._cluster.set_status(user, status)
+        except (NotFound, Conflict):
+            return  # The object is gone, or another one has its name: its event brings a new pass.
+        except Refused as error:
+            # One object that cannot be written is no reason to stop at it for ever.
+            _log.warning("status.refused", user=user.title, why=str(error))
+            return
+        metrics.STATUS_WRITES.inc()
+        if is_transition(before, status):
+            await self._tell(user, status)
+
+    async def _tell(self, user: User, status: Status) -> None:
+        _log.info("user.changed", user=user.title, ready=status.ready, reason=status.reason)
+        try:
+            await self._cluster.post_event(user, status)
+        except ApiError as error:
+            # The condition says the same; an Event is for who happens to look.
+            _log.warning("event.lost", user=user.title, why=str(error))
+
+
+def _document(stored: StoredMapping) -> dict[str, bytes]:
+    """Return the one key that a reader would take; the compressed form goes first."""
+    key = MAPPING_KEY_GZIP if MAPPING_KEY_GZIP in stored.data else MAPPING_KEY
+    return {key: stored.data[key]} if key in stored.data else {}
+
+
+def _count(outcomes: Sequence[Outcome]) -> None:
+    counts = Counter(outcome.reason for outcome in outcomes)
+    for reason in Reason:
+        metrics.USERS.labels(reason=reason.value).set(counts[reason])

@@ -1,0 +1,112 @@
+"""Who may use Productive, and why not: the decision over all ProductiveUsers at once.
+
+Pure: a complete view in, one outcome for each object out. Two objects with one e-mail are settled
+by age alone, so that nobody takes over, or knocks out, an older one by creating another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from productive_contract.mapping import Person, Reason, State
+from productive_contract.secret import Secret
+from productive_operator.users import TokenSecret, User
+
+MAX_TOKEN: Final = 1024
+"""Characters of a token. Productive's have 36; without a bound one entry could fill the mapping."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was decided about one ProductiveUser."""
+
+    user: User
+    reason: Reason
+    person: Person | None = None
+    """The entry of the mapping; None leaves the person out."""
+    problems: tuple[str, ...] = ()
+    """What is wrong, for Invalid."""
+    holder: str | None = None
+    """namespace/name of the older object with this e-mail, for EmailConflict."""
+
+
+def resolve(users: Iterable[User], secrets: Iterable[TokenSecret]) -> tuple[Outcome, ...]:
+    """Decide about everybody, oldest first; an object that is being deleted counts as gone.
+
+    Args:
+        users: all ProductiveUsers of the namespace.
+        secrets: all Secrets of the token type there.
+    """
+    tokens = {(secret.namespace, secret.name): secret.values for secret in secrets}
+    holders: dict[str, User] = {}
+    outcomes: list[Outcome] = []
+    for user in sorted((user for user in users if not user.deleting), key=lambda user: user.age):
+        holder = user if user.holds is None else holders.setdefault(user.holds, user)
+        if holder is not user:
+            outcomes.append(Outcome(user, Reason.EMAIL_CONFLICT, holder=holder.title))
+        else:
+            outcomes.append(_decide(user, tokens.get((user.namespace, user.secret_name))))
+    return tuple(outcomes)
+
+
+def people(outcomes: Iterable[Outcome]) -> dict[str, Person]:
+    """Return the entries of the mapping by canonical e-mail."""
+    return {person.email: person for outcome in outcomes if (person := outcome.person)}
+
+
+def _decide(user: User, values: Mapping[str, Secret] | None) -> Outcome:
+    if user.problems:
+        return _refused(user, Reason.INVALID, user.problems)
+    if user.suspend:
+        return _refused(user, Reason.SUSPENDED)
+    token = _token(user, values)
+    if isinstance(token, Reason):
+        return _refused(user, token, (_no_token(user),) if token is Reason.INVALID else ())
+    return Outcome(user, Reason.SYNCED, _person(user, State.ACTIVE, Reason.SYNCED, token))
+
+
+def _token(user: User, values: Mapping[str, Secret] | None) -> Secret | Reason:
+    if values is None:
+        return Reason.TOKEN_SECRET_NOT_FOUND
+    if user.secret_key not in values:
+        return Reason.TOKEN_KEY_MISSING
+    # Files and pipes end with a line feed that is not part of the token.
+    token = values[user.secret_key].reveal().strip()
+    if not token:
+        return Reason.TOKEN_EMPTY
+    if len(token) > MAX_TOKEN or any(not "!" <= character <= "~" for character in token):
+        return Reason.INVALID
+    return Secret(token)
+
+
+def _refused(user: User, reason: Reason, problems: tuple[str, ...] = ()) -> Outcome:
+    # A person who is known and cannot act stays in the mapping: only who is absent from it is gone,
+    # and loses the sign-ins.
+    state = State.SUSPENDED if user.suspend else State.NO_TOKEN
+    return Outcome(user, reason, _person(user, state, reason), problems)
+
+
+def _person(user: User, state: State, reason: Reason, token: Secret | None = None) -> Person | None:
+    if user.holds is None or user.user_id is None:
+        return None
+    return Person(
+        email=user.holds,
+        uid=user.uid,
+        user=user.title,
+        user_id=user.user_id,
+        state=state,
+        reason=reason,
+        api_token=token,
+        organization_id=user.organization_id,
+        access=user.access,
+        revoked_before=user.revoked_before,
+    )
+
+
+def _no_token(user: User) -> str:
+    return (
+        f'what key "{user.secret_key}" of Secret "{user.secret_name}" holds is no token: it is '
+        f"longer than {MAX_TOKEN} characters or has a space, control or non-ASCII character"
+    )

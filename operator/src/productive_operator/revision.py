@@ -1,0 +1,8 @@
+"""The number that tells which of two mappings is newer."""
+
+from __future__ import annotations
+
+
+def next_revision(previous: int, now: float) -> int:
+    """Return a revision above `previous`: the Unix time in milliseconds, unless that is behind."""
+    return max(previous + 1, int(now * 1000))

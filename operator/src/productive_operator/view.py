@@ -1,0 +1,80 @@
+"""What one pass needs of the cluster, as values and a port.
+
+The port is implemented by `cluster.objects`; tests of the loop put a cluster of their own there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from productive_operator.conditions import Status
+from productive_operator.users import TokenSecret, User
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMapping:
+    """The mapping Secret as it was read: what a publication is compared and swapped against."""
+
+    uid: str
+    resource_version: str
+    type: str
+    data: Mapping[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedUser:
+    """One ProductiveUser with the status it has."""
+
+    user: User
+    status: Status | None
+
+
+class ClusterView(Protocol):
+    """The operator's rights, one method each; all raise `cluster.errors.ApiError`."""
+
+    async def mapping(self) -> StoredMapping | None:
+        """Read the mapping Secret; None if there is none."""
+        ...
+
+    async def make_mapping(self) -> StoredMapping:
+        """Make the mapping Secret without data, or leave the data of one that appeared."""
+        ...
+
+    async def users(self) -> list[ListedUser]:
+        """List all ProductiveUsers: everything, or an error."""
+        ...
+
+    async def secrets(self) -> list[TokenSecret]:
+        """List all Secrets of the token type: everything, or an error."""
+        ...
+
+    async def publish(self, stored: StoredMapping, data: Mapping[str, bytes]) -> StoredMapping:
+        """Replace our data, if the Secret is still the one that was read.
+
+        Raises:
+            Conflict: it is another one by now.
+        """
+        ...
+
+    async def drop_keys(self, stored: StoredMapping, keys: Collection[str]) -> StoredMapping:
+        """Remove keys that somebody else added, if the Secret is still the one that was read.
+
+        Raises:
+            Conflict: it is another one by now.
+        """
+        ...
+
+    async def set_status(self, user: User, status: Status) -> None:
+        """Write the status of one ProductiveUser.
+
+        Raises:
+            NotFound: it is gone.
+            Conflict: another one has its name by now.
+        """
+        ...
+
+    async def post_event(self, user: User, status: Status) -> None:
+        """Tell whoever looks at the ProductiveUser that its Ready condition changed."""
+        ...

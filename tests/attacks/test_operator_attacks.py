@@ -1,0 +1,87 @@
+"""Attacks through ProductiveUsers and Secrets, against the operator on a real API server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from harness.cluster import Cluster
+from harness.kube import secret, secrets_path
+from harness.operatorsite import OperatorSite
+from harness.processes import eventually
+from productive_contract.mapping import State
+from productive_contract.names import KEY_RING_TYPE, MAPPING_TYPE
+
+
+@pytest.fixture
+def site(cluster: Cluster) -> Iterator[OperatorSite]:
+    mine = OperatorSite(cluster)
+    yield mine
+    mine.close()
+
+
+@pytest.mark.attack("M-07")
+@pytest.mark.parametrize("state", ["healthy", "suspended", "broken"])
+def test_nobody_takes_an_address_over_by_asking_for_it_later(
+    site: OperatorSite, state: str
+) -> None:
+    """Nor is the older person knocked out by it."""
+    token = None if state == "broken" else "own"
+    made = site.add("victim", token=token, suspend=state == "suspended")
+    reason = {"healthy": "Synced", "suspended": "Suspended", "broken": "TokenSecretNotFound"}[state]
+    site.start().until_ready()
+    before = site.until_reason("victim", reason)
+    published = site.mapping()
+    # Creation times have whole seconds; within one, the uid decides.
+    second = datetime.fromisoformat(made["metadata"]["creationTimestamp"]) + timedelta(seconds=1)
+    eventually(lambda: datetime.now(UTC) >= second, what="the next second")
+    site.add("thief", email="victim@example.com", token="stolen", userId=6666)
+    conflict = site.until_reason("thief", "EmailConflict")
+    assert f"belongs to the older ProductiveUser {site.names.users}/victim" in conflict["message"]
+    assert site.ready("victim") == before
+    assert site.mapping() == published
+    path = f"/api/v1/namespaces/{site.names.users}/events"
+    told = [e for e in site.kube.items(path) if e["reason"] == "EmailConflict"]
+    assert [e["involvedObject"]["name"] for e in told] == ["thief"]
+
+
+@pytest.mark.attack("M-07")
+def test_another_spelling_is_refused_before_it_can_compete(site: OperatorSite) -> None:
+    with pytest.raises(AssertionError, match=r"must be in lower case: write victim@example\.com"):
+        site.add("thief", email="Victim@example.com")
+
+
+@pytest.mark.attack("M-15")
+@pytest.mark.parametrize(
+    "kind",
+    [KEY_RING_TYPE, MAPPING_TYPE, "kubernetes.io/tls", "Opaque", "productive-mcp.dev/grant"],
+)
+def test_a_productive_user_reads_no_secret_but_a_token(site: OperatorSite, kind: str) -> None:
+    """The operator is nobody's deputy: what is no token Secret is not even asked for."""
+    data = {"tls.crt": b"stolen", "tls.key": b"stolen", "token": b"stolen", "keys.json": b"stolen"}
+    site.kube.create(secrets_path(site.names.users), secret("coveted", data, kind=kind))
+    proxy = site.cluster.proxy()
+    operator = site.start(proxy)
+    operator.until_ready()
+    for number, key in enumerate(data):
+        site.add(f"thief{number}", token=None, apiTokenSecretRef={"name": "coveted", "key": key})
+    for number in range(len(data)):
+        told = site.until_reason(f"thief{number}", "TokenSecretNotFound")
+        assert "--type=productive-mcp.dev/token" in told["message"]
+    mapping = site.mapping()
+    assert mapping is not None
+    assert {person.state for person in mapping.people.values()} == {State.NO_TOKEN}
+    everything = operator.program.output() + str(site.kube.items(site.path()))
+    assert "stolen" not in everything
+    asked = [s for s in proxy.requests if s.resource == "secrets" and site.names.users in s.path]
+    assert asked
+    assert {s.query.get("fieldSelector") for s in asked} == {"type=productive-mcp.dev/token"}
+
+
+@pytest.mark.attack("M-15")
+def test_a_secret_of_another_namespace_cannot_be_named(site: OperatorSite) -> None:
+    reference = {"name": f"../{site.names.release}/secrets/{site.names.key_ring}"}
+    with pytest.raises(AssertionError, match="must be the name of a Secret"):
+        site.add("thief", token=None, apiTokenSecretRef=reference)
