@@ -1,0 +1,5 @@
+"""Grants: what one person allowed one client, one stored object each.
+
+`grant` is the pure state machine, `record` its stored form, `store` the port with an in-memory and
+a Kubernetes form, `index` the watched view that /mcp reads, `service` what the endpoints call.
+"""

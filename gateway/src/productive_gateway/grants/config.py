@@ -1,0 +1,33 @@
+"""Lives and limits of grants, in seconds unless said otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+DAY: Final = 86400.0
+TRANSACTION_LIFE: Final = 600.0
+"""How long a transaction can come back from the upstream. A grant is kept that long even when it
+is over, so that its transaction cannot be completed a second time."""
+SKEW: Final = 30.0
+"""How far the clocks of two replicas may differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class GrantConfig:
+    """What the settings decide about grants."""
+
+    resource: str
+    """Canonical URL of the MCP endpoint; every code and token is bound to it (RFC 8707)."""
+    access_life: float = 3600.0
+    refresh_idle: float = 14 * DAY
+    """A grant that was not refreshed for so long is over."""
+    absolute_life: float = 7 * DAY
+    """A grant is over so long after its sign-in, whatever happens."""
+    code_life: float = 300.0
+    grace: float = 120.0
+    """After a refresh the presented token may be presented again for so long (lost answers)."""
+    max_staleness: float = 300.0
+    """While the API server is away, known grants serve for so long after they were last seen."""
+    per_person: int = 50
+    """Grants that one person may have; the sweeper takes the least recently used above."""

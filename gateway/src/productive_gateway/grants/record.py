@@ -1,0 +1,179 @@
+"""A grant as it is stored: fields and labels under a MAC.
+
+The MAC is over fields, labels, name and, from activation on, the object's uid, with a key of our
+ring whose id stands in the record; it is made again at each write. So who can write to the
+namespace but has no key can delete a grant, yet not move it to another person, lengthen it, or
+bring a deleted one back. Going back to an older state of the same object cannot be seen.
+"""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Final
+
+from productive_contract.names import (
+    LABEL_CLIENT,
+    LABEL_EXPIRES_DAY,
+    LABEL_STATE,
+    LABEL_USER,
+    LABEL_USER_UID,
+)
+from productive_gateway.grants.config import TRANSACTION_LIFE
+from productive_gateway.grants.grant import Grant, State
+from productive_gateway.grants.store import Kind, Record
+from productive_gateway.sealing.keys import Key, KeyRing
+from productive_gateway.sealing.purposes import Purpose
+from productive_gateway.sealing.seal import frame, mac
+
+FORMAT: Final = b"1"
+LABELS: Final = (LABEL_USER_UID, LABEL_USER, LABEL_CLIENT, LABEL_STATE, LABEL_EXPIRES_DAY)
+_KEY: Final = "key"
+_MAC: Final = "mac"
+_NOT_IN_LABEL = re.compile(r"[^A-Za-z0-9_.-]")
+
+
+class Tampered(Exception):
+    """The record is not as this gateway wrote it."""
+
+
+def encode(grant: Grant, ring: KeyRing, *, uid: str = "", version: str = "") -> Record:
+    """Return the record of a grant, authenticated with the current key.
+
+    Args:
+        grant: what is stored.
+        ring: whose current key makes the MAC.
+        uid: of the object that is replaced; empty when it is made.
+        version: of the object that is replaced.
+    """
+    key = ring.sealing_key()
+    data = {name: text.encode() for name, text in _fields(grant).items()}
+    data |= {"v": FORMAT, _KEY: key.kid.encode()}
+    labels = _labels(grant)
+    record = Record(Kind.GRANT, grant.name, labels, data, uid, version)
+    tag = _authenticate(key, record, grant.state)
+    return replace(record, data=data | {_MAC: tag})
+
+
+def decode(record: Record, ring: KeyRing) -> Grant:
+    """Return the grant of a record.
+
+    Raises:
+        UnknownKey: the ring does not hold the key of its MAC.
+        Tampered: the MAC is wrong, or it is no record of a grant at all.
+    """
+    try:
+        kid = record.data[_KEY].decode()
+        state = State(record.data["state"].decode())
+        tag = record.data[_MAC]
+    except (KeyError, ValueError) as error:
+        raise Tampered(record.name) from error
+    expected = _authenticate(ring.require(kid), record, state)
+    if not hmac.compare_digest(tag, expected):
+        raise Tampered(record.name)
+    try:
+        return _grant(
+            record.name, state, {k: v.decode() for k, v in record.data.items() if k != _MAC}
+        )
+    except (KeyError, ValueError) as error:
+        raise Tampered(record.name) from error
+
+
+def key_of(record: Record) -> str:
+    """Return the id of the key that a record says it is authenticated with."""
+    return record.data.get(_KEY, b"").decode("ascii", "replace")
+
+
+def attempt_of(record: Record) -> str:
+    """Return the id of the write that made the record."""
+    return record.data.get("attempt", b"").decode("ascii", "replace")
+
+
+def label_value(text: str) -> str:
+    """Return text as a label's value: at most 63 of the characters that one may have."""
+    return _NOT_IN_LABEL.sub("-", text)[:63].strip("_.-")
+
+
+def _authenticate(key: Key, record: Record, state: State) -> bytes:
+    # A new object has no uid yet when its record is made.
+    uid = "" if state is State.PENDING else record.uid
+    parts = [record.name.encode(), uid.encode()]
+    parts += [record.labels.get(label, "").encode() for label in LABELS]
+    for name in sorted(record.data.keys() - {_MAC}):
+        parts += [name.encode(), record.data[name]]
+    return mac(key, Purpose.RECORD, frame(*parts))
+
+
+def _labels(grant: Grant) -> dict[str, str]:
+    last = grant.absolute_end if grant.state is State.ACTIVE else grant.created + TRANSACTION_LIFE
+    return {
+        LABEL_USER_UID: grant.user_uid,
+        LABEL_USER: label_value(grant.user.rpartition("/")[2]),
+        LABEL_CLIENT: grant.client_label,
+        LABEL_STATE: grant.state.value,
+        LABEL_EXPIRES_DAY: datetime.fromtimestamp(last, UTC).strftime("%Y%m%d"),
+    }
+
+
+def _fields(grant: Grant) -> dict[str, str]:
+    return {
+        "state": grant.state.value,
+        "user-uid": grant.user_uid,
+        "user": grant.user,
+        "subject": grant.subject,
+        "client": grant.client,
+        "client-name": grant.client_name,
+        "client-host": grant.client_host,
+        "redirect-uri": grant.redirect_uri,
+        "resource": grant.resource,
+        "scopes": " ".join(sorted(grant.scopes)),
+        "auth-time": repr(grant.auth_time),
+        "created": repr(grant.created),
+        "absolute-end": repr(grant.absolute_end),
+        "epoch": str(grant.epoch),
+        "attempt": grant.attempt,
+        "code-hash": grant.code_hash,
+        "challenge": grant.challenge,
+        "code-end": repr(grant.code_end),
+        "salt": grant.salt.hex(),
+        "generation": str(grant.generation),
+        "refresh-hash": grant.refresh_hash,
+        "ratchet-key": grant.ratchet_kid,
+        "rotated-at": repr(grant.rotated_at),
+        "ended-at": repr(grant.ended_at),
+        "ended-cause": grant.ended_cause,
+    }
+
+
+def _grant(name: str, state: State, fields: Mapping[str, str]) -> Grant:
+    return Grant(
+        name=name,
+        state=state,
+        user_uid=fields["user-uid"],
+        user=fields["user"],
+        subject=fields["subject"],
+        client=fields["client"],
+        client_name=fields["client-name"],
+        client_host=fields["client-host"],
+        redirect_uri=fields["redirect-uri"],
+        resource=fields["resource"],
+        scopes=frozenset(fields["scopes"].split()),
+        auth_time=float(fields["auth-time"]),
+        created=float(fields["created"]),
+        absolute_end=float(fields["absolute-end"]),
+        epoch=int(fields["epoch"]),
+        attempt=fields["attempt"],
+        code_hash=fields["code-hash"],
+        challenge=fields["challenge"],
+        code_end=float(fields["code-end"]),
+        salt=bytes.fromhex(fields["salt"]),
+        generation=int(fields["generation"]),
+        refresh_hash=fields["refresh-hash"],
+        ratchet_kid=fields["ratchet-key"],
+        rotated_at=float(fields["rotated-at"]),
+        ended_at=float(fields["ended-at"]),
+        ended_cause=fields["ended-cause"],
+    )

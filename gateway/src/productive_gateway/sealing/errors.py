@@ -1,0 +1,29 @@
+"""Why a sealed text or a key ring is not accepted.
+
+SealError
+ ├─ UnknownKey   made with a key that this ring does not hold
+ └─ BrokenSeal   not made by us for this purpose, or changed since
+KeyRingError     a key ring or key that must not be used; `str()` says what to do
+"""
+
+from __future__ import annotations
+
+
+class SealError(Exception):
+    """The text cannot be opened. Never shown: callers answer with an error of their own."""
+
+
+class UnknownKey(SealError):
+    """The key is retired, of a foreign ring, or newer than the ring in hand."""
+
+    def __init__(self, kid: str) -> None:
+        super().__init__(f"key {kid} is not in the ring")
+        self.kid = kid
+
+
+class BrokenSeal(SealError):
+    """The text is malformed, changed, or sealed for another purpose or another binding."""
+
+
+class KeyRingError(ValueError):
+    """The keys cannot be used; `str()` is a sentence with the remedy and never quotes a key."""

@@ -1,0 +1,29 @@
+"""What a key is used for: each purpose has a derived key of its own (RFC 5869, info)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Purpose(StrEnum):
+    """Names of the derived keys; renaming one breaks everything that was made with it."""
+
+    CONSENT = "consent"
+    """The parsed authorization request while its consent page is open."""
+    TRANSACTION = "transaction"
+    """The approved request, in the browser's cookie while the upstream is asked."""
+    CLIENT = "client"
+    """Registration data inside a client_id."""
+    CLIENT_SECRET = "client-secret"  # noqa: S105 (a name)
+    CODE = "code"
+    ACCESS = "access"
+    REFRESH = "refresh"
+    """Lets a replica drop an invented refresh token without asking the API server."""
+    RECORD = "record"
+    """The MAC over a stored grant."""
+    RATCHET = "ratchet"
+    """A refresh token's successor."""
+    VERIFIER = "verifier"
+    """PKCE verifier towards the upstream."""
+    NONCE = "nonce"
+    """OIDC nonce towards the upstream."""

@@ -1,0 +1,125 @@
+"""Sealing and authenticating: AES-256-GCM and HMAC-SHA-256 under keys derived per purpose.
+
+A sealed text is `<kid>.<base64url of nonce, ciphertext, tag>`. Purpose and binding are additional
+data of the cipher: a text of one purpose, or bound to one resource, opens as nothing else. The
+nonce is random (NIST SP 800-38D 8.2.2: up to 2^32 seals per key, about 130 years at one a second).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+from functools import lru_cache
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from productive_gateway.clock import Entropy, system_entropy
+from productive_gateway.sealing.errors import BrokenSeal
+from productive_gateway.sealing.keys import KEY_BYTES, Key, KeyRing
+from productive_gateway.sealing.purposes import Purpose
+
+MAC_BYTES: Final = 32
+_NONCE_BYTES: Final = 12
+_TAG_BYTES: Final = 16
+
+
+def seal(
+    ring: KeyRing,
+    purpose: Purpose,
+    payload: bytes,
+    *,
+    bound: bytes = b"",
+    entropy: Entropy = system_entropy,
+) -> str:
+    """Encrypt and authenticate `payload` with the current key.
+
+    Args:
+        ring: whose current key seals.
+        purpose: what the text is for; only the same purpose opens it.
+        payload: any bytes.
+        bound: what else must be the same when it is opened, such as the resource.
+        entropy: where the nonce comes from.
+    """
+    key = ring.sealing_key()
+    nonce = entropy(_NONCE_BYTES)
+    sealed = _cipher(key.secret, purpose).encrypt(nonce, payload, _additional(purpose, bound))
+    return f"{key.kid}.{encode_text(nonce + sealed)}"
+
+
+def unseal(ring: KeyRing, purpose: Purpose, text: str, *, bound: bytes = b"") -> bytes:
+    """Return the payload of a sealed text.
+
+    Raises:
+        UnknownKey: the ring does not hold the key that the text names.
+        BrokenSeal: malformed, changed, or made for another purpose or binding.
+    """
+    kid, _, body = text.partition(".")
+    raw = decode_text(body)
+    if len(raw) < _NONCE_BYTES + _TAG_BYTES:
+        raise BrokenSeal("too short")
+    key = ring.require(kid)
+    try:
+        return _cipher(key.secret, purpose).decrypt(
+            raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], _additional(purpose, bound)
+        )
+    except InvalidTag as error:
+        raise BrokenSeal("the tag is wrong") from error
+
+
+def mac(ring_or_key: KeyRing | Key, purpose: Purpose, data: bytes) -> bytes:
+    """Return HMAC-SHA-256 of `data`, by a ring's current key or by the given one.
+
+    Compare the result through `hmac.compare_digest` only.
+    """
+    key = ring_or_key.sealing_key() if isinstance(ring_or_key, KeyRing) else ring_or_key
+    return hmac.digest(_derived(key.secret, purpose, b"mac"), data, "sha256")
+
+
+def frame(*parts: bytes) -> bytes:
+    """Join parts so that no other parts give the same bytes: each after its length."""
+    return b"".join(len(part).to_bytes(4) + part for part in parts)
+
+
+def encode_text(raw: bytes) -> str:
+    """Write bytes as base64url without padding (RFC 4648 5)."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decode_text(text: str) -> bytes:
+    """Read base64url without padding, in its one canonical form.
+
+    The last character can carry bits that mean nothing; a text that differs there is refused, so
+    that every change of a token is a broken token.
+
+    Raises:
+        BrokenSeal: it is nothing of the kind.
+    """
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise BrokenSeal("not base64url") from error
+    if encode_text(raw) != text:
+        raise BrokenSeal("not canonical base64url")
+    return raw
+
+
+def _additional(purpose: Purpose, bound: bytes) -> bytes:
+    # No purpose has a NUL, so that the two parts cannot be mistaken for two others.
+    return purpose.encode() + b"\0" + bound
+
+
+# Derivation costs more than sealing; rings are few and small, so their derived keys are kept.
+@lru_cache(maxsize=512)
+def _derived(secret: bytes, purpose: Purpose, use: bytes) -> bytes:
+    info = b"productive-mcp/1/" + use + b"/" + purpose.encode()
+    return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(secret)
+
+
+@lru_cache(maxsize=256)
+def _cipher(secret: bytes, purpose: Purpose) -> AESGCM:
+    return AESGCM(_derived(secret, purpose, b"seal"))
