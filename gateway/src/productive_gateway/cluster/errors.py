@@ -1,0 +1,118 @@
+"""What can go wrong with a request to the Kubernetes API.
+
+ApiError
+ ├─ NotFound        404
+ ├─ AlreadyExists   409: the name is taken
+ ├─ Conflict        409: the resourceVersion or a precondition is not the object's
+ ├─ Forbidden       403: a right is missing
+ ├─ QuotaExceeded   403: the namespace is full
+ ├─ Gone            410: the resourceVersion or continue token is too old; list again
+ └─ Unreachable     no usable answer: network, timeout, 401, 429, 5xx; a write may have happened
+
+NoCluster stands apart: nothing says where an API server would be.
+
+The texts name the request and the status, never a body: an object here is a Secret.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+_MAX_RETRY_AFTER: Final = 60
+
+
+class NoCluster(Exception):
+    """There is neither a service account nor a usable kubeconfig; `str()` says what to do."""
+
+
+class ApiError(Exception):
+    """The API server refused a request.
+
+    Attributes:
+        status: HTTP status; 0 when there was no answer.
+        reason: the machine-readable reason of the Status object, or a slug of our own.
+        retry_after: seconds the server asked us to wait, if it did.
+    """
+
+    def __init__(
+        self, request: str, *, status: int, reason: str, retry_after: int | None = None
+    ) -> None:
+        super().__init__(f"{request}: {status or 'no answer'} {reason}".rstrip())
+        self.request = request
+        self.status = status
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class NotFound(ApiError):
+    """There is no such object."""
+
+
+class AlreadyExists(ApiError):
+    """The name is taken."""
+
+
+class Conflict(ApiError):
+    """The object is not the one that was read: other resourceVersion, other uid."""
+
+
+class Forbidden(ApiError):
+    """A right is missing, or admission refused."""
+
+
+class QuotaExceeded(ApiError):
+    """The namespace's ResourceQuota is used up."""
+
+
+class Gone(ApiError):
+    """The resourceVersion or continue token is older than what the server still holds."""
+
+
+class Unreachable(ApiError):
+    """No usable answer: whether a write took place is not known."""
+
+
+def from_status(
+    request: str, status: int, answer: dict[str, Any], retry_after: str | None = None
+) -> ApiError:
+    """Translate an answer of 400 or above, or the object of an ERROR event.
+
+    Args:
+        request: verb and path, for the text.
+        status: HTTP status, or the `code` of the Status object.
+        answer: the Status object; anything else counts as one without fields.
+        retry_after: the header of that name.
+    """
+    reason = str(answer.get("reason") or "")
+    wait = _retry_after(retry_after, answer)
+    return _class_of(status, reason, str(answer.get("message") or ""))(
+        request, status=status, reason=reason, retry_after=wait
+    )
+
+
+def _class_of(status: int, reason: str, message: str) -> type[ApiError]:
+    match status:
+        case 404:
+            return NotFound
+        case 409:
+            return AlreadyExists if reason == "AlreadyExists" else Conflict
+        case 403:
+            # The quota plugin has no reason of its own: the message is all there is.
+            return QuotaExceeded if "exceeded quota" in message else Forbidden
+        case 410:
+            return Gone
+        case 401 | 408 | 429:
+            # 401: a rotated service account token that is not re-read yet, or a server that is
+            # still starting. It says nothing about the object asked for.
+            return Unreachable
+        case _:
+            return Unreachable if status >= 500 else ApiError
+
+
+def _retry_after(header: str | None, answer: dict[str, Any]) -> int | None:
+    details = answer.get("details")
+    value = header or (details.get("retryAfterSeconds") if isinstance(details, dict) else None)
+    try:
+        return min(max(int(value), 0), _MAX_RETRY_AFTER) if value is not None else None
+    except (TypeError, ValueError):
+        return None

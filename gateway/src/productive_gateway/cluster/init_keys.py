@@ -1,0 +1,76 @@
+"""Makes the key ring of a new installation: `productive-gateway keys init`, run by a hook Job.
+
+The Job may create Secrets and read this one. It never changes one that exists: a new ring would
+sign everybody out.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, Protocol
+
+from productive_contract.names import KEY_RING_KEY, KEY_RING_TYPE
+from productive_gateway.clock import Clock, Entropy, system_clock, system_entropy
+from productive_gateway.cluster.api import Query
+from productive_gateway.cluster.errors import AlreadyExists
+from productive_gateway.cluster.named import secret_data
+from productive_gateway.sealing.errors import KeyRingError
+from productive_gateway.sealing.keys import encode_ring, new_ring, parse_ring
+
+
+class Storing(Protocol):
+    """The part of `ClusterApi` that is needed here."""
+
+    async def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]: ...
+
+    async def get(self, path: str, *, query: Query = ()) -> dict[str, Any]: ...
+
+
+async def init_keys(
+    api: Storing,
+    namespace: str,
+    name: str,
+    *,
+    clock: Clock = system_clock,
+    entropy: Entropy = system_entropy,
+) -> str:
+    """Create the key ring Secret, or leave alone the one that is there; returns what was done.
+
+    Raises:
+        ApiError: the API server refused or cannot be reached.
+        KeyRingError: a Secret of that name exists and is no key ring that could be used.
+    """
+    path = f"/api/v1/namespaces/{namespace}/secrets"
+    try:
+        await api.create(path, _secret(name, encode_ring(new_ring(clock(), entropy))))
+    except AlreadyExists:
+        return _left_alone(namespace, name, await api.get(f"{path}/{name}"))
+    return f"Made the key ring {namespace}/{name}."
+
+
+def _secret(name: str, document: bytes) -> dict[str, Any]:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "type": KEY_RING_TYPE,
+        "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "productive-mcp"}},
+        "data": {KEY_RING_KEY: base64.b64encode(document).decode()},
+    }
+
+
+def _left_alone(namespace: str, name: str, secret: dict[str, Any]) -> str:
+    """Say that a ring is there, and whether the gateway will be able to use it.
+
+    An upgrade that went on with a broken ring would replace gateways that still hold a good one.
+    """
+    document = secret_data(secret).get(KEY_RING_KEY)
+    if document is None:
+        raise KeyRingError(
+            f"the Secret {namespace}/{name} exists but has no {KEY_RING_KEY}, so it is no key "
+            "ring; delete it, or give the key ring another name"
+        )
+    ring = parse_ring(document)
+    return (
+        f"The key ring {namespace}/{name} exists and was left as it is "
+        f"(keys: {len(ring.keys)}, current: {ring.current}, epoch: {ring.epoch})."
+    )

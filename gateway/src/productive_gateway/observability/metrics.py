@@ -1,0 +1,74 @@
+"""The gateway's metrics, in a registry of their own; served on the internal port only.
+
+Labels hold slugs and route names, never a person, a client or a token.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+REGISTRY: Final = CollectorRegistry()
+
+AUDIT_EVENTS: Final = Counter(
+    "productive_mcp_audit_events", "Decisions about access", ["event", "reason"], registry=REGISTRY
+)
+REQUESTS: Final = Counter(
+    "productive_mcp_http_requests",
+    "HTTP requests by route and status",
+    ["route", "method", "status"],
+    registry=REGISTRY,
+)
+REQUEST_SECONDS: Final = Histogram(
+    "productive_mcp_http_request_seconds", "Time to answer", ["route"], registry=REGISTRY
+)
+TOOL_SECONDS: Final = Histogram(
+    "mcp_server_operation_duration_seconds",
+    "Duration of tool calls",
+    ["tool", "outcome"],
+    registry=REGISTRY,
+)
+PRODUCTIVE_REQUESTS: Final = Counter(
+    "productive_mcp_productive_requests",
+    "Requests to Productive by method and status",
+    ["method", "status"],
+    registry=REGISTRY,
+)
+KUBERNETES_REQUESTS: Final = Counter(
+    "productive_mcp_kubernetes_requests",
+    "Requests to the Kubernetes API by verb and status",
+    ["verb", "status"],
+    registry=REGISTRY,
+)
+GRANTS: Final = Gauge(
+    "productive_mcp_grants", "Grants in the index by state", ["state"], registry=REGISTRY
+)
+WATCH_HEALTHY: Final = Gauge(
+    "productive_mcp_watch_healthy", "1 while the watch is healthy", ["watch"], registry=REGISTRY
+)
+MAPPING_REVISION: Final = Gauge(
+    "productive_mcp_mapping_revision", "Revision of the mapping in use", registry=REGISTRY
+)
+MAPPING_PEOPLE: Final = Gauge(
+    "productive_mcp_mapping_people", "People in the mapping by state", ["state"], registry=REGISTRY
+)
+MAPPING_BROKEN: Final = Gauge(
+    "productive_mcp_mapping_broken",
+    "1 while the published mapping is missing or cannot be read and the last good one serves",
+    registry=REGISTRY,
+)
+KEYS_LOADED: Final = Gauge(
+    "productive_mcp_key_loaded",
+    "1 for each key id of the ring in use",
+    ["kid", "current"],
+    registry=REGISTRY,
+)
+SWEPT: Final = Counter(
+    "productive_mcp_grants_swept", "Grants removed by the sweeper", ["cause"], registry=REGISTRY
+)
+KEY_RING_BROKEN: Final = Gauge(
+    "productive_mcp_key_ring_broken",
+    "1 while the published key ring is missing or cannot be read and the last good one serves",
+    registry=REGISTRY,
+)

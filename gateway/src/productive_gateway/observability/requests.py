@@ -1,0 +1,80 @@
+"""The outermost layer of the public port: request id, counting, and the last net for errors."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from productive_gateway.observability.metrics import REQUEST_SECONDS, REQUESTS
+
+_log = structlog.get_logger("http")
+
+_ALWAYS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Requests:
+    """Gives each request an id, counts it by route, and answers an unhandled error with 500.
+
+    The id is ours alone: one that a client sends is not taken over, since it would let anybody
+    write into the logs.
+    """
+
+    def __init__(self, app: ASGIApp, *, routes: Sequence[str]) -> None:
+        self._app = app
+        # Only known paths become labels: otherwise anybody could make any number of series.
+        self._routes = frozenset(routes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = uuid.uuid4().hex
+        status = 0
+
+        async def counted(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                headers = MutableHeaders(scope=message)
+                headers["X-Request-Id"] = request_id
+                for name, value in _ALWAYS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        route = scope["path"] if scope["path"] in self._routes else "other"
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, counted)
+            except Exception:
+                _log.exception("request.failed", route=route, method=scope["method"])
+                if status:
+                    raise  # the answer has begun; the server can only cut it
+                await _sorry(request_id)(scope, receive, counted)
+            finally:
+                REQUESTS.labels(route, _method(scope["method"]), str(status)).inc()
+                REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
+
+
+def _sorry(request_id: str) -> ASGIApp:
+    return PlainTextResponse(
+        "Something went wrong on our side. Please try again; if it stays, give this number to your "
+        f"administrator: {request_id}\n",
+        status_code=500,
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _method(method: str) -> str:
+    return method if method in {"GET", "POST", "HEAD", "OPTIONS", "DELETE"} else "other"

@@ -1,0 +1,1 @@
+"""Who people are: the mapping in use, and the principal that a request acts as."""

@@ -1,0 +1,112 @@
+"""The mapping without a cluster: USER_MAPPING as JSON text, a file, or a mounted folder."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Final, Protocol
+
+from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
+from productive_contract.secret import Secret
+from productive_gateway.cluster.changes import Changes
+from productive_gateway.cluster.mount import Mount
+from productive_gateway.people.last_good import LastGood
+from productive_gateway.people.snapshot import Snapshot
+
+_POLL_SECONDS: Final = 1.0
+
+
+class _Origin(Protocol):
+    def poll(self) -> dict[str, bytes] | None:
+        """Return the data if they may have changed since the last call; empty: there are none."""
+        ...
+
+
+class LocalMapping:
+    """Implements `People`; a file is read again when it changes, and kept when it turns bad."""
+
+    def __init__(self, setting: Secret | Path) -> None:
+        """Read the mapping once.
+
+        Args:
+            setting: the document itself (version 1 or the Worker's), or the path of a file that
+                holds one, or of a folder that a mapping Secret is mounted to.
+        """
+        self._good = LastGood()
+        self._origin = _origin(setting)
+        self.poll()
+
+    @property
+    def changes(self) -> Changes:
+        """Announces each snapshot that is put in place."""
+        return self._good.changes
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with the mapping as it stands now; None while it is the one in use."""
+        return self._good.trouble
+
+    def snapshot(self) -> Snapshot:
+        """Return the last good complete view.
+
+        Raises:
+            Unavailable: no mapping could be read yet.
+        """
+        return self._good.snapshot()
+
+    async def run(self) -> None:
+        """Follow the file until cancelled."""
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            self.poll()
+
+    def poll(self) -> None:
+        """Look once whether there is another mapping."""
+        data = self._origin.poll()
+        if data is not None:
+            self._good.take(data)
+
+
+def _origin(setting: Secret | Path) -> _Origin:
+    if isinstance(setting, Secret):
+        return _Inline(setting)
+    return _Folder(setting) if setting.is_dir() else _File(setting)
+
+
+class _Inline:
+    def __init__(self, document: Secret) -> None:
+        self._data: dict[str, bytes] | None = {MAPPING_KEY: document.reveal().encode()}
+
+    def poll(self) -> dict[str, bytes] | None:
+        data, self._data = self._data, None
+        return data
+
+
+class _File:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._key = MAPPING_KEY_GZIP if path.suffix == ".gz" else MAPPING_KEY
+        self._seen: tuple[int, int, int] | None = None
+
+    def poll(self) -> dict[str, bytes] | None:
+        try:
+            now = self._path.stat()
+            version = (now.st_mtime_ns, now.st_size, now.st_ino)
+            if version == self._seen:
+                return None
+            data = {self._key: self._path.read_bytes()}
+        except OSError:
+            self._seen = None
+            return {}
+        # The older stamp: what is written while it is read is read again.
+        self._seen = version
+        return data
+
+
+class _Folder:
+    def __init__(self, folder: Path) -> None:
+        self._mount = Mount(folder)
+
+    def poll(self) -> dict[str, bytes] | None:
+        mounted = self._mount.poll()
+        return None if mounted is None else mounted.data

@@ -1,0 +1,216 @@
+"""All settings, typed. The alias of a field is its name in capitals: the variable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from productive_contract.secret import Secret
+from productive_gateway.sealing.keys import KeyRing, ring_of_cookie_key
+from productive_gateway.settings import values
+from productive_gateway.settings.provider import derived_issuer
+from productive_gateway.settings.values import SecretRef
+from productive_gateway.upstream.config import UpstreamConfig
+
+T = TypeVar("T")
+
+_URL: Final = BeforeValidator(values.service_url)
+_SECRET: Final = BeforeValidator(values.secret)
+_CREDENTIAL: Final = BeforeValidator(values.credential)
+_SECRET_REF: Final = BeforeValidator(values.secret_ref)
+_PORT: Final = BeforeValidator(values.port)
+
+
+class Settings(BaseModel):
+    """What the gateway is told; made by `load_settings`, which also checks one against another."""
+
+    model_config = ConfigDict(
+        alias_generator=str.upper,
+        arbitrary_types_allowed=True,
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    public_url: Annotated[str, BeforeValidator(values.public_url)]
+    """Where browsers and clients reach the gateway; on localhost it runs in local mode."""
+    port: Annotated[int, _PORT] = 8787
+    """TCP port of everything public."""
+    internal_port: Annotated[int, _PORT] = 9090
+    """TCP port of health and metrics."""
+    log_level: Annotated[str, BeforeValidator(values.level)] = "info"
+    """debug, info, warning or error; audit lines are written at each."""
+
+    productive_org_id: Annotated[str, BeforeValidator(values.organization)]
+    """Organization of people who have none of their own."""
+    productive_api_base_url: Annotated[str, _URL] = "https://api.productive.io/api/v2"
+    """Productive's API."""
+    read_only: Annotated[bool, BeforeValidator(values.flag)] = False
+    """Whether no tool may change anything, for nobody."""
+
+    given_mapping: Annotated[Secret | Path | None, BeforeValidator(values.mapping)] = Field(
+        default=None, alias="USER_MAPPING"
+    )
+    """The mapping as JSON, a file, or the folder that its Secret is mounted to."""
+    mapping_secret: Annotated[SecretRef | None, _SECRET_REF] = None
+    """The mapping Secret, to be watched: name, or namespace/name."""
+
+    cookie_encryption_key: Annotated[Secret | None, _SECRET] = None
+    """The one key in place of a key ring: 64 hexadecimal digits."""
+    cookie_encryption_key_previous: Annotated[
+        tuple[Secret, ...], BeforeValidator(values.secrets)
+    ] = ()
+    """Older keys that still open what they sealed."""
+    key_ring_secret: Annotated[SecretRef | None, _SECRET_REF] = None
+    """The key ring Secret, to be watched: name, or namespace/name."""
+    key_ring: Path | None = None
+    """The folder that the key ring Secret is mounted to, for a start without the API server."""
+    given_grants: Annotated[str | None, BeforeValidator(values.grants)] = Field(
+        default=None, alias="GRANTS"
+    )
+    """`kubernetes://<namespace>`, or `memory:` in local mode (its default)."""
+
+    oidc_issuer: Annotated[str | None, _URL] = None
+    """Issuer of the sign-in provider, exactly as it calls itself."""
+    oidc_client_id: Annotated[str | None, _CREDENTIAL] = None
+    """Our client there."""
+    oidc_client_secret: Annotated[Secret | None, _SECRET] = None
+    """And its secret."""
+    oidc_email_trust: Literal["claim", "issuer"] | None = None
+    """claim: `email_verified` must be true; issuer: all addresses of the provider are verified."""
+    oidc_required_claims: Annotated[
+        Mapping[str, tuple[str, ...]], BeforeValidator(values.required_claims)
+    ] = Field(default_factory=dict)
+    """JSON: claims that the ID token must have, with the value or one of the values."""
+    access_client_id: Annotated[str | None, _CREDENTIAL] = None
+    """The Worker's form of the same, for Cloudflare Access: all five or none."""
+    access_client_secret: Annotated[Secret | None, _SECRET] = None
+    access_authorization_url: Annotated[str | None, _URL] = None
+    access_token_url: Annotated[str | None, _URL] = None
+    access_jwks_url: Annotated[str | None, _URL] = None
+
+    given_redirect_hosts: Annotated[
+        tuple[str, ...] | Literal["*"] | None, BeforeValidator(values.redirect_hosts)
+    ] = Field(default=None, alias="REDIRECT_HOSTS")
+    """Hosts that a client may be sent back to by https; `*` in local mode (its default)."""
+    allowed_origins: Annotated[tuple[str, ...], BeforeValidator(values.origins)] = ()
+    """Origins of web pages that may call /mcp, besides our own."""
+    admin_contact: Annotated[str | None, BeforeValidator(values.contact)] = None
+    """Whom people are told to ask."""
+    ca_bundle: Annotated[Path | None, BeforeValidator(values.ca_bundle)] = None
+    """PEM file of authorities to trust besides the public ones."""
+
+    @property
+    def local(self) -> bool:
+        """Whether this is one person's own machine."""
+        return urlsplit(self.public_url).hostname in values.LOOPBACK
+
+    @property
+    def host(self) -> str:
+        """Address to listen on: in local mode nobody else's machine gets in."""
+        return "127.0.0.1" if self.local else "0.0.0.0"  # noqa: S104 (a pod's own network)
+
+    @property
+    def internal_host(self) -> str:
+        """Address of the internal port to listen on: probes come from the node."""
+        return self.host
+
+    @property
+    def resource(self) -> str:
+        """URL of the MCP endpoint: the audience of every access token."""
+        return f"{self.public_url}/mcp"
+
+    @property
+    def callback_url(self) -> str:
+        """The redirect URI that is registered at the provider."""
+        return f"{self.public_url}/callback"
+
+    @property
+    def redirect_hosts(self) -> tuple[str, ...] | Literal["*"]:
+        """Hosts that a client's https redirect may have."""
+        if self.given_redirect_hosts is None:
+            return "*" if self.local else ()
+        return self.given_redirect_hosts
+
+    @property
+    def grants_namespace(self) -> str | None:
+        """Namespace of the grants; None: they are kept in memory."""
+        return self.given_grants or None
+
+    @property
+    def needs_cluster(self) -> bool:
+        """Whether anything is in Kubernetes."""
+        return bool(self.mapping_secret or self.key_ring_secret or self.grants_namespace)
+
+    @property
+    def user_mapping(self) -> Secret | Path:
+        """The mapping itself or its path, when there is no Secret to watch."""
+        if self.given_mapping is None:
+            raise ValueError("USER_MAPPING was not given")
+        return self.given_mapping
+
+    @property
+    def mapping_mount(self) -> Path | None:
+        """Where the mapping Secret is mounted, when it is watched, too."""
+        return self.given_mapping if isinstance(self.given_mapping, Path) else None
+
+    @property
+    def cookie_ring(self) -> KeyRing:
+        """The ring of COOKIE_ENCRYPTION_KEY, when there is no Secret to watch.
+
+        Raises:
+            KeyRingError: a key is malformed or weak.
+        """
+        return ring_of_cookie_key(
+            _given(self.cookie_encryption_key).reveal(),
+            [key.reveal() for key in self.cookie_encryption_key_previous],
+        )
+
+    @property
+    def upstream(self) -> UpstreamConfig:
+        """The sign-in provider.
+
+        Raises:
+            ValueError: the three URLs of the ACCESS_* form have no common issuer.
+        """
+        if self.oidc_issuer is not None:
+            return UpstreamConfig(
+                issuer=self.oidc_issuer,
+                client_id=_given(self.oidc_client_id),
+                client_secret=_given(self.oidc_client_secret),
+                email_trust=self.oidc_email_trust or "claim",
+                required_claims=self.oidc_required_claims,
+                ca_bundle=self.ca_bundle,
+            )
+        urls = (
+            _given(self.access_authorization_url),
+            _given(self.access_token_url),
+            _given(self.access_jwks_url),
+        )
+        return UpstreamConfig(
+            issuer=derived_issuer(*urls),
+            client_id=_given(self.access_client_id),
+            client_secret=_given(self.access_client_secret),
+            authorization_url=urls[0],
+            token_url=urls[1],
+            jwks_url=urls[2],
+            # Access signs people in by addresses that it has verified, and says no more about it.
+            email_trust=self.oidc_email_trust or "issuer",
+            required_claims=self.oidc_required_claims,
+            ca_bundle=self.ca_bundle,
+        )
+
+
+def _given(value: T | None) -> T:
+    if value is None:
+        raise ValueError("this setting was not given")
+    return value
+
+
+def variables() -> frozenset[str]:
+    """Return the names of all variables."""
+    return frozenset(field.alias or name for name, field in Settings.model_fields.items())

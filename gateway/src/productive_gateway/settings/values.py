@@ -1,0 +1,223 @@
+"""How the text of each variable is read. Each function raises ValueError with what to write."""
+
+from __future__ import annotations
+
+import json
+import re
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from productive_contract.mapping import MappingError, decode_document
+from productive_contract.secret import Secret
+
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+LEVELS: Final = ("debug", "info", "warning", "error")
+
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_AND_PORT = re.compile(rf"{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?")
+_NAMESPACE = re.compile(_LABEL)
+_OBJECT_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+_CONTACT_LENGTH: Final = 200
+_MEMORY: Final = "memory:"
+_KUBERNETES: Final = "kubernetes://"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRef:
+    """A Secret by name; namespace None is the gateway's own."""
+
+    name: str
+    namespace: str | None = None
+
+
+def organization(text: str) -> str:
+    """Read Productive's organization id."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(
+            "write the number in the address of your Productive, as 1200 in "
+            "https://app.productive.io/1200-company"
+        )
+    return text
+
+
+def public_url(text: str) -> str:
+    """Read the origin that people reach; returns it in its one canonical spelling."""
+    parts = _absolute(text)
+    if parts.path not in {"", "/"}:
+        raise ValueError("write the address without a path: the gateway has a host of its own")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("write an https address; plain http is for localhost only")
+    host = parts.hostname or ""
+    name = f"[{host}]" if ":" in host else host
+    default = 443 if parts.scheme == "https" else 80
+    port = "" if parts.port in {None, default} else f":{parts.port}"
+    return f"{parts.scheme}://{name}{port}"
+
+
+def service_url(text: str) -> str:
+    """Read the address of another service, as it stands: an issuer is compared byte for byte."""
+    parts = _absolute(text)
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("write an https address; plain http is for localhost only")
+    return text
+
+
+def is_plain_http(url: str) -> bool:
+    """Tell whether an address that was read here is http."""
+    return urlsplit(url).scheme == "http"
+
+
+def mapping(text: str) -> Secret | Path:
+    """Read USER_MAPPING: the document itself, or where it stands."""
+    if not text.lstrip().startswith("{"):
+        return Path(text)
+    try:
+        decode_document(text.encode())
+    except MappingError as error:
+        raise ValueError(f"mend the JSON ({error}), or write the path of a file") from error
+    return Secret(text)
+
+
+def secret_ref(text: str) -> SecretRef:
+    """Read `name` or `namespace/name`."""
+    namespace, slash, name = text.rpartition("/")
+    if not _OBJECT_NAME.fullmatch(name) or (slash and not _NAMESPACE.fullmatch(namespace)):
+        raise ValueError("write the name of a Secret, or namespace/name")
+    return SecretRef(name, namespace or None)
+
+
+def grants(text: str) -> str:
+    """Read where grants are kept; returns the namespace, or "" for memory."""
+    if text == _MEMORY:
+        return ""
+    namespace = text.removeprefix(_KUBERNETES)
+    if namespace == text or not _NAMESPACE.fullmatch(namespace):
+        raise ValueError("write kubernetes:// and a namespace, or memory: on your own machine")
+    return namespace
+
+
+def port(text: str) -> int:
+    """Read a TCP port."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise ValueError("write a port between 1 and 65535")
+    return int(text)
+
+
+def flag(text: str) -> bool:
+    """Read true or false."""
+    match text.lower():
+        case "true" | "1" | "yes":
+            return True
+        case "false" | "0" | "no":
+            return False
+        case _:
+            raise ValueError("write true or false")
+
+
+def level(text: str) -> str:
+    """Read a log level."""
+    if text.lower() not in LEVELS:
+        raise ValueError(f"write one of {', '.join(LEVELS)}")
+    return text.lower()
+
+
+def redirect_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
+    """Read host names, parted by commas or spaces."""
+    if text == "*":
+        return "*"
+    hosts = words(text)
+    if not all(map(_HOST_AND_PORT.fullmatch, hosts)):
+        raise ValueError(
+            "write host names in lower case, parted by commas, such as claude.ai,chatgpt.com; "
+            "each host by itself, there are no patterns"
+        )
+    return hosts
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Read origins of web pages, parted by commas or spaces."""
+    try:
+        return tuple(public_url(word) for word in words(text))
+    except ValueError as error:
+        raise ValueError(
+            "write origins such as https://inspector.example.com, parted by commas"
+        ) from error
+
+
+def required_claims(text: str) -> Mapping[str, tuple[str, ...]]:
+    """Read the JSON object claim → value or list of values."""
+    problem = ValueError(
+        'write a JSON object such as {"hd": "example.com"}, or with lists of texts'
+    )
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise problem from error
+    if not isinstance(document, dict):
+        raise problem
+    claims = {}
+    for name, value in document.items():
+        values = value if isinstance(value, list) else [value]
+        if not values or not all(isinstance(one, str) and one for one in values):
+            raise problem
+        claims[name] = tuple(values)
+    return claims
+
+
+def ca_bundle(text: str) -> Path:
+    """Read the path of a PEM file of authorities."""
+    path = Path(text)
+    try:
+        ssl.create_default_context(cafile=str(path))
+    except OSError as error:  # ssl.SSLError is one
+        raise ValueError("write the path of a readable PEM file of certificates") from error
+    return path
+
+
+def contact(text: str) -> str:
+    """Read whom people may ask: a line that is shown to them."""
+    if len(text) > _CONTACT_LENGTH or not text.isprintable():
+        raise ValueError(f"write one line of at most {_CONTACT_LENGTH} characters")
+    return text
+
+
+def credential(text: str) -> str:
+    """Read a client id or secret."""
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError("copy it again from the provider: it has spaces or strange characters")
+    return text
+
+
+def secret(text: str) -> Secret:
+    """Read a secret."""
+    return Secret(credential(text))
+
+
+def secrets(text: str) -> tuple[Secret, ...]:
+    """Read secrets, parted by commas or spaces."""
+    return tuple(Secret(word) for word in words(text))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Split at commas and white space."""
+    return tuple(text.replace(",", " ").split())
+
+
+def _absolute(text: str) -> SplitResult:
+    problem = ValueError("write an address such as https://mcp.example.com")
+    if not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
+        raise problem
+    try:
+        parts = urlsplit(text)
+        usable = parts.port != 0 and bool(parts.hostname)
+    except ValueError as error:
+        raise problem from error
+    if parts.scheme not in {"http", "https"} or not usable:
+        raise problem
+    if parts.username is not None or "?" in text or "#" in text:
+        raise ValueError("write the address without user name, query and fragment")
+    return parts

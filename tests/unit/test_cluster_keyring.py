@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from harness.mount import MappingMount
+from harness.scripted import Hands, ScriptedApi, unreachable, until
+from productive_gateway.cluster.init_keys import init_keys
+from productive_gateway.cluster.keyring import FRESH_SECONDS, KeyRingSource
+from productive_gateway.errors import Unavailable
+from productive_gateway.observability.metrics import REGISTRY
+from productive_gateway.sealing.errors import KeyRingError
+from productive_gateway.sealing.keys import KeyRing, encode_ring, new_ring, parse_ring
+
+NOW = 1_795_500_000.0
+
+
+def ring(seed: str) -> KeyRing:
+    return new_ring(NOW, lambda count: hashlib.sha256(seed.encode()).digest()[:count])
+
+
+def data(seed: str) -> dict[str, bytes]:
+    return {"keys.json": encode_ring(ring(seed))}
+
+
+def source(api: ScriptedApi, **options: object) -> KeyRingSource:
+    return KeyRingSource(api, "ns", "keys", **options)  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def running(keys: KeyRingSource) -> AsyncIterator[KeyRingSource]:
+    task = asyncio.create_task(keys.run())
+    try:
+        yield keys
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def broken() -> float | None:
+    return REGISTRY.get_sample_value("productive_mcp_key_ring_broken")
+
+
+async def test_without_a_ring_the_gateway_says_so_and_what_to_do() -> None:
+    with pytest.raises(Unavailable, match="tell your administrator") as caught:
+        source(ScriptedApi()).ring()
+    assert caught.value.reason == "no_key_ring"
+
+
+async def test_the_watched_ring_is_in_use_and_on_the_metrics() -> None:
+    async with running(source(api := ScriptedApi(data("one")))) as keys:
+        await api.window()
+        assert keys.ring() == ring("one")
+        assert keys.healthy
+        labels = {"kid": ring("one").current, "current": "true"}
+        assert REGISTRY.get_sample_value("productive_mcp_key_loaded", labels) == 1
+        changed = asyncio.create_task(keys.changes.wait())
+        await asyncio.sleep(0)
+        api.put(data("two"))
+        await asyncio.wait_for(changed, 5)
+        assert keys.ring() == ring("two")
+        assert REGISTRY.get_sample_value("productive_mcp_key_loaded", labels) is None
+
+
+async def test_a_cold_start_takes_the_mount_until_the_api_answers(tmp_path: Path) -> None:
+    MappingMount(tmp_path / "m").write(data("mounted"))
+    keys = source(api := ScriptedApi(data("watched")), mount=tmp_path / "m")
+    assert keys.ring() == ring("mounted")
+    async with running(keys):
+        await api.window()
+        assert keys.ring() == ring("watched")
+
+
+async def test_a_mount_that_comes_late_is_found(tmp_path: Path) -> None:
+    api = ScriptedApi()
+    api.failure = unreachable()
+    async with running(source(api, mount=tmp_path / "m")) as keys:
+        MappingMount(tmp_path / "m").write(data("late"))
+        await asyncio.wait_for(keys.changes.wait(), 5)
+        assert keys.ring() == ring("late")
+
+
+async def test_an_unreadable_mount_is_no_ring(tmp_path: Path) -> None:
+    MappingMount(tmp_path / "m").write({"keys.json": b"{"})
+    with capture_logs() as logs:
+        keys = source(ScriptedApi(), mount=tmp_path / "m")
+    assert [line["event"] for line in logs] == ["key_ring.mount_unreadable"]
+    with pytest.raises(Unavailable):
+        keys.ring()
+
+
+@pytest.mark.parametrize("bad", [{}, {"keys.json": b""}, {"keys.json": b'{"version":1}'}])
+async def test_a_broken_or_deleted_ring_changes_nothing_but_the_alarm(
+    bad: dict[str, bytes],
+) -> None:
+    with capture_logs() as logs:
+        async with running(source(api := ScriptedApi(data("one")))) as keys:
+            await api.window()
+            assert (broken(), keys.trouble) == (0, None)
+            api.put(bad)
+            api.put(bad)
+            await until(lambda: keys.trouble is not None)
+            assert broken() == 1
+            assert keys.ring() == ring("one")
+            api.remove()
+            await until(lambda: "does not exist" in (keys.trouble or ""))
+            assert keys.ring() == ring("one")
+            api.put(data("one"))
+            await until(lambda: keys.trouble is None)
+            assert broken() == 0
+    assert [line["event"] for line in logs] == [
+        "key_ring.loaded",
+        "key_ring.broken",
+        "key_ring.broken",
+        "key_ring.restored",
+    ]
+
+
+@pytest.mark.attack("R-07", "R-15")
+async def test_a_fresh_read_finds_a_key_that_the_watch_has_not_told_of() -> None:
+    keys = source(ScriptedApi(data("new")))
+    assert await keys.fresh() == ring("new")
+    assert keys.ring() == ring("new")
+
+
+@pytest.mark.attack("R-07")
+async def test_any_number_of_fresh_reads_cost_one_request_each_two_seconds() -> None:
+    clock = Hands()
+    keys = source(api := ScriptedApi(data("one")), monotonic=clock)
+    await asyncio.gather(*(keys.fresh() for _ in range(50)))
+    assert len(api.requests) == 1
+    clock.advance(FRESH_SECONDS - 0.1)
+    await keys.fresh()
+    assert len(api.requests) == 1
+    clock.advance(0.2)
+    await keys.fresh()
+    assert len(api.requests) == 2
+
+
+@pytest.mark.attack("R-07", "R-15")
+@pytest.mark.parametrize("trouble", ["away", "deleted", "malformed"])
+async def test_a_ring_that_cannot_be_read_freshly_is_our_trouble(trouble: str) -> None:
+    clock = Hands()
+    keys = source(api := ScriptedApi(data("one")), monotonic=clock)
+    await keys.fresh()
+    if trouble == "away":
+        api.failure = unreachable()
+    elif trouble == "deleted":
+        api.remove()
+    else:
+        api.put({"keys.json": b"{"})
+    clock.advance(FRESH_SECONDS)
+    for _ in range(5):
+        with pytest.raises(Unavailable, match="Try again"):
+            await keys.fresh()
+    assert len(api.requests) == 2
+    assert keys.ring() == ring("one")
+    api.failure = None
+    api.put(data("one"))
+    clock.advance(FRESH_SECONDS)
+    assert await keys.fresh() == ring("one")
+
+
+async def test_the_ring_is_made_once_and_left_alone_afterwards() -> None:
+    api = ScriptedApi()
+    said = await init_keys(api, "ns", "keys", clock=lambda: NOW)
+    assert said == "Made the key ring ns/keys."
+    assert api.secret is not None
+    made = dict(api.secret)
+    assert made["type"] == "productive-mcp.dev/key-ring"
+    again = await init_keys(api, "ns", "keys")
+    assert api.secret == made
+    assert "left as it is" in again
+
+
+async def test_two_installations_do_not_share_a_key() -> None:
+    rings = []
+    for _ in range(2):
+        keys = source(api := ScriptedApi())
+        await init_keys(api, "ns", "keys")
+        rings.append(await keys.fresh())
+    assert rings[0].current != rings[1].current
+
+
+async def test_a_made_ring_can_be_read() -> None:
+    api = ScriptedApi()
+    await init_keys(api, "ns", "keys", clock=lambda: NOW)
+    keys = source(api)
+    made = await keys.fresh()
+    assert parse_ring(encode_ring(made)) == made
+    assert made.keys[0].created == NOW
+
+
+@pytest.mark.parametrize("bad", [{}, {"keys.json": b"{"}, {"tls.key": b"x"}])
+async def test_a_secret_in_the_way_stops_the_job_with_a_remedy(bad: dict[str, bytes]) -> None:
+    api = ScriptedApi(bad)
+    with pytest.raises(KeyRingError, match="delete it"):
+        await init_keys(api, "ns", "keys")

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from productive_contract.secret import Secret
+from productive_gateway.observability.audit import Event, audit
+from productive_gateway.observability.logs import configure_logs
+from productive_gateway.observability.masking import mask
+
+JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl"
+
+
+class Lines(io.StringIO):
+    def read_all(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+
+def configure(level: str, out: Lines) -> None:
+    with contextlib.redirect_stdout(out):
+        configure_logs(level)
+
+
+@pytest.fixture
+def out() -> Iterator[Lines]:
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield Lines()
+    logging.captureWarnings(capture=False)
+    root.handlers, root.level = handlers, level
+    structlog.reset_defaults()
+
+
+def test_a_line_is_json_with_time_level_and_what_is_bound(out: Lines) -> None:
+    configure("info", out)
+    with structlog.contextvars.bound_contextvars(request_id="r1"):
+        structlog.get_logger("x").info("mapping.loaded", people=3)
+    [line] = out.read_all()
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "mapping.loaded",
+        "level": "info",
+        "logger": "x",
+        "people": 3,
+        "request_id": "r1",
+    }
+
+
+def test_lines_below_the_level_are_dropped_but_no_audit_line(out: Lines) -> None:
+    configure("error", out)
+    structlog.get_logger("x").warning("watch.lost")
+    audit(Event.TOOL_CALLED, user="ns/ana")
+    structlog.get_logger("x").error("mapping.broken")
+    assert [line["event"] for line in out.read_all()] == ["tool_called", "mapping.broken"]
+
+
+def test_libraries_speak_from_warning_on_through_the_same_stream(out: Lines) -> None:
+    configure("debug", out)
+    for name in ("uvicorn.error", "httpx", "kubernetes.client", "anything"):
+        logging.getLogger(name).info("GET /callback?code=canary")
+        logging.getLogger(name).warning("careful with %s", "pmcp_at_canary")
+    lines = out.read_all()
+    assert len(lines) == 4
+    assert {line["event"] for line in lines} == {"careful with pmcp_at_…"}
+    assert lines[0]["logger"] == "uvicorn.error"
+
+
+def test_warnings_are_lines(out: Lines) -> None:
+    configure("info", out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("old way", DeprecationWarning, stacklevel=1)
+    assert "old way" in out.read_all()[0]["event"]
+
+
+@pytest.mark.attack("Q-01")
+def test_a_traceback_is_one_line_without_what_its_error_quotes(out: Lines) -> None:
+    configure("info", out)
+    error = ValueError(f"bad header Bearer pmcp_at_canary1234 and {JWT}")
+    structlog.get_logger("x").error("request.failed", exc_info=error)
+    [line] = out.read_all()
+    assert "ValueError: bad header" in line["exception"]
+    assert "canary" not in out.getvalue()
+    assert JWT not in out.getvalue()
+
+
+@pytest.mark.attack("Q-01")
+@pytest.mark.parametrize(
+    "value",
+    [
+        Secret("canary"),
+        b"canary",
+        "pmcp_rt_canary.canary",
+        "pmcp_dc_canary-~canary",
+        f"token {JWT}",
+        "Authorization: Bearer canary-canary",
+        "basic Y2FuYXJ5canary==",
+        "https://x/callback?code=canary&state=canary",
+        {"a": ["pmcp_ac_canary", (Secret("canary"),)]},
+        {"pmcp_at_canary": 1},
+        ValueError("pmcp_at_canary"),
+    ],
+)
+def test_whatever_looks_like_a_secret_is_masked(out: Lines, value: object) -> None:
+    configure("info", out)
+    structlog.get_logger("x").info("event", value=value)
+    assert "canary" not in out.getvalue()
+    assert "…" in str(out.read_all()[0]["value"])
+
+
+@pytest.mark.attack("Q-01")
+@given(
+    st.text(),
+    st.sampled_from(["at", "rt", "ac", "dc", "cs", "zz"]),
+    st.from_regex(r"[A-Za-z0-9_.~-]{12,40}", fullmatch=True),
+)
+def test_a_token_is_masked_in_any_text(before: str, kind: str, rest: str) -> None:
+    assert rest not in mask(f"{before} pmcp_{kind}_{rest}")
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text("abc "), st.lists))
+def test_what_is_harmless_stays_as_it_is(value: object) -> None:
+    assert mask(value) == value
+
+
+def test_on_a_terminal_lines_are_for_people(out: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(out, "isatty", lambda: True)
+    configure("info", out)
+    structlog.get_logger("x").info("mapping.loaded", token=Secret("canary"))
+    assert "mapping.loaded" in out.getvalue()
+    assert not out.getvalue().startswith("{")
+    assert "canary" not in out.getvalue()

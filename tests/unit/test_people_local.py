@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from harness.mount import MappingMount
+from productive_contract.secret import Secret
+from productive_gateway.errors import Unavailable
+from productive_gateway.people.local import LocalMapping
+
+ANA = '{"Ana@example.com":{"userId":"7","apiToken":"t"}}'
+BO = '{"bo@example.com":{"userId":8,"apiToken":"t"}}'
+VERSION_1 = json.dumps({"version": 1, "revision": 4, "users": {}})
+
+
+def emails(people: LocalMapping) -> set[str]:
+    return set(people.snapshot().by_email)
+
+
+def test_the_workers_json_stands_in_the_setting_itself() -> None:
+    people = LocalMapping(Secret(ANA))
+    people.poll()
+    assert emails(people) == {"ana@example.com"}
+    assert people.snapshot().by_email["ana@example.com"].user_id == 7
+
+
+def test_a_file_of_either_version_is_read(tmp_path: Path) -> None:
+    for document, revision in ((ANA, 0), (VERSION_1, 4)):
+        file = tmp_path / "users.json"
+        file.write_text(document)
+        assert LocalMapping(file).snapshot().revision == revision
+
+
+def test_a_compressed_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "users.json.gz").write_bytes(gzip.compress(ANA.encode()))
+    assert emails(LocalMapping(tmp_path / "users.json.gz")) == {"ana@example.com"}
+
+
+async def test_a_changed_file_is_read_again_by_itself(tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    file.write_text(ANA)
+    people = LocalMapping(file)
+    task = asyncio.create_task(people.run())
+    file.write_text(BO)
+    await asyncio.wait_for(people.changes.wait(), 5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert emails(people) == {"bo@example.com"}
+
+
+def test_a_replaced_file_of_the_same_size_is_noticed(tmp_path: Path) -> None:
+    file, fresh = tmp_path / "users.json", tmp_path / "fresh.json"
+    file.write_text(ANA)
+    people = LocalMapping(file)
+    fresh.write_text(ANA.replace("Ana", "Eva"))
+    fresh.replace(file)
+    people.poll()
+    assert emails(people) == {"eva@example.com"}
+
+
+@pytest.mark.attack("M-13")
+def test_a_file_that_turns_bad_or_away_leaves_the_last_good_mapping(tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    file.write_text(ANA)
+    people = LocalMapping(file)
+    file.write_text("{")
+    people.poll()
+    assert "not JSON" in str(people.trouble)
+    file.unlink()
+    people.poll()
+    assert "empty" in str(people.trouble)
+    assert emails(people) == {"ana@example.com"}
+    file.write_text(ANA)
+    people.poll()
+    assert people.trouble is None
+
+
+def test_a_file_that_is_bad_from_the_start_is_told_as_trouble(tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    file.write_text("[]")
+    people = LocalMapping(file)
+    assert "not a JSON object" in str(people.trouble)
+    with pytest.raises(Unavailable):
+        people.snapshot()
+
+
+def test_an_absent_file_is_waited_for(tmp_path: Path) -> None:
+    people = LocalMapping(tmp_path / "users.json")
+    with pytest.raises(Unavailable):
+        people.snapshot()
+    (tmp_path / "users.json").write_text(ANA)
+    people.poll()
+    assert emails(people) == {"ana@example.com"}
+
+
+def test_a_mounted_folder_is_followed(tmp_path: Path) -> None:
+    mount = MappingMount(tmp_path / "m")
+    mount.write({"users.json": ANA.encode()})
+    people = LocalMapping(tmp_path / "m")
+    assert emails(people) == {"ana@example.com"}
+    mount.write({"users.json": BO.encode()})
+    people.poll()
+    assert emails(people) == {"bo@example.com"}

@@ -1,0 +1,273 @@
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from productive_contract.secret import Secret
+from productive_gateway.settings import SettingsError, load_settings
+from productive_gateway.settings.model import variables
+from productive_gateway.settings.values import SecretRef
+
+KEY = "8f2a6c1d9b3e5f7081a2c4d6e8f01325374b5d6f8091a3b5c7d9ebfd0f213243"
+OLD = "9f2a6c1d9b3e5f7081a2c4d6e8f01325374b5d6f8091a3b5c7d9ebfd0f213243"
+USERS = '{"ana@example.com":{"userId":7,"apiToken":"canary-token"}}'
+
+CLUSTER = {
+    "PUBLIC_URL": "https://mcp.example.com",
+    "PRODUCTIVE_ORG_ID": "1200",
+    "OIDC_ISSUER": "https://login.example.com",
+    "OIDC_CLIENT_ID": "client",
+    "OIDC_CLIENT_SECRET": "canary-secret",
+    "MAPPING_SECRET": "x-mapping",
+    "USER_MAPPING": "/mnt/mapping",
+    "KEY_RING_SECRET": "x-keys",
+    "KEY_RING": "/mnt/keys",
+    "GRANTS": "kubernetes://x-grants",
+    "REDIRECT_HOSTS": "claude.ai,chatgpt.com",
+}
+BASE = "https://team.cloudflareaccess.com/cdn-cgi/access/sso/oidc/abc"
+WORKER = {
+    "PUBLIC_URL": "http://localhost:8787",
+    "PRODUCTIVE_ORG_ID": "1200",
+    "USER_MAPPING": USERS,
+    "ACCESS_CLIENT_ID": "abc",
+    "ACCESS_CLIENT_SECRET": "canary-secret",
+    "ACCESS_AUTHORIZATION_URL": f"{BASE}/authorization",
+    "ACCESS_TOKEN_URL": f"{BASE}/token",
+    "ACCESS_JWKS_URL": f"{BASE}/jwks",
+    "COOKIE_ENCRYPTION_KEY": KEY,
+}
+
+
+def refused(environ: dict[str, str]) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(environ)
+    message = str(caught.value)
+    for canary in ("canary", KEY, OLD):
+        assert canary not in message
+    return message
+
+
+def without(environ: dict[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in environ.items() if name not in names}
+
+
+def test_a_cluster_is_read() -> None:
+    settings = load_settings(CLUSTER)
+    assert settings.resource == "https://mcp.example.com/mcp"
+    assert settings.callback_url == "https://mcp.example.com/callback"
+    assert settings.mapping_secret == SecretRef("x-mapping")
+    assert settings.mapping_mount == Path("/mnt/mapping")
+    assert settings.key_ring_secret == SecretRef("x-keys")
+    assert settings.key_ring == Path("/mnt/keys")
+    assert settings.grants_namespace == "x-grants"
+    assert settings.redirect_hosts == ("claude.ai", "chatgpt.com")
+    assert (settings.port, settings.internal_port, settings.log_level) == (8787, 9090, "info")
+    assert settings.host == "0.0.0.0"
+    assert settings.productive_api_base_url == "https://api.productive.io/api/v2"
+    assert not settings.local
+    assert settings.needs_cluster
+    assert not settings.read_only
+    upstream = settings.upstream
+    assert (upstream.issuer, upstream.client_id) == ("https://login.example.com", "client")
+    assert upstream.client_secret == Secret("canary-secret")
+    assert upstream.email_trust == "claim"
+    assert upstream.discovers
+
+
+def test_the_workers_local_mode_is_read() -> None:
+    settings = load_settings(WORKER | {"COOKIE_ENCRYPTION_KEY_PREVIOUS": f"{OLD}"})
+    assert settings.local
+    assert not settings.needs_cluster
+    assert settings.grants_namespace is None
+    assert settings.redirect_hosts == "*"
+    assert (settings.host, settings.internal_host) == ("127.0.0.1", "127.0.0.1")
+    assert settings.user_mapping == Secret(USERS)
+    assert [key.secret.hex() for key in settings.cookie_ring.keys] == [KEY, OLD]
+    upstream = settings.upstream
+    assert upstream.issuer == BASE
+    assert upstream.email_trust == "issuer"
+    assert upstream.jwks_url == f"{BASE}/jwks"
+    assert not upstream.discovers
+
+
+def test_a_stricter_trust_may_be_asked_of_the_workers_form_too() -> None:
+    settings = load_settings(WORKER | {"OIDC_EMAIL_TRUST": "claim"})
+    assert settings.upstream.email_trust == "claim"
+
+
+def test_the_workers_form_serves_a_cluster() -> None:
+    provider = {name: value for name, value in WORKER.items() if name.startswith("ACCESS_")}
+    oidc = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+    assert load_settings(without(CLUSTER, *oidc) | provider).upstream.issuer == BASE
+
+
+def test_settings_do_not_change_and_do_not_show_secrets() -> None:
+    settings = load_settings(WORKER)
+    with pytest.raises(ValueError, match="frozen"):
+        settings.port = 1
+    assert "canary" not in repr(settings)
+    assert KEY not in repr(settings)
+
+
+def test_an_empty_variable_is_not_set() -> None:
+    settings = load_settings(WORKER | {"ADMIN_CONTACT": "  ", "PORT": "", "OIDC_ISSUER": ""})
+    assert settings.admin_contact is None
+    assert settings.port == 8787
+
+
+def test_service_links_and_strangers_are_ignored() -> None:
+    links = {
+        "INTERNAL_PORT": "tcp://10.96.0.7:9090",
+        "PUBLIC_URL_SERVICE_HOST": "10.96.0.7",
+        "GRANTS_PORT": "tcp://10.96.0.7:80",
+        "PATH": "/bin",
+    }
+    assert load_settings(CLUSTER | links).internal_port == 9090
+
+
+def test_everything_wrong_is_said_at_once() -> None:
+    message = refused(
+        {
+            "PUBLIC_URI": "https://x.example",
+            "PORT": "http",
+            "READ_ONLY": "maybe",
+            "GRANTS": "redis:",
+        }
+    )
+    for name in (
+        "PUBLIC_URI is no setting: did you mean PUBLIC_URL?",
+        "PUBLIC_URL is missing",
+        "PRODUCTIVE_ORG_ID is missing",
+        "No sign-in provider",
+        "Nobody can sign in",
+        "There are no keys",
+        "PORT: write a port",
+        "READ_ONLY: write true or false",
+        "GRANTS: write kubernetes://",
+    ):
+        assert message.count(name) == 1, name
+
+
+@pytest.mark.parametrize("name", ["PUBLIC_URL", "PRODUCTIVE_ORG_ID", "OIDC_ISSUER"])
+def test_what_is_missing_is_named_once_with_what_to_write(name: str) -> None:
+    message = refused(without(CLUSTER, name))
+    assert message.count(f"{name} is missing: set it") == 1
+    assert message.count("\n") == 1
+
+
+@pytest.mark.attack("Q-07")
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"PUBLIC_URL": "http://mcp.example.com"}, "PUBLIC_URL: write an https address"),
+        ({"OIDC_ISSUER": "http://login.example.com"}, "OIDC_ISSUER: write an https address"),
+        ({"OIDC_ISSUER": "http://localhost:9400"}, "OIDC_ISSUER must be https"),
+        (
+            {"PRODUCTIVE_API_BASE_URL": "http://127.0.0.1:1"},
+            "PRODUCTIVE_API_BASE_URL must be https",
+        ),
+        ({"ALLOWED_ORIGINS": "http://localhost:6274"}, "ALLOWED_ORIGINS must be https"),
+        ({"REDIRECT_HOSTS": "*"}, "REDIRECT_HOSTS must name"),
+        ({"REDIRECT_HOSTS": ""}, "REDIRECT_HOSTS must name"),
+        ({"GRANTS": "memory:"}, "GRANTS must be kubernetes://"),
+        ({"GRANTS": ""}, "GRANTS must be kubernetes://"),
+        ({"COOKIE_ENCRYPTION_KEY": KEY}, "two sets of keys"),
+        ({"COOKIE_ENCRYPTION_KEY_PREVIOUS": KEY}, "needs COOKIE_ENCRYPTION_KEY"),
+        ({"KEY_RING_SECRET": "", "COOKIE_ENCRYPTION_KEY": KEY}, "KEY_RING is the mount"),
+        ({"KEY_RING_SECRET": "", "KEY_RING": ""}, "There are no keys"),
+        ({"USER_MAPPING": USERS}, "two mappings"),
+        ({"ACCESS_CLIENT_ID": "abc"}, "two sign-in providers"),
+        ({"OIDC_EMAIL_TRUST": "nobody"}, "OIDC_EMAIL_TRUST: write one of"),
+        ({"OIDC_REQUIRED_CLAIMS": "hd=example.com"}, "OIDC_REQUIRED_CLAIMS: write a JSON object"),
+        ({"OIDC_CLIENT_SECRET": "canary with space"}, "OIDC_CLIENT_SECRET: copy it again"),
+        ({"INTERNAL_PORT": "8787"}, "INTERNAL_PORT is the same as PORT"),
+        ({"CA_BUNDLE": "/absent.pem"}, "CA_BUNDLE: write the path"),
+        ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: write one of"),
+        ({"OIDC_REQUIRED_CLAIM": "{}"}, "did you mean OIDC_REQUIRED_CLAIMS?"),
+    ],
+)
+def test_a_cluster_with_a_weak_or_wrong_setting_does_not_start(
+    change: dict[str, str], sentence: str
+) -> None:
+    message = refused(CLUSTER | change)
+    assert sentence in message
+    assert message.count("\n") == 1, message
+
+
+@pytest.mark.attack("Q-07")
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"COOKIE_ENCRYPTION_KEY": "canary"}, "64 hexadecimal digits"),
+        ({"COOKIE_ENCRYPTION_KEY": "00" * 32}, "openssl rand"),
+        ({"COOKIE_ENCRYPTION_KEY_PREVIOUS": "canary"}, "64 hexadecimal digits"),
+        ({"ACCESS_JWKS_URL": "https://other.example/jwks"}, "is the issuer"),
+        ({"ACCESS_JWKS_URL": ""}, "ACCESS_JWKS_URL is missing"),
+        ({"USER_MAPPING": "/absent/users.json"}, "cannot be read"),
+        ({"USER_MAPPING": '{"ana":{"apiToken":"canary"}}'}, "mend the JSON"),
+        ({"USER_MAPPING": ""}, "Nobody can sign in"),
+    ],
+)
+def test_a_wrong_setting_on_the_own_machine_does_not_start(
+    change: dict[str, str], sentence: str
+) -> None:
+    assert sentence in refused(WORKER | change)
+
+
+def test_a_mapping_file_is_looked_at_before_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    file.write_text(USERS)
+    assert load_settings(WORKER | {"USER_MAPPING": str(file)}).user_mapping == file
+    assert load_settings(WORKER | {"USER_MAPPING": str(tmp_path)}).user_mapping == tmp_path
+    file.write_text('{"ana@example.com":{"userId":0,"apiToken":"canary"}}')
+    assert "mend it" in refused(WORKER | {"USER_MAPPING": str(file)})
+
+
+def test_plain_http_beside_localhost_is_for_local_mode() -> None:
+    issuer = "http://127.0.0.1:9400/oidc"
+    environ = without(WORKER, *(name for name in WORKER if name.startswith("ACCESS_"))) | {
+        "OIDC_ISSUER": issuer,
+        "OIDC_CLIENT_ID": "dev",
+        "OIDC_CLIENT_SECRET": "dev",
+        "PRODUCTIVE_API_BASE_URL": "http://127.0.0.1:9500/api/v2",
+        "ALLOWED_ORIGINS": "http://localhost:6274",
+        "GRANTS": "memory:",
+    }
+    settings = load_settings(environ)
+    assert settings.upstream.issuer == issuer
+    assert settings.allowed_origins == ("http://localhost:6274",)
+
+
+@pytest.mark.attack("Q-01", "Q-09")
+@given(
+    st.dictionaries(
+        st.sampled_from(sorted(variables())),
+        st.one_of(st.text().map(lambda text: f"{text}canary"), st.just("canary")),
+    )
+)
+def test_no_message_ever_quotes_a_secret(environ: dict[str, str]) -> None:
+    secret = {
+        name: value
+        for name, value in environ.items()
+        if name not in {"USER_MAPPING", "PUBLIC_URL"} or value.lstrip().startswith("{")
+    }
+    with pytest.raises(SettingsError) as caught:
+        load_settings(secret)
+    assert "canary" not in str(caught.value)
+
+
+def test_the_environment_of_this_process_is_no_near_miss() -> None:
+    strangers = {name: value for name, value in os.environ.items() if name not in variables()}
+    assert load_settings(CLUSTER | strangers).port == 8787
+
+
+def test_claims_arrive_at_the_provider() -> None:
+    claims = json.dumps({"hd": ["example.com"]})
+    settings = load_settings(CLUSTER | {"OIDC_REQUIRED_CLAIMS": claims})
+    assert settings.upstream.required_claims == {"hd": ("example.com",)}
