@@ -1,0 +1,1 @@
+"""The authorization server: registration, consent, the upstream hop, tokens (OAuth 2.1)."""

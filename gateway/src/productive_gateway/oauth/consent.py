@@ -1,0 +1,112 @@
+"""The consent page: shown on every authorization, before the provider is contacted.
+
+What the person decides about is sealed into the page's form, and the form works only together with
+a cookie of the browser that was shown it. So nothing is trusted from the form, the handle is the
+CSRF token, and two open pages do not disturb each other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, field
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from productive_gateway.grants.config import TRANSACTION_LIFE
+from productive_gateway.oauth.cookies import Kind
+from productive_gateway.oauth.deps import OAuth
+from productive_gateway.oauth.request import (
+    AuthorizationRequest,
+    decode_request,
+    encode_request,
+    pack,
+)
+from productive_gateway.oauth.scope import ALL, WORDS
+from productive_gateway.oauth.transaction import ID_BYTES
+from productive_gateway.sealing.errors import SealError
+from productive_gateway.sealing.keys import KeyRing, Keys, with_known_key
+from productive_gateway.sealing.purposes import Purpose
+from productive_gateway.sealing.seal import encode_text, seal, unseal
+from productive_gateway.web.pages import render
+
+BINDING_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """An open consent page."""
+
+    transaction: bytes = field(repr=False)
+    """Id that an approval gives the transaction: approving one page twice (a double click, a
+    browser that posts again) is one transaction."""
+    request: AuthorizationRequest
+    shown: float
+    """Unix seconds."""
+    binding: str = field(repr=False)
+    """SHA-256 of the cookie's value, in hex."""
+
+    def expired(self, now: float) -> bool:
+        """Whether the page was open too long."""
+        return now >= self.shown + TRANSACTION_LIFE
+
+    def bound_to(self, cookies: list[str]) -> bool:
+        """Whether one of these values is the cookie that was set with the page."""
+        return any(hmac.compare_digest(self.binding, _hash(value)) for value in cookies)
+
+
+def consent_page(deps: OAuth, request: Request, asked: AuthorizationRequest) -> Response:
+    """Show what a client asks for, bound to this browser.
+
+    Raises:
+        Unavailable: there is no key ring to seal with.
+    """
+    transaction, cookie = deps.entropy(ID_BYTES), encode_text(deps.entropy(BINDING_BYTES))
+    now = deps.clock()
+    consent = Consent(transaction, asked, now, _hash(cookie))
+    redirect = asked.redirect
+    page = render(
+        "consent",
+        # Not `no-referrer` as elsewhere: under that, browsers send `Origin: null` with the form,
+        # which is what a sandboxed frame sends too (Fetch, "append a request Origin header").
+        headers={"referrer-policy": "same-origin"},
+        host=deps.config.host,
+        action=f"{deps.config.public_url}/authorize",
+        client_name=asked.client_name,
+        redirect_host=redirect.shown_host,
+        loopback=asked.loopback,
+        permissions=[WORDS[scope] for scope in ALL if scope in asked.scopes],
+        handle=_write(deps.keys.ring(), consent),
+    )
+    deps.cookies.put(request, page, Kind.CONSENT, transaction, cookie, now=now)
+    return page
+
+
+async def find_consent(keys: Keys, handle: str) -> Consent | None:
+    """Open a form's handle; None if it is none of ours.
+
+    Raises:
+        Unavailable: the key ring cannot be read.
+    """
+    try:
+        payload = await with_known_key(keys, lambda ring: unseal(ring, Purpose.CONSENT, handle))
+    except SealError:
+        return None
+    transaction, shown, binding, values = json.loads(payload)
+    return Consent(bytes.fromhex(transaction), decode_request(values), float(shown), binding)
+
+
+def _write(ring: KeyRing, consent: Consent) -> str:
+    payload = [
+        consent.transaction.hex(),
+        consent.shown,
+        consent.binding,
+        encode_request(consent.request),
+    ]
+    return seal(ring, Purpose.CONSENT, pack(payload))
+
+
+def _hash(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,33 @@
+"""The parts that the endpoints stand on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from productive_gateway.clock import Clock, Entropy, system_clock, system_entropy
+from productive_gateway.grants.service import Grants
+from productive_gateway.oauth.config import OAuthConfig
+from productive_gateway.oauth.cookies import Cookies
+from productive_gateway.people.snapshot import People
+from productive_gateway.sealing.keys import Keys
+from productive_gateway.upstream.client import UpstreamClient
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """Put together once, by the composition root."""
+
+    config: OAuthConfig
+    keys: Keys
+    grants: Grants
+    people: People
+    upstream: UpstreamClient
+    clock: Clock = system_clock
+    entropy: Entropy = system_entropy
+    local_people: bool = False
+    """Whether `GET /` names who may sign in: on the own machine only."""
+
+    @property
+    def cookies(self) -> Cookies:
+        """How cookies are written under this public URL."""
+        return Cookies(self.config.secure)

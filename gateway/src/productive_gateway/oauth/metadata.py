@@ -1,0 +1,77 @@
+"""What the server says about itself: RFC 8414 and RFC 9728.
+
+Only what there is: a client takes every name in these documents at its word.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from productive_gateway.oauth.clients import AuthMethod
+from productive_gateway.oauth.config import OAuthConfig
+from productive_gateway.oauth.register import GRANT_TYPES
+from productive_gateway.oauth.scope import ALL
+
+SERVER_PATH = "/.well-known/oauth-authorization-server"
+OPENID_PATH = "/.well-known/openid-configuration"
+RESOURCE_PATH = "/.well-known/oauth-protected-resource"
+
+
+def server_metadata(config: OAuthConfig) -> dict[str, Any]:
+    """Return the authorization server metadata (RFC 8414 2)."""
+    base = config.public_url
+    methods = [method.value for method in AuthMethod]
+    return {
+        "issuer": config.issuer,
+        "authorization_endpoint": f"{base}/authorize",
+        "token_endpoint": f"{base}/token",
+        "registration_endpoint": f"{base}/register",
+        "revocation_endpoint": f"{base}/revoke",
+        "scopes_supported": list(ALL),
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": list(GRANT_TYPES),
+        "token_endpoint_auth_methods_supported": methods,
+        "revocation_endpoint_auth_methods_supported": methods,
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+        "protected_resources": [config.resource],
+    }
+
+
+def resource_metadata(config: OAuthConfig) -> dict[str, Any]:
+    """Return the protected resource metadata (RFC 9728 2)."""
+    return {
+        "resource": config.resource,
+        "authorization_servers": [config.issuer],
+        "scopes_supported": list(ALL),
+        "bearer_methods_supported": ["header"],
+        "resource_name": "Productive",
+    }
+
+
+def resource_metadata_url(config: OAuthConfig) -> str:
+    """Return the URL that a 401 of the MCP endpoint names (RFC 9728 3.1: inserted after the host).
+
+    Under a path prefix it stays below the prefix, which is all that an ingress sends us; clients
+    take the URL from the challenge and do not build it.
+    """
+    path = urlsplit(config.resource).path.removeprefix(urlsplit(config.public_url).path)
+    return f"{config.public_url}{RESOURCE_PATH}{path}"
+
+
+def server_paths(config: OAuthConfig) -> tuple[str, ...]:
+    """Return the paths of the server metadata: the plain ones, and RFC 8414 3.1 insertion."""
+    prefix = urlsplit(config.public_url).path
+    plain = (SERVER_PATH, OPENID_PATH)
+    return (*plain, *(f"{path}{prefix}" for path in plain if prefix))
+
+
+def resource_paths(config: OAuthConfig) -> tuple[str, ...]:
+    """Return the paths of the resource metadata: root, and the forms with the endpoint's path."""
+    full = urlsplit(config.resource).path
+    inner = full.removeprefix(urlsplit(config.public_url).path)
+    return tuple(
+        dict.fromkeys((RESOURCE_PATH, f"{RESOURCE_PATH}{inner}", f"{RESOURCE_PATH}{full}"))
+    )

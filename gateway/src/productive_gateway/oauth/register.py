@@ -1,0 +1,162 @@
+"""POST /register: dynamic client registration (RFC 7591), without storing anything.
+
+Open to everybody, so nothing that is sent is fetched, and what is not needed is not kept: pages
+about the client, logos, key sets and software statements are passed over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from productive_gateway.errors import Unavailable
+from productive_gateway.oauth.client_name import UNNAMED, shown_name
+from productive_gateway.oauth.clients import (
+    AuthMethod,
+    Client,
+    Registration,
+    register_client,
+    usable,
+)
+from productive_gateway.oauth.deps import OAuth
+from productive_gateway.oauth.errors import Code, Refusal, json_error
+from productive_gateway.oauth.form import body_of
+from productive_gateway.oauth.redirect_uri import (
+    Kind,
+    Policy,
+    RedirectUriError,
+    parse_redirect_uri,
+)
+from productive_gateway.observability.audit import Event, audit
+from productive_gateway.upstream.document import DocumentError, is_json, read_object
+
+MAX_BODY: Final = 64 * 1024
+MAX_URIS: Final = 10
+GRANT_TYPES: Final = ("authorization_code", "refresh_token")
+_FORBIDDEN_GRANTS: Final = frozenset({"implicit", "password"})
+_PRIVATE_PARTS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+
+
+@dataclass(frozen=True, slots=True)
+class Registrar:
+    """The registration endpoint."""
+
+    deps: OAuth
+
+    async def post(self, request: Request) -> Response:
+        """Register a client, or say what is wrong with its metadata."""
+        deps = self.deps
+        try:
+            document = await _document(request)
+            registration = read_registration(document, deps.config.redirect_hosts)
+            client = register_client(
+                deps.keys.ring(), registration, deps.config.issuer, deps.entropy
+            )
+        except (Refusal, Unavailable) as error:
+            return json_error(error)
+        audit(Event.CLIENT_REGISTERED, client=client.label, client_name=registration.name)
+        return JSONResponse(_answer(client, int(deps.clock())), 201)
+
+
+async def _document(request: Request) -> dict[str, Any]:
+    if not is_json(request.headers.get("content-type", "")):
+        raise _wrong("Send the client metadata as application/json.")
+    try:
+        return read_object(await body_of(request, MAX_BODY))
+    except DocumentError as error:
+        raise _wrong(f"The client metadata cannot be read: {error}.") from error
+
+
+def read_registration(document: dict[str, Any], policy: Policy) -> Registration:
+    """Take what we need out of client metadata.
+
+    Raises:
+        Refusal: it asks for what there is not, or must not be.
+    """
+    redirect_uris = _redirect_uris(document, policy)
+    _check_flows(document)
+    if _has_private_key(document.get("jwks")):
+        raise _wrong("The jwks holds a private key. Make a new one and keep it to yourself.")
+    name = document.get("client_name", "")
+    if not isinstance(name, str):
+        raise _wrong("client_name must be a text.")
+    method = document.get("token_endpoint_auth_method")
+    if method is not None and method not in list(AuthMethod):
+        raise _wrong("token_endpoint_auth_method must be one of " + ", ".join(AuthMethod) + ".")
+    return Registration(
+        name=shown_name(name) if name else UNNAMED,
+        redirect_uris=redirect_uris,
+        # RFC 7591 2: who says nothing means Basic.
+        auth_method=AuthMethod.BASIC if method is None else AuthMethod(method),
+        method_chosen=method is not None,
+    )
+
+
+def _redirect_uris(document: dict[str, Any], policy: Policy) -> tuple[str, ...]:
+    given = document.get("redirect_uris")
+    if not isinstance(given, list) or not 1 <= len(given) <= MAX_URIS:
+        raise _wrong_uri(f"redirect_uris must be a list of 1 to {MAX_URIS} URIs.")
+    if not all(isinstance(uri, str) for uri in given):
+        raise _wrong_uri("redirect_uris must be texts.")
+    try:
+        kinds = {parse_redirect_uri(uri).kind for uri in given}
+    except RedirectUriError as error:
+        raise _wrong_uri(f"One of redirect_uris is not allowed: {error}.") from error
+    application = document.get("application_type")
+    if application not in (None, "web", "native"):
+        raise _wrong("application_type must be web or native.")
+    if application == "web" and kinds != {Kind.WEB}:
+        # OpenID Connect Registration 2; who says nothing is not held to it: many programs do not.
+        raise _wrong_uri("A web application must have https redirect_uris only.")
+    unique = tuple(dict.fromkeys(given))
+    if not usable(unique, policy):
+        raise _wrong_uri(
+            "None of redirect_uris leads to a host that this server allows. Ask its administrator "
+            "to add the host to REDIRECT_HOSTS."
+        )
+    return unique
+
+
+def _check_flows(document: dict[str, Any]) -> None:
+    grants = document.get("grant_types", ["authorization_code"])
+    if not isinstance(grants, list) or "authorization_code" not in grants:
+        raise _wrong("grant_types must hold authorization_code.")
+    if any(not isinstance(grant, str) or grant in _FORBIDDEN_GRANTS for grant in grants):
+        raise _wrong("grant_types must be among " + " and ".join(GRANT_TYPES) + ".")
+    # Further ones (device_code out of habit) are left out, as RFC 7591 2 lets a server do.
+    if document.get("response_types", ["code"]) != ["code"]:
+        raise _wrong("response_types must be code alone.")
+
+
+def _has_private_key(jwks: Any) -> bool:
+    keys = jwks.get("keys") if isinstance(jwks, dict) else None
+    if not isinstance(keys, list):
+        return False
+    return any(isinstance(key, dict) and not _PRIVATE_PARTS.isdisjoint(key) for key in keys)
+
+
+def _answer(client: Client, now: int) -> dict[str, Any]:
+    registration = client.registration
+    answer: dict[str, Any] = {
+        "client_id": client.client_id,
+        "client_id_issued_at": now,
+        "client_name": registration.name,
+        "redirect_uris": list(registration.redirect_uris),
+        "grant_types": list(GRANT_TYPES),
+        "response_types": ["code"],
+        "token_endpoint_auth_method": registration.auth_method.value,
+    }
+    if client.secret is not None:
+        answer |= {"client_secret": client.secret.reveal(), "client_secret_expires_at": 0}
+    return answer
+
+
+def _wrong(sentence: str) -> Refusal:
+    return Refusal(Code.INVALID_CLIENT_METADATA, sentence)
+
+
+def _wrong_uri(sentence: str) -> Refusal:
+    return Refusal(Code.INVALID_REDIRECT_URI, sentence)

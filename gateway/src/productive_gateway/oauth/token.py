@@ -1,0 +1,128 @@
+"""POST /token: codes and refresh tokens become tokens (RFC 6749 4.1.3 and 6, RFC 7636 4.5).
+
+The form of the request is checked here, everything about the grant in the grants service.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from productive_gateway.errors import GatewayError
+from productive_gateway.grants.errors import InvalidGrant, InvalidTarget
+from productive_gateway.grants.service import Tokens
+from productive_gateway.oauth.client_auth import authenticate_client, uses_basic
+from productive_gateway.oauth.clients import Client
+from productive_gateway.oauth.deps import OAuth
+from productive_gateway.oauth.errors import Code, Refusal, json_error
+from productive_gateway.oauth.form import Form, form_of
+from productive_gateway.oauth.register import GRANT_TYPES
+from productive_gateway.oauth.resource import require_resource
+from productive_gateway.oauth.scope import parse_scope, write_scope
+from productive_gateway.observability.audit import Event, audit
+
+MAX_TOKEN: Final = 1024
+"""Characters; our codes and refresh tokens have about 150."""
+_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
+"""RFC 7636 4.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenEndpoint:
+    """The token endpoint."""
+
+    deps: OAuth
+
+    async def post(self, request: Request) -> Response:
+        """Answer with tokens, or with the error that tells the client what to do."""
+        client: Client | None = None
+        try:
+            form = await form_of(request)
+            grant_type = _grant_type(form)
+            client = await authenticate_client(
+                request, form, self.deps.keys, self.deps.config.issuer
+            )
+            tokens = await self._tokens(grant_type, form, client)
+        except GatewayError as error:
+            audit(
+                Event.TOKEN_REFUSED,
+                reason=error.reason,
+                client=client.label if client is not None else None,
+            )
+            return json_error(error, challenge=uses_basic(request))
+        return _answer(tokens)
+
+    async def _tokens(self, grant_type: str, form: Form, client: Client) -> Tokens:
+        resource = require_resource(form.all("resource"), self.deps.config.resource)
+        if not client.usable(self.deps.config.redirect_hosts):
+            # The administrator took its host away; what it holds must not live on.
+            raise InvalidGrant("redirect_host")
+        if grant_type == "authorization_code":
+            return await self._redeem(form, client, resource)
+        token = _required(form, "refresh_token")
+        scope = form.one("scope")
+        return await self.deps.grants.refresh(
+            token,
+            client_id=client.client_id,
+            resource=resource,
+            scopes=None if scope is None else parse_scope(scope),
+        )
+
+    async def _redeem(self, form: Form, client: Client, resource: str) -> Tokens:
+        code = _required(form, "code")
+        verifier = form.one("code_verifier")
+        if verifier is None or not _VERIFIER.fullmatch(verifier):
+            raise Refusal(
+                Code.INVALID_REQUEST, "Send the code_verifier, 43 to 128 unreserved characters."
+            )
+        return await self.deps.grants.redeem(
+            code,
+            client_id=client.client_id,
+            # It may be left out: PKCE binds the code to its request already (OAuth 2.1 4.1.3).
+            redirect_uri=form.one("redirect_uri"),
+            verifier=verifier,
+            resource=resource,
+        )
+
+
+def _grant_type(form: Form) -> str:
+    """Return the grant type of a request whose parameters each stand once.
+
+    Raises:
+        Refusal: a parameter is repeated, or there is no such grant.
+        InvalidTarget: several resources.
+    """
+    if form.repeated() == {"resource"}:
+        raise InvalidTarget
+    if form.repeated():
+        raise Refusal(Code.INVALID_REQUEST, "Every parameter must stand once.")
+    grant_type = form.one("grant_type")
+    if grant_type is None:
+        raise Refusal(Code.INVALID_REQUEST, "The grant_type is missing.")
+    if grant_type not in GRANT_TYPES:
+        raise Refusal(Code.UNSUPPORTED_GRANT_TYPE, "Use authorization_code or refresh_token.")
+    return grant_type
+
+
+def _required(form: Form, name: str) -> str:
+    value = form.one(name)
+    if value is None:
+        raise Refusal(Code.INVALID_REQUEST, f"The {name} is missing.")
+    if len(value) > MAX_TOKEN:
+        raise InvalidGrant("malformed")
+    return value
+
+
+def _answer(tokens: Tokens) -> JSONResponse:
+    body = {
+        "access_token": tokens.access_token,
+        "token_type": "Bearer",
+        "expires_in": tokens.expires_in,
+        "refresh_token": tokens.refresh_token,
+        "scope": write_scope(tokens.scopes),
+    }
+    return JSONResponse(body, headers={"cache-control": "no-store", "pragma": "no-cache"})

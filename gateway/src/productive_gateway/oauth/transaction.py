@@ -1,0 +1,114 @@
+"""The approved request while the person is at the provider.
+
+It is sealed into a cookie of the browser that approved it, and set only after the approval: nothing
+is stored, any replica can finish it, and a link to the provider that was approved in one browser is
+of no use in another (CVE-2026-27124). `state` is the transaction's random id; PKCE verifier and
+nonce are derived from that id, so they need no place and cannot be those of another transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass, field
+from typing import Final
+
+from productive_gateway.clock import Entropy
+from productive_gateway.grants.config import TRANSACTION_LIFE
+from productive_gateway.oauth.cookies import MAX_VALUE
+from productive_gateway.oauth.request import (
+    AuthorizationRequest,
+    decode_request,
+    encode_request,
+    pack,
+)
+from productive_gateway.sealing.errors import BrokenSeal, SealError
+from productive_gateway.sealing.keys import Key, KeyRing, Keys, with_known_key
+from productive_gateway.sealing.purposes import Purpose
+from productive_gateway.sealing.seal import decode_text, encode_text, mac, seal, unseal
+from productive_gateway.upstream.client import SignInSecrets
+
+ID_BYTES: Final = 16
+_SEAL_OVERHEAD: Final = 64
+"""Bytes of key id, nonce and tag, generously."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One pass from an approval to /callback."""
+
+    id: bytes = field(repr=False)
+    request: AuthorizationRequest
+    begun: float
+    """Unix seconds of the approval."""
+    secrets: SignInSecrets = field(repr=False)
+
+    def expired(self, now: float) -> bool:
+        """Whether it took too long."""
+        return now >= self.begun + TRANSACTION_LIFE
+
+
+def write_state(transaction: bytes) -> str:
+    """Return the `state` that goes to the provider."""
+    return encode_text(transaction)
+
+
+def read_state(state: str | None) -> bytes | None:
+    """Return the transaction's id, or None if the text is no state of ours."""
+    if state is None or len(state) > 64:
+        return None
+    try:
+        transaction = decode_text(state)
+    except BrokenSeal:
+        return None
+    return transaction if len(transaction) == ID_BYTES else None
+
+
+def fits(request: AuthorizationRequest) -> bool:
+    """Whether the sealed request will fit into its cookie."""
+    return (len(_pack(request, 0.0)) + _SEAL_OVERHEAD) * 4 // 3 <= MAX_VALUE
+
+
+def open_transaction(
+    ring: KeyRing, transaction: bytes, request: AuthorizationRequest, now: float, entropy: Entropy
+) -> tuple[str, SignInSecrets]:
+    """Return the sealed cookie of an approved request, and its secrets."""
+    sealed = seal(
+        ring, Purpose.TRANSACTION, _pack(request, now), bound=transaction, entropy=entropy
+    )
+    return sealed, _secrets(ring.sealing_key(), transaction)
+
+
+async def find_transaction(keys: Keys, transaction: bytes, sealed: str) -> Transaction | None:
+    """Open a cookie; None if it is not the one of this transaction, whatever is wrong with it.
+
+    Raises:
+        Unavailable: the key ring cannot be read.
+    """
+
+    def read(ring: KeyRing) -> Transaction:
+        payload = unseal(ring, Purpose.TRANSACTION, sealed, bound=transaction)
+        # The key that sealed the cookie also made the secrets: a rotation in between changes
+        # neither (the current key may be another by now).
+        key = ring.require(sealed.partition(".")[0])
+        begun, values = json.loads(zlib.decompress(payload))
+        return Transaction(
+            transaction, decode_request(values), float(begun), _secrets(key, transaction)
+        )
+
+    try:
+        return await with_known_key(keys, read)
+    except SealError:
+        return None
+
+
+def _pack(request: AuthorizationRequest, now: float) -> bytes:
+    # A client id is base64 of random bytes: packing wins back the quarter that sealing adds.
+    return zlib.compress(pack([int(now), encode_request(request)]), 9)
+
+
+def _secrets(key: Key, transaction: bytes) -> SignInSecrets:
+    return SignInSecrets(
+        verifier=encode_text(mac(key, Purpose.VERIFIER, transaction)),
+        nonce=encode_text(mac(key, Purpose.NONCE, transaction)),
+    )

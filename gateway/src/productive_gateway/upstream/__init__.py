@@ -1,0 +1,1 @@
+"""The hop to the company's OIDC provider: discovery, sign-in, ID tokens, verified e-mail."""

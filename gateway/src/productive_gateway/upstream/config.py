@@ -1,0 +1,47 @@
+"""What is known about the provider before it is asked anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from productive_contract.secret import Secret
+
+SCOPE = "openid email"
+"""The address is all we use: no profile, no groups, no refresh token of the provider."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamConfig:
+    """One OIDC provider and our client there.
+
+    Either all three endpoints are given (the Cloudflare Access form: the secret then travels in the
+    form body) or none is, and they are discovered from the issuer.
+    """
+
+    issuer: str
+    """The provider's `iss`, byte for byte."""
+    client_id: str
+    client_secret: Secret
+    authorization_url: str | None = None
+    token_url: str | None = None
+    jwks_url: str | None = None
+    email_trust: Literal["claim", "issuer"] = "claim"
+    """claim: `email_verified` must be true; issuer: its absence is accepted, the issuer is trusted
+    to know its people's addresses."""
+    required_claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Claim of the ID token → the values of which it must have one (`hd`, `tid`)."""
+    ca_bundle: Path | None = None
+    """PEM file of authorities to trust besides the public ones."""
+
+    def __post_init__(self) -> None:
+        given = [self.authorization_url, self.token_url, self.jwks_url]
+        if any(given) and not all(given):
+            raise ValueError("give all three endpoints of the provider, or none of them")
+
+    @property
+    def discovers(self) -> bool:
+        """Whether the endpoints come from the discovery document."""
+        return self.token_url is None

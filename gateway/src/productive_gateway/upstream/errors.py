@@ -1,0 +1,34 @@
+"""How a sign-in at the provider fails.
+
+UpstreamUnavailable   the provider is away or slow: the client may try again
+UpstreamRefused       what the provider sent cannot be accepted
+ └─ IdentityRefused   the person is genuine, but the address is no proof that we take
+
+`reason` is a slug for audit lines and metrics. Nothing that a provider sent stands in a sentence,
+but for the e-mail address that the person just signed in with.
+"""
+
+from __future__ import annotations
+
+from productive_gateway.errors import GatewayError, Unavailable
+
+
+class UpstreamUnavailable(Unavailable):
+    """The provider did not answer, or answered that it cannot now."""
+
+
+class UpstreamRefused(GatewayError):
+    """The provider's answer breaks a rule; the sign-in ends without a grant."""
+
+
+class UnknownSigningKey(UpstreamRefused):
+    """The token names a key that the key set does not hold; a newer key set may."""
+
+
+class IdentityRefused(UpstreamRefused):
+    """The provider vouches for no address that can be matched with a person."""
+
+    def __init__(self, sentence: str, *, reason: str, email: str | None = None) -> None:
+        super().__init__(sentence, reason=reason)
+        self.email = email
+        """The address as the provider sent it, for the page that the person sees."""

@@ -1,0 +1,93 @@
+"""From verified claims to the one thing we take from the provider: a person's e-mail address.
+
+An address is only as good as who vouches for it: with `claim`, the provider says so each time
+(`email_verified`), with `issuer`, it is trusted to hand out nothing else. Some providers let people
+write any address into their profile, which is how accounts are taken over (nOAuth), so neither is
+ever guessed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from productive_contract.email import EmailError, canonical_email
+from productive_gateway.upstream.config import UpstreamConfig
+from productive_gateway.upstream.errors import IdentityRefused
+
+SHOWN: Final = 320
+"""Characters of a refused address that its owner is shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedIdentity:
+    """Who signed in."""
+
+    issuer: str
+    subject: str
+    email: str
+    """Canonical."""
+
+
+def require_claims(claims: dict[str, Any], config: UpstreamConfig) -> None:
+    """Hold the ID token's claims against OIDC_REQUIRED_CLAIMS.
+
+    Only claims of the ID token count: they are signed, and userinfo can be asked for by whoever
+    holds an access token.
+
+    Raises:
+        IdentityRefused: one is absent or has another value.
+    """
+    for name, values in config.required_claims.items():
+        # A list that holds the value is not the value: `["evil", "acme.com"]` is no proof.
+        if claims.get(name) not in values or not isinstance(claims.get(name), str):
+            raise IdentityRefused(
+                "Your account belongs to another organization than the one this server is for. "
+                "Sign in with your company account.",
+                reason="required_claim",
+                email=_shown(claims.get("email")),
+            )
+
+
+def verified_email(source: dict[str, Any], trust: Literal["claim", "issuer"]) -> str:
+    """Return the canonical address that the provider vouches for.
+
+    Args:
+        source: claims of the ID token, or of userinfo for the same subject.
+        trust: who is believed.
+
+    Raises:
+        IdentityRefused: there is none, it is not verified, or it cannot be matched.
+    """
+    email = source.get("email")
+    if not isinstance(email, str):
+        raise IdentityRefused(
+            "The sign-in provider did not send your e-mail address. Ask your administrator to "
+            "include it.",
+            reason="email_missing",
+        )
+    # Not the text "true" and not 1: what is not plainly said is not said. An explicit "no" is one
+    # even from a trusted issuer.
+    verified = source.get("email_verified")
+    absent = "email_verified" not in source
+    if verified is not True and not (absent and trust == "issuer"):
+        raise IdentityRefused(
+            "The sign-in provider does not confirm that this e-mail address is yours. Confirm the "
+            "address there, or ask your administrator.",
+            reason="email_unverified",
+            email=_shown(email),
+        )
+    try:
+        return canonical_email(email)
+    except EmailError as error:
+        raise IdentityRefused(
+            f"Your e-mail address cannot be used here: {error}. Ask your administrator.",
+            reason="email_form",
+            email=_shown(email),
+        ) from error
+
+
+def _shown(email: object) -> str | None:
+    if not isinstance(email, str):
+        return None
+    return "".join(character for character in email if character.isprintable())[:SHOWN] or None

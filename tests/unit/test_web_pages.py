@@ -1,0 +1,238 @@
+"""The pages and the headers of every route."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from html import unescape
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import pytest
+from starlette.requests import Request
+
+from harness.grantkit import ana
+from harness.oauthkit import PUBLIC_URL, RESOURCE, Site, gone_on, site
+from productive_contract.mapping import State
+from productive_gateway.web.pages import Link, connect_page, go_on, problem, render
+
+
+def request_of(accept: str) -> Request:
+    return Request({"type": "http", "headers": [(b"accept", accept.encode())]})
+
+
+async def pages(one: Site) -> list[httpx.Response]:
+    """Return one answer of every kind of page."""
+    client, browser = await one.register(), one.browser()
+    consent = await browser.authorize(client["client_id"])
+    approved = await browser.decide(consent)
+    one.people.people = {}
+    url = gone_on(approved)
+    refused = await browser.http.get(f"/callback?{one.provider.sign_in(url)}")
+    return [
+        await browser.http.get("/"),
+        consent,
+        approved,
+        refused,
+        await browser.http.get("/callback"),
+        await browser.http.get("/authorize"),
+        await browser.http.post("/authorize", data={"x": "y"}),
+    ]
+
+
+@pytest.mark.attack("D-10", "D-11", "L-18")
+async def test_every_page_is_protected() -> None:
+    async with site() as one:
+        for page in await pages(one):
+            assert page.headers["content-type"] == "text/html; charset=utf-8"
+            policy = dict(
+                part.strip().partition(" ")[::2]
+                for part in page.headers["content-security-policy"].split(";")
+            )
+            assert policy["default-src"] == "'none'"
+            assert policy["frame-ancestors"] == "'none'"
+            assert policy["form-action"] == "'self'"
+            assert policy["base-uri"] == "'none'"
+            assert set(policy) == {
+                "default-src",
+                "style-src",
+                "form-action",
+                "frame-ancestors",
+                "base-uri",
+            }
+            [style] = re.findall(r"<style>(.*?)</style>", page.text, re.DOTALL)
+            digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+            assert policy["style-src"] == f"'sha256-{digest}'"
+            assert page.headers["x-frame-options"] == "DENY"
+            assert page.headers["x-content-type-options"] == "nosniff"
+            assert page.headers["cache-control"] == "no-store"
+            assert page.headers["referrer-policy"] in {"no-referrer", "same-origin"}
+            assert page.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+@pytest.mark.attack("D-11", "D-13")
+async def test_no_page_has_a_script_an_image_or_a_style_of_its_own() -> None:
+    async with site() as one:
+        for page in await pages(one):
+            text = page.text.lower()
+            for forbidden in (
+                "<script",
+                "<img",
+                "<iframe",
+                "<link",
+                "style=",
+                "onclick",
+                "http-eq",
+            ):
+                assert forbidden not in text
+            assert 'lang="en"' in text
+            assert "<h1>" in text
+            assert 'name="viewport"' in text
+
+
+@pytest.mark.attack("F-10", "C-08")
+async def test_only_the_consent_page_lets_its_own_origin_be_told() -> None:
+    async with site() as one:
+        _, consent, *others = await pages(one)
+        # Under no-referrer browsers would send `Origin: null` with the form.
+        assert consent.headers["referrer-policy"] == "same-origin"
+        assert {page.headers["referrer-policy"] for page in others} == {"no-referrer"}
+
+
+@pytest.mark.attack("L-18")
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/"),
+        ("GET", "/authorize"),
+        ("DELETE", "/authorize"),
+        ("GET", "/callback"),
+        ("POST", "/callback"),
+        ("POST", "/register"),
+        ("OPTIONS", "/register"),
+        ("GET", "/register"),
+        ("POST", "/token"),
+        ("POST", "/revoke"),
+        ("GET", "/.well-known/oauth-authorization-server"),
+        ("GET", "/.well-known/openid-configuration"),
+        ("GET", "/.well-known/oauth-protected-resource"),
+        ("GET", "/.well-known/oauth-protected-resource/mcp"),
+    ],
+)
+async def test_every_answer_has_the_protective_headers(method: str, path: str) -> None:
+    async with site() as one:
+        answer = await one.browser().http.request(method, path)
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] in {"no-referrer", "same-origin"}
+        assert "cross-origin-resource-policy" in answer.headers
+        assert "server" not in answer.headers
+        if "well-known" not in path:
+            assert answer.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/", "/.well-known/oauth-authorization-server"])
+async def test_head_is_answered_where_there_is_something_to_read(path: str) -> None:
+    async with site() as one:
+        assert (await one.browser().http.head(path)).status_code == 200
+        assert (await one.browser().http.post(path)).status_code == 405
+
+
+async def test_the_start_page_says_how_to_connect() -> None:
+    async with site() as one:
+        page = await one.browser().http.get("/")
+        text = unescape(page.text)
+        assert f"claude mcp add --transport http productive {RESOURCE}" in text
+        block = re.search(r"\{\s*\"mcpServers\".*?\n\}", text, re.DOTALL)
+        assert block is not None
+        assert json.loads(block[0]) == {
+            "mcpServers": {"productive": {"type": "http", "url": RESOURCE}}
+        }
+        assert "it@example.com" in text
+        assert "Who may sign in" not in text
+
+
+def test_the_buttons_carry_the_address() -> None:
+    text = unescape(bytes(connect_page(RESOURCE).body).decode())
+    cursor = re.search(r"cursor://[^\"]+config=([^\"]+)", text)
+    vscode = re.search(r"vscode:mcp/install\?([^\"]+)", text)
+    assert cursor is not None
+    assert vscode is not None
+    assert json.loads(base64.b64decode(unquote(cursor[1]))) == {"url": RESOURCE}
+    assert json.loads(unquote(vscode[1])) == {"name": "productive", "type": "http", "url": RESOURCE}
+
+
+@pytest.mark.parametrize(
+    ("local", "local_people", "named"),
+    [(True, True, True), (True, False, False), (False, True, False)],
+)
+async def test_people_are_named_on_the_own_machine_only(
+    local: bool, local_people: bool, named: bool
+) -> None:
+    async with site(oauth={"local": local}, local_people=local_people) as one:
+        other = ana(uid="other", email="ben@example.com", state=State.SUSPENDED)
+        one.people.put(other)
+        text = (await one.browser().http.get("/")).text
+        assert ("ana@example.com" in text) is named
+        assert "ben@example.com" not in text
+        one.people.people = None
+        assert (await one.browser().http.get("/")).status_code == 200
+
+
+@pytest.mark.attack("G-01", "D-12")
+def test_every_value_is_escaped() -> None:
+    evil = "<script>alert(1)</script>\"'"
+    answers: list[Any] = [
+        problem(request_of("text/html"), 400, evil, evil, error="x", link=Link("https://a/", evil)),
+        render(
+            "consent",
+            host=evil,
+            action=f"{PUBLIC_URL}/authorize",
+            client_name=evil,
+            redirect_host=evil,
+            loopback=False,
+            permissions=[evil],
+            handle=evil,
+        ),
+        render(
+            "no_access",
+            host=evil,
+            email=evil,
+            admin_contact=evil,
+            link=Link("https://a.example/", evil),
+        ),
+        connect_page(RESOURCE, admin_contact=evil, people=[evil]),
+        go_on("https://a.example/", where=evil),
+    ]
+    for answer in answers:
+        assert b"<script" not in answer.body
+
+
+@pytest.mark.parametrize(
+    ("accept", "json_asked"),
+    [
+        ("application/json", True),
+        ("application/json, */*", True),
+        ("text/html,application/xhtml+xml", False),
+        ("text/html, application/json", False),
+        ("*/*", False),
+        ("", False),
+    ],
+)
+def test_a_program_gets_json_and_a_person_a_page(accept: str, json_asked: bool) -> None:
+    answer = problem(request_of(accept), 400, "Title", "Sentence.", error="invalid_request")
+    kind = answer.headers["content-type"]
+    assert kind.startswith("application/json" if json_asked else "text/html")
+    if json_asked:
+        assert json.loads(bytes(answer.body)) == {
+            "error": "invalid_request",
+            "error_description": "Title. Sentence.",
+        }
+
+
+def test_going_on_works_by_itself_and_by_hand() -> None:
+    page = go_on("https://idp.example/authorize?a=1&b=%22", where="your sign-in")
+    assert page.headers["refresh"] == "0; url=https://idp.example/authorize?a=1&b=%22"
+    assert b'href="https://idp.example/authorize?a=1&amp;b=%22"' in page.body
