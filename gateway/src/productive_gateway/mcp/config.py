@@ -1,0 +1,66 @@
+"""Settings of the endpoint, as it needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from productive_gateway.tools.tool import READ, WRITE
+
+SCOPES: Final = f"{READ} {WRITE}"
+"""Both, in one sign-in: what a challenge asks for."""
+MAX_BODY: Final = 4 * 1024 * 1024
+LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class McpConfig:
+    """What the endpoint is told by the composition root."""
+
+    public_url: str
+    """Origin under which people reach this server, without a trailing slash."""
+    resource: str
+    """The endpoint's own URL: audience of every access token."""
+    resource_metadata_url: str
+    """Where a client finds out how to sign in (RFC 9728)."""
+    allowed_origins: Collection[str] = field(default_factory=tuple)
+    """Origins of web pages that may call; the public one always may."""
+    local: bool = False
+    """On one machine, for its own user: loopback hosts and origins count as the public one."""
+    server_version: str = "0"
+
+    def serves_host(self, host: str) -> bool:
+        """Tell whether a Host header names this server (design L-08, DNS rebinding)."""
+        name, port = _host(host)
+        if name is None:
+            return False
+        public = urlsplit(self.public_url)
+        default = _DEFAULT_PORTS.get(public.scheme)
+        if (name, port or default) == (public.hostname, public.port or default):
+            return True
+        return self.local and name in LOOPBACK
+
+    def allows_origin(self, origin: str) -> bool:
+        """Tell whether a web page of this origin may call."""
+        if origin == self.public_url or origin in self.allowed_origins:
+            return True
+        if not self.local or not origin.startswith(("http://", "https://")):
+            return False
+        name, _ = _host(origin.partition("://")[2])
+        return name in LOOPBACK
+
+
+def _host(text: str) -> tuple[str | None, int | None]:
+    """Split "name:port" or "[::1]:port"; (None, None) for anything else."""
+    try:
+        parts = urlsplit(f"//{text}")
+        name, port = parts.hostname, parts.port
+    except ValueError:
+        return None, None
+    if parts.netloc != text or parts.username is not None or parts.path or not name:
+        return None, None
+    return name, port

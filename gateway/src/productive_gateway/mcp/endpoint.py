@@ -1,0 +1,252 @@
+"""/mcp, from the raw request to the SDK.
+
+The order: the right host, an allowed origin, a token, a person; then the method, the body and the
+scope that the called tool needs; then a prebuilt answer, or the SDK. While the SDK works on a
+request, its token is looked at again every few seconds: what is revoked ends within the bound of
+design invariant 6, but for a write in flight, which finishes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import anyio
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
+from productive_gateway.mcp import replies
+from productive_gateway.mcp.body import Disconnected, read_body, replay
+from productive_gateway.mcp.config import MAX_BODY, McpConfig
+from productive_gateway.mcp.headers import (
+    RawHeaders,
+    accepts,
+    bearer,
+    single,
+    stripped,
+    values,
+)
+from productive_gateway.mcp.lists import Lists
+from productive_gateway.mcp.server import PRINCIPAL, build_server
+from productive_gateway.people.principal import Principal
+from productive_gateway.tools.toolbox import Toolbox
+
+Authenticate = Callable[[str], Awaitable[Principal]]
+ConnectPage = Callable[[], Response]
+"""Makes the page for somebody who opens the endpoint in a browser."""
+
+RECHECK: Final = 2.0
+"""Seconds between two looks at the token of a request that runs."""
+_METHODS: Final = "POST"
+_PREFLIGHT_LIFE: Final = "7200"
+_CORS_HEADERS: Final = (
+    "Accept, Authorization, Content-Type, Last-Event-ID, "
+    "Mcp-Method, Mcp-Name, MCP-Protocol-Version, Mcp-Session-Id"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """One request of a known person, its body read."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    token: str
+    principal: Principal
+    body: bytes
+
+
+class McpEndpoint:
+    """ASGI application of one path; the lifespan is `run()`."""
+
+    def __init__(
+        self,
+        config: McpConfig,
+        authenticate: Authenticate,
+        toolbox: Toolbox,
+        *,
+        connect_page: ConnectPage,
+        recheck: float = RECHECK,
+    ) -> None:
+        """Build the SDK's server around the toolbox.
+
+        Args:
+            config: see there.
+            authenticate: from an access token to a person; raises InvalidToken, AccessDenied,
+                Unavailable.
+            toolbox: the tools.
+            connect_page: for browsers.
+            recheck: seconds between two looks at the token of a running request.
+        """
+        self._config = config
+        self._authenticate = authenticate
+        self._toolbox = toolbox
+        self._connect_page = connect_page
+        self._recheck = recheck
+        server = build_server(toolbox, version=config.server_version)
+        self._lists = Lists(server, toolbox)
+        self._manager = StreamableHTTPSessionManager(
+            server, stateless=True, json_response=False, max_request_body_size=MAX_BODY
+        )
+
+    @asynccontextmanager
+    async def run(self) -> AsyncIterator[None]:
+        """Serve while the context is entered; once only."""
+        async with self._manager.run():
+            yield
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        headers = stripped(scope)
+        origin = single(headers, b"origin")
+        send = _hardened(send, origin if origin and self._config.allows_origin(origin) else None)
+        response = self._at_the_door(scope, headers) or await self._serve(
+            {**scope, "headers": headers}, receive, send
+        )
+        if response is not None:
+            await response(scope, receive, send)
+
+    def _at_the_door(self, scope: Scope, headers: RawHeaders) -> Response | None:
+        """Answer what needs no token: wrong host or origin, a preflight, a browser."""
+        host = single(headers, b"host")
+        if host is None or not self._config.serves_host(host):
+            sentence = f"This server answers as {self._config.public_url} only. Use that address."
+            return replies.refusal(421, "wrong_host", sentence)
+        origins = values(headers, b"origin")
+        if origins and not all(self._config.allows_origin(o.decode("latin-1")) for o in origins):
+            sentence = "Web pages of this origin may not call this server. Ask its administrator."
+            return replies.refusal(403, "origin_not_allowed", sentence)
+        method = scope["method"]
+        if method == "OPTIONS" and origins and values(headers, b"access-control-request-method"):
+            return Response(
+                status_code=204,
+                headers={
+                    "access-control-allow-methods": _METHODS,
+                    "access-control-allow-headers": _CORS_HEADERS,
+                    "access-control-max-age": _PREFLIGHT_LIFE,
+                },
+            )
+        browser = method in {"GET", "HEAD"} and accepts(headers, "text/html")
+        if browser and not values(headers, b"authorization"):
+            return self._connect_page()
+        return None
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """Answer a request that needs a token; None when it was answered on the way."""
+        try:
+            exchange = await self._admitted(scope, receive, send)
+            return await self._answer(exchange)
+        except replies.Refused as refused:
+            return refused.response
+        except (InvalidToken, AccessDenied, Unavailable) as error:
+            return replies.of_error(self._config, error)
+        except Disconnected:
+            return None
+
+    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> _Exchange:
+        headers = scope["headers"]
+        token = bearer(headers)
+        if token is None:
+            raise replies.Refused(replies.no_token(self._config))
+        principal = await self._authenticate(token)
+        if scope["method"] != _METHODS:
+            sentence = "This endpoint takes POST only; it has no stream and no session."
+            refusal = replies.refusal(405, "method_not_allowed", sentence, {"allow": _METHODS})
+            raise replies.Refused(refusal)
+        body = await read_body(headers, receive)
+        scope = {**scope, PRINCIPAL: principal}
+        return _Exchange(scope, replay(body, receive), send, token, principal, body)
+
+    async def _answer(self, exchange: _Exchange) -> Response | None:
+        message = _message(exchange.body)
+        if message.get("method") == "tools/call":
+            params = message.get("params")
+            name = params.get("name") if isinstance(params, dict) else None
+            if self._toolbox.lacks_scope(exchange.principal, name):
+                return replies.insufficient_scope(self._config, str(name))
+        headers = exchange.scope["headers"]
+        prebuilt = self._lists.answer(exchange.principal, headers, message)
+        if prebuilt is not None:
+            return Response(prebuilt, media_type="application/json")
+        await self._watched(exchange)
+        return None
+
+    async def _watched(self, exchange: _Exchange) -> None:
+        """Let the SDK answer, for as long as the token is good.
+
+        Raises:
+            InvalidToken: it stopped being so before the answer began.
+            AccessDenied: likewise.
+        """
+        begun = finished = False
+        ended: InvalidToken | AccessDenied | None = None
+
+        async def sending(message: Message) -> None:
+            nonlocal begun, finished
+            begun = True
+            finished = message["type"] == "http.response.body" and not message.get("more_body")
+            await exchange.send(message)
+
+        async def watch(running: anyio.CancelScope) -> None:
+            nonlocal ended
+            ended = await self._end_of(exchange.token)
+            running.cancel()
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(watch, group.cancel_scope)
+            await self._manager.handle_request(exchange.scope, exchange.receive, sending)
+            group.cancel_scope.cancel()
+        if ended is not None and not begun:
+            raise ended
+        if ended is not None and not finished:
+            # What was sent of the answer stays; it ends here.
+            await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _end_of(self, token: str) -> InvalidToken | AccessDenied:
+        """Return once a token is no longer good, and why."""
+        while True:
+            await anyio.sleep(self._recheck)
+            try:
+                await self._authenticate(token)
+            except (InvalidToken, AccessDenied) as error:
+                return error
+            except Unavailable:
+                # Our own trouble ends nobody's work.
+                continue
+
+
+def _message(body: bytes) -> dict[str, Any]:
+    """Return the JSON-RPC message, or an empty one where the SDK is to say what is wrong."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return message if isinstance(message, dict) else {}
+
+
+def _hardened(send: Send, origin: str | None) -> Send:
+    """Return a `send` that puts on every answer what every answer has."""
+    extra = list(replies.SECURITY_HEADERS)
+    if origin is not None:
+        extra += [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-expose-headers", b"WWW-Authenticate, Retry-After"),
+        ]
+    ours = {name for name, _ in extra}
+
+    async def hardened(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [(k, v) for k, v in message.get("headers", ()) if k.lower() not in ours]
+            streams = any(k == b"content-type" and v.startswith(b"text/event") for k, v in headers)
+            kept = [(k, v) for k, v in headers if k != b"cache-control"]
+            fresh = b"no-store, no-transform" if streams else b"no-store"
+            message = {**message, "headers": [*kept, (b"cache-control", fresh), *extra]}
+        await send(message)
+
+    return hardened

@@ -1,0 +1,71 @@
+"""The raw headers of a request, read strictly.
+
+Servers hand blanks around values on (RFC 9110 5.5 leaves them out of the value), and folding
+repeated headers into one hides the repetition; so the list is cleaned and read here, once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.types import Scope
+
+from productive_gateway.errors import InvalidToken
+from productive_gateway.mcp.replies import Refused, refusal
+
+RawHeaders = Sequence[tuple[bytes, bytes]]
+
+_BEARER: Final = re.compile(rb"bearer(?: +(.*))?", re.IGNORECASE | re.DOTALL)
+_TOKEN: Final = re.compile(rb"[A-Za-z0-9\-._~+/]{1,4096}=*")
+"""b64token of RFC 6750 2.1, of a length that one of ours can have."""
+
+
+def stripped(scope: Scope) -> list[tuple[bytes, bytes]]:
+    """Return the request's headers without blanks around their values."""
+    return [(name.lower(), value.strip(b" \t")) for name, value in scope["headers"]]
+
+
+def values(headers: RawHeaders, name: bytes) -> list[bytes]:
+    """Return all values of a header."""
+    return [value for key, value in headers if key == name]
+
+
+def single(headers: RawHeaders, name: bytes) -> str | None:
+    """Return the value of a header that stands exactly once."""
+    found = values(headers, name)
+    return found[0].decode("latin-1") if len(found) == 1 else None
+
+
+def bearer(headers: RawHeaders) -> str | None:
+    """Return the bearer token; None when the request carries none.
+
+    Only the Authorization header counts: never the query, the body or a cookie.
+
+    Raises:
+        Refused: there are two of them, and which one counts must not be guessed.
+        InvalidToken: what follows "Bearer" is no token.
+    """
+    found = values(headers, b"authorization")
+    if len(found) > 1:
+        sentence = "The request has more than one Authorization header. Send exactly one."
+        raise Refused(refusal(400, "invalid_request", sentence))
+    scheme = _BEARER.fullmatch(found[0]) if found else None
+    if scheme is None:
+        return None
+    token = scheme[1] or b""
+    if _TOKEN.fullmatch(token) is None:
+        raise InvalidToken(
+            "The Authorization header holds no access token. Sign in again.", reason="malformed"
+        )
+    return token.decode("ascii")
+
+
+def accepts(headers: RawHeaders, media_type: str) -> bool:
+    """Tell whether a media type is named in Accept; wildcards do not count as naming it."""
+    for value in values(headers, b"accept"):
+        for part in value.decode("latin-1").split(","):
+            if part.split(";", 1)[0].strip().lower() == media_type:
+                return True
+    return False

@@ -1,0 +1,93 @@
+"""The SDK's server with our tools in it.
+
+Who calls is read from the request's own ASGI scope: each request has its own, so two requests that
+run at the same time cannot see each other's (M-11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import mcp_types as types
+from mcp.server.caching import CacheHint
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel.server import Server
+from mcp.shared.exceptions import MCPError
+from starlette.requests import Request
+
+from productive_gateway.mcp.instructions import INSTRUCTIONS
+from productive_gateway.people.principal import Principal
+from productive_gateway.tools.tool import Tool
+from productive_gateway.tools.toolbox import Toolbox, UnknownTool
+
+PRINCIPAL: Final = "productive_gateway.principal"
+"""Key of the ASGI scope under which the endpoint puts who calls."""
+NAME: Final = "productive"
+TITLE: Final = "Productive"
+_LIST_FRESH_MS: Final = 5 * 60 * 1000
+"""A person's rights may change at any time; the list is a convenience, every call is checked."""
+
+Context = ServerRequestContext[dict[str, Any], Request]
+
+
+def build_server(toolbox: Toolbox, *, version: str) -> Server[dict[str, Any]]:
+    """Return the server; it answers for whoever stands in the request's scope."""
+
+    async def list_tools(
+        ctx: Context, params: types.PaginatedRequestParams | None
+    ) -> types.ListToolsResult:
+        if params is not None and params.cursor is not None:
+            raise MCPError(code=types.INVALID_PARAMS, message="The list has one page only.")
+        allowed = toolbox.allowed(_principal(ctx).person)
+        return types.ListToolsResult(tools=[listed(tool) for tool in toolbox.listed(allowed)])
+
+    async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+        arguments: Mapping[str, Any] = params.arguments or {}
+        try:
+            answer = await toolbox.call(_principal(ctx), params.name, arguments)
+        except UnknownTool as error:
+            raise MCPError(
+                code=types.INVALID_PARAMS,
+                message="There is no such tool; list the tools to see which there are.",
+            ) from error
+        return types.CallToolResult(
+            content=[types.TextContent(type="text", text=answer.text)],
+            structured_content=answer.structured,
+            is_error=answer.is_error,
+        )
+
+    hint = CacheHint(ttl_ms=_LIST_FRESH_MS, scope="private")
+    return Server(
+        NAME,
+        version=version,
+        title=TITLE,
+        instructions=INSTRUCTIONS,
+        cache_hints={"tools/list": hint, "server/discover": hint},
+        get_tool_input_schema=toolbox.input_schema,
+        on_list_tools=list_tools,
+        on_call_tool=call_tool,
+    )
+
+
+def listed(tool: Tool) -> types.Tool:
+    """Return a tool as the protocol lists it."""
+    return types.Tool(
+        name=tool.name,
+        title=tool.title,
+        description=tool.description,
+        input_schema=tool.input_schema,
+        output_schema=tool.output_schema,
+        annotations=types.ToolAnnotations.model_validate(
+            {"title": tool.title, **tool.kind.annotations}
+        ),
+    )
+
+
+def _principal(ctx: Context) -> Principal:
+    request = ctx.request
+    principal = request.scope.get(PRINCIPAL) if request is not None else None
+    if not isinstance(principal, Principal):
+        # The endpoint lets nothing through without one; this is the second lock on that door.
+        raise MCPError(code=types.INTERNAL_ERROR, message="It is not known who calls.")
+    return principal

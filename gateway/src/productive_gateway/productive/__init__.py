@@ -1,0 +1,1 @@
+"""Productive's API: one client for all people, each with their own token."""

@@ -1,0 +1,325 @@
+"""The client of Productive's API, for all people at once and each with their own token.
+
+A read is repeated on 429, 502, 503, 504 and a broken connection, twice, with growing pauses. A
+write never is (design invariant 14): an answer that was lost is `StateUnknown`. No redirect is
+followed and no cookie is kept, so that nothing of one person's request is in another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Final
+
+import anyio
+import anyio.lowlevel
+import httpx
+
+from productive_contract.secret import Secret
+from productive_gateway.clock import Clock, Entropy, system_clock, system_entropy
+from productive_gateway.observability.audit import Event, audit
+from productive_gateway.observability.metrics import PRODUCTIVE_REQUESTS
+from productive_gateway.people.principal import Principal
+from productive_gateway.productive import identity as who
+from productive_gateway.productive.cache import Cache, Key, T
+from productive_gateway.productive.document import Document, DocumentError, decode
+from productive_gateway.productive.errors import (
+    ProductiveError,
+    RateLimited,
+    StateUnknown,
+    TokenRejected,
+    Unreachable,
+    WrongOrganization,
+    WrongTokenOwner,
+    error_of,
+)
+from productive_gateway.productive.limiter import Limiter
+
+MEDIA_TYPE: Final = "application/vnd.api+json"
+TIMEOUT: Final = httpx.Timeout(connect=5, read=25, write=10, pool=10)
+RETRIES: Final = 2
+RETRIED: Final = frozenset({429, 502, 503, 504})
+LONGEST_WAIT: Final = 8.0
+"""Seconds that a call waits for Productive's limit; a longer pause is the caller's to make."""
+_DEFAULT_RESET: Final = 10.0
+"""Seconds after a 429 that does not say how long: the length of Productive's window."""
+_LARGEST_ANSWER: Final = 16 * 1024 * 1024
+_IDENTITY_LIFETIME: Final = 15 * 60
+_PAGE: Final = 200
+
+Query = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+    reset: float
+    """Seconds to wait before the next request, for a 429."""
+
+
+class ProductiveApi:
+    """Everything that people's sessions share: address, connections, limits, cache."""
+
+    def __init__(
+        self,
+        base_url: str,
+        http: httpx.AsyncClient,
+        default_organization: str | None,
+        *,
+        clock: Clock = system_clock,
+        entropy: Entropy = system_entropy,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Take over `http`.
+
+        Args:
+            base_url: of the API, with its version (`…/api/v2`).
+            http: connections; its own redirects, timeouts and cookies do not count.
+            default_organization: id for people whose ProductiveUser names none.
+            clock: present time.
+            entropy: for the jitter of pauses.
+            sleep: pauses for seconds.
+        """
+        self.base_url = base_url.rstrip("/")
+        self.http = http
+        self.default_organization = default_organization
+        self.clock = clock
+        self.sleep = sleep
+        self.limiter = Limiter(clock=clock)
+        self.cache = Cache(clock=clock)
+        self._entropy = entropy
+        # The one client serves everybody: a cookie set for one person would go out with another's.
+        http.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+    def session(self, principal: Principal) -> ProductiveSession:
+        """Return the API as one person sees it.
+
+        Raises:
+            TokenRejected: the person has no token.
+            WrongOrganization: neither the person nor the gateway names an organization.
+        """
+        token = principal.person.api_token
+        organization = principal.person.organization_id or self.default_organization
+        if not token:
+            raise TokenRejected("there is no token")
+        if not organization:
+            raise WrongOrganization("no organization is configured")
+        return ProductiveSession(self, principal, token, organization)
+
+    def pause(self, attempt: int) -> float:
+        """Return the seconds before repetition `attempt` (0, 1): about 0.3 and 0.9, spread."""
+        return 0.2 * 3.0**attempt * (1 + self._entropy(1)[0] / 255)
+
+
+class ProductiveSession:
+    """One person's requests. Each waits until the token is known to be this person's."""
+
+    def __init__(
+        self, api: ProductiveApi, principal: Principal, token: Secret, organization: str
+    ) -> None:
+        self.organization = organization
+        self.writes = 0
+        """Writes that Productive confirmed; for the audit line."""
+        self._api = api
+        self._principal = principal
+        self._token = token
+        self._fingerprint = hashlib.sha256(token.reveal().encode()).hexdigest()[:32]
+
+    async def identity(self) -> who.Identity:
+        """Return who the token belongs to.
+
+        Raises:
+            WrongTokenOwner: to somebody else than the mapping says.
+            ProductiveError: it could not be found out.
+        """
+        person = self._principal.person
+        verdict = await self.remember(
+            ("identity", str(person.user_id)), _IDENTITY_LIFETIME, self._ask_who
+        )
+        if isinstance(verdict, who.Identity):
+            return verdict
+        raise WrongTokenOwner(verdict.write_instead)
+
+    async def get(self, path: str, query: Query = ()) -> Document:
+        """Read one document.
+
+        Raises:
+            ProductiveError: see `errors`.
+        """
+        await self.identity()
+        return await self._read(path, query)
+
+    async def pages(self, path: str, query: Query, *, most: int = 10) -> tuple[Document, bool]:
+        """Read a collection page by page; the second value tells whether it is complete.
+
+        Args:
+            path: of the collection.
+            query: filters, includes, fields.
+            most: pages of 200 that are read at most.
+
+        Raises:
+            ProductiveError: see `errors`.
+        """
+        records: list[Any] = []
+        included: dict[Any, Any] = {}
+        for number in range(1, most + 1):
+            page = (("page[number]", str(number)), ("page[size]", str(_PAGE)))
+            document = await self.get(path, (*query, *page))
+            records.extend(document.records)
+            included.update(document.included)
+            if number >= (document.total_pages or 0):
+                return Document(tuple(records), included), True
+        return Document(tuple(records), included), False
+
+    async def create(self, path: str, body: dict[str, Any], query: Query = ()) -> Document:
+        """Make one record. It is sent once, and finishes even if the caller is cancelled.
+
+        Raises:
+            StateUnknown: the request went out and no usable answer came back.
+            ProductiveError: it was not made; see `errors`.
+        """
+        await self.identity()
+        await self._admit()
+        content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        await anyio.lowlevel.checkpoint_if_cancelled()
+        with anyio.CancelScope(shield=True):
+            document = await self._write("POST", path, query, content)
+            self.writes += 1
+        return document
+
+    async def remember(self, what: Key, lifetime: float, read: Callable[[], Awaitable[T]]) -> T:
+        """Return what this person read under the name `what` in the last `lifetime` seconds."""
+        return await self._api.cache.remember(self._key(what), lifetime, read)
+
+    def forget(self, what: Key) -> None:
+        """Let what this person remembers under the name `what` be read again, after a write."""
+        self._api.cache.forget(self._key(what))
+
+    def requests_left(self) -> int:
+        """Return how many requests this token has left in the present ten seconds."""
+        limiter = self._api.limiter
+        return max(0, limiter.requests - limiter.used(self._fingerprint))
+
+    def _key(self, what: Key) -> Key:
+        return (self.organization, self._fingerprint, *what)
+
+    async def _ask_who(self) -> who.Identity | WrongTokenOwner:
+        person = self._principal.person
+        document = await self._read(who.PATH, who.QUERY)
+        try:
+            return who.identity_of(document, organization=self.organization, user_id=person.user_id)
+        except WrongTokenOwner as wrong:
+            audit(
+                Event.WRONG_TOKEN_OWNER,
+                reason="user_id_is_not_person_id" if wrong.write_instead else "other_person",
+                email=person.email,
+                user=person.user,
+                grant=self._principal.grant,
+                client=self._principal.client,
+            )
+            return wrong
+
+    async def _read(self, path: str, query: Query) -> Document:
+        for attempt in range(RETRIES + 1):
+            await self._admit()
+            error: ProductiveError
+            try:
+                answer = await self._send("GET", path, query, None)
+            except httpx.HTTPError as failure:
+                error, wait = Unreachable(type(failure).__name__), self._api.pause(attempt)
+            else:
+                if answer.status == 200:
+                    return _document(answer.body)
+                error = error_of(answer.status, answer.body, answer.reset)
+                if answer.status not in RETRIED:
+                    raise error
+                limited = answer.status == 429
+                wait = answer.reset if limited else self._api.pause(attempt)
+            if attempt == RETRIES or wait > LONGEST_WAIT:
+                raise error
+            await self._api.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _write(self, method: str, path: str, query: Query, content: bytes) -> Document:
+        try:
+            answer = await self._send(method, path, query, content)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failure:
+            raise Unreachable(type(failure).__name__) from failure
+        except httpx.HTTPError as failure:
+            raise StateUnknown(type(failure).__name__) from failure
+        if answer.status >= 500 or 300 <= answer.status < 400:
+            raise StateUnknown(f"status {answer.status}")
+        if answer.status >= 400:
+            raise error_of(answer.status, answer.body, answer.reset)
+        try:
+            return decode(answer.body)
+        except DocumentError as error:
+            raise StateUnknown("unreadable answer") from error
+
+    async def _admit(self) -> None:
+        """Wait for room in our own window, when it is near."""
+        try:
+            self._api.limiter.take(self._fingerprint)
+        except RateLimited as full:
+            if full.retry_after > LONGEST_WAIT:
+                raise
+            await self._api.sleep(full.retry_after)
+            self._api.limiter.take(self._fingerprint)
+
+    async def _send(self, method: str, path: str, query: Query, content: bytes | None) -> _Answer:
+        headers = {
+            "Accept": MEDIA_TYPE,
+            "User-Agent": "productive-mcp",
+            "X-Auth-Token": self._token.reveal(),
+            "X-Organization-Id": self.organization,
+        }
+        if content is not None:
+            headers["Content-Type"] = MEDIA_TYPE
+        request = self._api.http.build_request(
+            method,
+            self._api.base_url + path,
+            params=httpx.QueryParams(list(query)) if query else None,
+            content=content,
+            headers=headers,
+            timeout=TIMEOUT,
+        )
+        status = "error"
+        try:
+            response = await self._api.http.send(request, stream=True, follow_redirects=False)
+            try:
+                body = await _bounded(response)
+            finally:
+                await response.aclose()
+            status = str(response.status_code)
+        finally:
+            PRODUCTIVE_REQUESTS.labels(method=method, status=status).inc()
+        return _Answer(response.status_code, body, _reset(response.headers))
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body.extend(chunk)
+        if len(body) > _LARGEST_ANSWER:
+            raise httpx.DecodingError("the answer is too large")
+    return bytes(body)
+
+
+def _document(body: bytes) -> Document:
+    try:
+        return decode(body)
+    except DocumentError as error:
+        raise Unreachable("unreadable answer") from error
+
+
+def _reset(headers: httpx.Headers) -> float:
+    try:
+        seconds = float(headers["x-ratelimit-reset"])
+    except (KeyError, ValueError):
+        return _DEFAULT_RESET
+    return seconds if 0 <= seconds <= 24 * 3600 else _DEFAULT_RESET

@@ -1,0 +1,167 @@
+"""What Productive, or the way to it, can answer instead of what was asked.
+
+ProductiveError
+ ├─ TokenRejected      401: the token is wrong or was revoked
+ ├─ WrongOrganization  the token's user is not in the organization that was asked for
+ ├─ WrongTokenOwner    the token works, and belongs to another person than the mapping says
+ ├─ Forbidden          403: the person's rights, or the token's level, do not allow it
+ ├─ SubscriptionEnded  402
+ ├─ NotFound           404: no such record, or none that the person may see
+ ├─ FeatureOff         404: no such route in this organization
+ ├─ Conflict           409: already in that state
+ ├─ Refused            400, 415, 422: the request, or a value in it, is not accepted
+ ├─ RateLimited        429, or our own limiter
+ ├─ Unreachable        the request never went out, or Productive answered 5xx to a read
+ └─ StateUnknown       a write went out and its answer was lost: it may or may not have happened
+
+HTTP status and `code` decide; the `status` inside the body is sometimes a slug and sometimes wrong.
+None of these carries the body of an answer, a token or an address.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+_LONGEST_DETAIL: Final = 200
+
+
+class ProductiveError(Exception):
+    """Root; `str()` is for logs."""
+
+
+class TokenRejected(ProductiveError):
+    """The token is no use."""
+
+
+class WrongOrganization(ProductiveError):
+    """The token does not belong to the organization."""
+
+
+class WrongTokenOwner(ProductiveError):
+    """The token belongs to another person than the ProductiveUser's `userId` says.
+
+    `write_instead` is the person id, when `userId` is the same person's *user* id.
+    """
+
+    def __init__(self, write_instead: str | None) -> None:
+        super().__init__("the token belongs to another person")
+        self.write_instead = write_instead
+
+
+class Forbidden(ProductiveError):
+    """The person may not, or the token is a read-only one."""
+
+
+class SubscriptionEnded(ProductiveError):
+    """The organization's subscription does not cover it."""
+
+
+class NotFound(ProductiveError):
+    """No such record."""
+
+
+class FeatureOff(ProductiveError):
+    """No such route: the feature is not switched on in this organization."""
+
+
+class Conflict(ProductiveError):
+    """Already in that state."""
+
+
+class Refused(ProductiveError):
+    """A value or the whole request is not accepted; nothing was changed."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.code)
+        self.problem = problem
+
+
+class RateLimited(ProductiveError):
+    """Too many requests; nothing was changed."""
+
+    def __init__(self, retry_after: float, *, whole_company: bool = False) -> None:
+        super().__init__("rate limited")
+        self.retry_after = retry_after
+        self.whole_company = whole_company
+
+
+class Unreachable(ProductiveError):
+    """Productive cannot be reached or does not work; nothing was changed."""
+
+
+class StateUnknown(ProductiveError):
+    """A write went out and no usable answer came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The first error object of an answer, reduced to what may be shown."""
+
+    code: str = ""
+    detail: str = ""
+    field: str = ""
+    """Last part of the pointer (`data/attributes/person` → `person`)."""
+    server_time: bool = False
+    """A 429 for the organization's server time, not for the number of requests."""
+
+
+def problem_of(body: bytes) -> Problem:
+    """Read the first JSON:API error object; anything unreadable is an empty problem."""
+    try:
+        first = json.loads(body)["errors"][0]
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
+        return Problem()
+    if not isinstance(first, dict):
+        return Problem()
+    source = first.get("source")
+    pointer = source.get("pointer") if isinstance(source, dict) else None
+    title, detail = _text(first, "title"), _text(first, "detail")
+    return Problem(
+        code=_text(first, "code"),
+        detail=detail or title,
+        field=pointer.rsplit("/", 1)[-1][:60] if isinstance(pointer, str) else "",
+        server_time="server time" in f"{title} {detail}".lower(),
+    )
+
+
+def error_of(status: int, body: bytes, retry_after: float) -> ProductiveError:
+    """Return the error that a refused request stands for.
+
+    Args:
+        status: HTTP status, 3xx to 5xx.
+        body: the answer.
+        retry_after: seconds, for a 429.
+    """
+    problem = problem_of(body)
+    if status == 429:
+        return RateLimited(retry_after, whole_company=problem.server_time)
+    plain = _BY_CODE.get((status, problem.code)) or _BY_STATUS.get(status)
+    if plain is not None:
+        return plain(problem.code or str(status))
+    return Refused(problem) if 400 <= status < 500 else Unreachable(f"status {status}")
+
+
+_BY_STATUS: Final[Mapping[int, type[ProductiveError]]] = {
+    401: TokenRejected,
+    402: SubscriptionEnded,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+}
+_BY_CODE: Final[Mapping[tuple[int, str], type[ProductiveError]]] = {
+    (403, "no_person"): WrongOrganization,
+    (403, "no_organization_id"): WrongOrganization,
+    (403, "subscription_expired"): SubscriptionEnded,
+    (404, "route_not_found"): FeatureOff,
+}
+
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
+    value = entry.get(key)
+    if not isinstance(value, str):
+        return ""
+    # One short line of plain text: it may end in an answer for a model.
+    return " ".join("".join(c if c.isprintable() else " " for c in value).split())[:_LONGEST_DETAIL]

@@ -1,0 +1,102 @@
+"""Who a token belongs to: asked once before its first use, and again when that is old.
+
+`organization_memberships` answers for the token's user in all organizations, whatever the header
+says; the one with our organization's id names the person. That person must be the one whom the
+ProductiveUser means by `userId`: a wrong token behind the right e-mail is refused before it reads
+or writes anything else (design invariant 12).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Final
+from zoneinfo import ZoneInfo, available_timezones
+
+from productive_gateway.productive.capacity import Availability, parse_availabilities
+from productive_gateway.productive.document import Document, Resource
+from productive_gateway.productive.errors import WrongOrganization, WrongTokenOwner
+
+PATH: Final = "/organization_memberships"
+QUERY: Final = (
+    ("include", "person,organization,user"),
+    ("fields[organization_memberships]", "person,organization,user"),
+    ("fields[people]", "first_name,last_name,email,user_id,availabilities"),
+    ("fields[organizations]", "name,time_zone"),
+    ("fields[users]", "time_zone"),
+    ("page[size]", "200"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The person behind a token, in one organization."""
+
+    person_id: str
+    name: str
+    email: str | None
+    organization_id: str
+    organization_name: str
+    time_zone: ZoneInfo
+    time_zone_known: bool
+    """False: Productive names no zone that we know, and UTC stands in for it."""
+    availabilities: tuple[Availability, ...]
+
+
+def identity_of(document: Document, *, organization: str, user_id: int) -> Identity:
+    """Return the person whom the answer names for `organization`.
+
+    Args:
+        document: answer to `PATH` with `QUERY`.
+        organization: the organization's id.
+        user_id: Productive's person id, as the ProductiveUser says it.
+
+    Raises:
+        WrongOrganization: the token's user is not in this organization.
+        WrongTokenOwner: the token's user is there, and is somebody else.
+    """
+    for membership in document.records:
+        place = membership.one("organization")
+        if place is not None and place.id == organization:
+            return _checked(document, membership, organization, user_id)
+    raise WrongOrganization("no membership in this organization")
+
+
+def _checked(document: Document, membership: Resource, organization: str, user_id: int) -> Identity:
+    ref = membership.one("person")
+    person = document.related(membership, "person")
+    if ref is None or person is None:
+        raise WrongOrganization("the membership names no person")
+    if ref.id != str(user_id):
+        # The most likely mistake: the user's number from another place of the same account.
+        mistaken = person.whole("user_id") == user_id
+        raise WrongTokenOwner(write_instead=ref.id if mistaken else None)
+    place = document.related(membership, "organization")
+    user = document.related(membership, "user")
+    # A user's own zone, else the organization's.
+    zones = [zone_of(record.text("time_zone")) for record in (user, place) if record]
+    zone = next((zone for zone in zones if zone is not None), None)
+    names = (person.text("first_name"), person.text("last_name"))
+    return Identity(
+        person_id=ref.id,
+        name=" ".join(name for name in names if name) or f"person {ref.id}",
+        email=person.text("email"),
+        organization_id=organization,
+        organization_name=(place.text("name") if place else None) or f"organization {organization}",
+        time_zone=zone or ZoneInfo("UTC"),
+        time_zone_known=zone is not None,
+        availabilities=parse_availabilities(person.attributes.get("availabilities")),
+    )
+
+
+@cache
+def zone_of(name: str | None) -> ZoneInfo | None:
+    """Return a zone by its IANA name, or by a city that names exactly one ("Zagreb")."""
+    if not name:
+        return None
+    known = available_timezones()
+    if name in known:
+        return ZoneInfo(name)
+    city = "/" + name.replace(" ", "_")
+    fitting = [zone for zone in known if zone.endswith(city) and zone.count("/") == 1]
+    return ZoneInfo(fitting[0]) if len(fitting) == 1 else None

@@ -1,0 +1,81 @@
+"""Problems that are found before a tool runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import ValidationError
+
+from productive_contract.mapping import Person, Reason
+from productive_gateway.tools.errors import Problem
+from productive_gateway.tools.tool import Allowed, Tool
+
+_MOST_NAMED: Final = 3
+"""Wrong arguments that are named at once."""
+_LONGEST_NAME: Final = 60
+
+_DISCONNECTED: Final[Mapping[Reason | None, str]] = {
+    Reason.TOKEN_SECRET_NOT_FOUND: "the Secret that should hold your Productive token is not there",
+    Reason.TOKEN_KEY_MISSING: "the Secret for your Productive token lacks the key it is read from",
+    Reason.TOKEN_EMPTY: "your Productive token is stored as an empty text",
+    Reason.INVALID: "your entry here has a value that cannot be used",
+    Reason.MAPPING_FULL: "there is no room left for your entry",
+}
+
+
+def not_allowed(tool: Tool, allowed: Allowed, whom_to_ask: str) -> Problem:
+    """Return the problem of a tool that this person may not use here."""
+    if tool.toolset in allowed.toolsets:
+        why = "your access here is read-only"
+    else:
+        why = f'the toolset "{tool.toolset}" is not switched on for you'
+    return Problem(
+        "not_allowed_here",
+        f'"{tool.title}" is not allowed: {why}.',
+        f"Do not repeat it. Ask {whom_to_ask} if you need it.",
+    )
+
+
+def not_connected(person: Person, whom_to_ask: str) -> Problem:
+    """Return the problem of a person without a usable Productive token."""
+    why = _DISCONNECTED.get(person.reason, "no Productive token is stored for you")
+    return Problem(
+        "not_connected",
+        f"Productive is not connected for {person.email}: {why}.",
+        f"Ask {whom_to_ask} to store a token for you (ProductiveUser {person.user}); you stay "
+        "signed in, and it works as soon as that is done.",
+    )
+
+
+def wrong_arguments(error: ValidationError) -> Problem:
+    """Return the problem of arguments that do not fit the schema; it quotes no value."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    wrong = [(_path(entry["loc"]), entry["msg"]) for entry in found[:_MOST_NAMED]]
+    told = "; ".join(f"{path}: {message}" if path else message for path, message in wrong)
+    return Problem(
+        "invalid_value",
+        f"The arguments are not right. {told}.",
+        "Correct them as the schema of the tool says, then call it again.",
+        field=wrong[0][0] or None,
+    )
+
+
+def own_mistake(whom_to_ask: str, request_id: str) -> Problem:
+    """Return the problem of a failure of this server."""
+    return Problem(
+        "internal_error",
+        "This server made a mistake.",
+        "If something was to be changed, look into Productive first whether it was. If it happens "
+        f"again, tell {whom_to_ask} the request number {request_id}.",
+    )
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    path = ""
+    for part in loc:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += ("." if path else "") + part[:_LONGEST_NAME]
+    return path

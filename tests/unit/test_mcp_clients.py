@@ -1,0 +1,100 @@
+"""The SDK's own client against the endpoint, over a socket, in both eras and with both parsers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import httpx2
+import pytest
+import uvicorn
+from mcp.client import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from harness.mcpkit import Gate, gate, until
+from productive_dev.simulator.faults import Fault
+from productive_gateway.tools.catalog import TOOLS
+
+Mode = Literal["auto", "legacy"]
+MODES: tuple[tuple[Mode, str], ...] = (("auto", "2026-07-28"), ("legacy", "2025-11-25"))
+
+
+@asynccontextmanager
+async def served(
+    http: Literal["h11", "httptools"] = "httptools",
+) -> AsyncIterator[tuple[Gate, str]]:
+    """The endpoint on a free port of loopback."""
+    async with gate(config={"local": True}) as opened:
+        config = uvicorn.Config(
+            opened.endpoint,
+            port=0,
+            http=http,
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            server_header=False,
+            timeout_graceful_shutdown=1,
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server._serve(None))
+        await until(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        try:
+            yield opened, f"http://127.0.0.1:{port}/mcp"
+        finally:
+            server.should_exit = True
+            await serving
+
+
+@asynccontextmanager
+async def connected(url: str, mode: Mode, token: str = "good") -> AsyncIterator[Client]:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with (
+        httpx2.AsyncClient(headers=headers) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize("http", ["h11", "httptools"])
+@pytest.mark.parametrize(("mode", "version"), MODES)
+async def test_the_sdk_client_lists_and_calls(
+    mode: Mode, version: str, http: Literal["h11", "httptools"]
+) -> None:
+    async with served(http) as (_, url), asyncio.timeout(20), connected(url, mode) as client:
+        assert client.protocol_version == version
+        tools = (await client.list_tools()).tools
+        assert [tool.name for tool in tools] == [tool.name for tool in TOOLS]
+        me = await client.call_tool("get_me", {})
+        assert me.structured_content["person"]["name"] == "Ana Kovač"
+        entry: dict[str, Any] = {"project": "relaunch", "service": "design", "hours": "1:30"}
+        logged = await client.call_tool("log_time", {"entries": [entry]})
+        assert not logged.is_error
+        assert logged.structured_content["results"][0]["entry"]["hours"] == 1.5
+        text = logged.content[0].text
+        assert text == "Logged 1.50 h on Website relaunch / Design (today 1.50 of 8 h)."
+
+
+@pytest.mark.parametrize(("mode", "version"), MODES)
+async def test_the_sdk_client_sees_what_is_not_clear(mode: Mode, version: str) -> None:
+    async with served() as (_, url), asyncio.timeout(20), connected(url, mode) as client:
+        unclear = await client.call_tool("log_time", {"entries": [{"task": "#87", "hours": 1}]})
+        assert unclear.is_error
+        error = unclear.structured_content["error"]
+        assert (error["code"], error["field"]) == ("ambiguous_reference", "entries[0].service")
+        assert len(error["candidates"]) == 2
+
+
+@pytest.mark.parametrize(("mode", "version"), MODES)
+async def test_a_cut_answer_of_productive_reaches_the_client_as_unknown(
+    mode: Mode, version: str
+) -> None:
+    async with served() as (opened, url), asyncio.timeout(20), connected(url, mode) as client:
+        opened.office.world.faults.put([Fault(method="POST", cut=True, applied=True)])
+        entry = {"project": "relaunch", "service": "design", "hours": 1}
+        lost = await client.call_tool("log_time", {"entries": [entry]})
+        assert lost.is_error
+        assert lost.structured_content["error"]["code"] == "timeout"
+        assert len(opened.office.requests("POST")) == 1

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from harness.mcpkit import META, MODERN, Gate, gate, person, principal, request, result_of
+from productive_contract.mapping import Access
+from productive_gateway.mcp.instructions import INSTRUCTIONS
+from productive_gateway.mcp.lists import Lists
+from productive_gateway.tools.catalog import TOOLS
+
+LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
+
+
+async def ask(opened: Gate, method: str, version: str | None, number: Any = 1) -> httpx.Response:
+    if version == MODERN:
+        message = request(method, number, _meta=META)
+        return await opened.post(message, version=version, mcp_method=method)
+    return await opened.post(request(method, number), version=version)
+
+
+@pytest.mark.parametrize("version", [*LEGACY, None, MODERN])
+@pytest.mark.parametrize("method", ["tools/list", "server/discover"])
+@pytest.mark.parametrize("number", [0, 7, "text", 'ö\n"', -1, 2**60])
+async def test_a_prebuilt_answer_is_what_the_sdk_answers(
+    method: str, version: str | None, number: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with gate() as opened:
+        ours = await ask(opened, method, version, number)
+        monkeypatch.setattr(Lists, "answer", lambda *_: None)
+        theirs = await ask(opened, method, version, number)
+    assert ours.status_code == theirs.status_code
+    assert result_of(ours) == result_of(theirs)
+
+
+async def test_a_list_is_made_once_and_only_the_id_differs() -> None:
+    async with gate() as opened:
+        first = await ask(opened, "tools/list", MODERN, 1)
+        second = await ask(opened, "tools/list", MODERN, "x")
+        assert first.text.replace('"id":1', '"id":"x"') == second.text
+        assert len(opened.endpoint._lists._made) == 1
+
+
+async def test_a_list_names_the_tools_with_schemas_and_hints() -> None:
+    async with gate() as opened:
+        result = result_of(await ask(opened, "tools/list", MODERN))["result"]
+        assert [tool["name"] for tool in result["tools"]] == [tool.name for tool in TOOLS]
+        for tool in result["tools"]:
+            assert tool["title"]
+            assert tool["inputSchema"]["type"] == "object"
+            assert tool["outputSchema"]["type"] == "object"
+            assert len(tool["annotations"]) == 5
+        assert (result["ttlMs"], result["cacheScope"]) == (300_000, "private")
+        info = result["_meta"]["io.modelcontextprotocol/serverInfo"]
+        assert (info["name"], info["version"]) == ("productive", "1.2.3")
+
+
+async def test_a_list_holds_what_the_person_may_use() -> None:
+    async with gate() as opened:
+        opened.door.known["reader"] = principal(person(access=Access(read_only=True)))
+        for version in (MODERN, "2025-11-25"):
+            message = (
+                request("tools/list", _meta=META) if version == MODERN else request("tools/list")
+            )
+            for token, names in (("good", ["get_me", "log_time"]), ("reader", ["get_me"])):
+                response = await opened.post(
+                    message, token=token, version=version, mcp_method="tools/list"
+                )
+                found = result_of(response)["result"]["tools"]
+                assert [tool["name"] for tool in found] == names
+
+
+@pytest.mark.parametrize(
+    ("change", "headers", "status", "code"),
+    [
+        ({"params": {"cursor": "x", "_meta": META}}, {}, 400, -32602),
+        ({"params": {}}, {}, 400, -32602),
+        ({}, {"mcp-method": "tools/call"}, 400, -32020),
+        ({}, {"mcp-protocol-version": "2099-01-01"}, 400, -32020),
+        ({"id": True}, {}, 400, -32600),
+        ({"id": None}, {}, 400, -32600),
+        ({"jsonrpc": "1.0"}, {}, 400, -32600),
+        ({"method": "tools/made-up"}, {"mcp-method": "tools/made-up"}, 404, -32601),
+        ({}, {"accept": "application/json"}, 406, None),
+        ({}, {"content-type": "text/plain"}, 400, None),
+    ],
+)
+async def test_what_is_not_plain_is_the_sdk_s_to_refuse(
+    change: dict[str, Any], headers: dict[str, str], status: int, code: int | None
+) -> None:
+    async with gate() as opened:
+        message = {**request("tools/list", _meta=META), **change}
+        sent = {
+            "authorization": "Bearer good",
+            "content-type": "application/json",
+            "accept": "application/json, text/event-stream",
+            "mcp-protocol-version": MODERN,
+            "mcp-method": "tools/list",
+            **headers,
+        }
+        response = await opened.http.post("/mcp", content=json.dumps(message), headers=sent)
+        assert response.status_code == status
+        if code is not None:
+            assert response.json()["error"]["code"] == code
+
+
+async def test_a_repeated_routing_header_is_refused() -> None:
+    async with gate() as opened:
+        headers = [
+            ("authorization", "Bearer good"),
+            ("content-type", "application/json"),
+            ("accept", "application/json, text/event-stream"),
+            ("mcp-protocol-version", MODERN),
+            ("mcp-method", "tools/list"),
+            ("mcp-method", "tools/list"),
+        ]
+        content = json.dumps(request("tools/list", _meta=META))
+        response = await opened.http.post("/mcp", content=content, headers=headers)
+        assert response.status_code == 400
+        assert response.json()["error"]["code"] == -32020
+
+
+async def test_discovery_tells_revision_instructions_and_no_subscriptions() -> None:
+    async with gate() as opened:
+        result = result_of(await ask(opened, "server/discover", MODERN))["result"]
+        assert result["supportedVersions"] == [MODERN]
+        assert result["instructions"] == INSTRUCTIONS
+        assert result["capabilities"] == {"tools": {"listChanged": False}}
+        listen = await opened.modern("subscriptions/listen", notifications={})
+        assert listen.status_code == 404
+
+
+async def test_an_older_client_is_greeted_in_its_own_revision() -> None:
+    async with gate() as opened:
+        for version in LEGACY:
+            message = request(
+                "initialize",
+                protocolVersion=version,
+                capabilities={},
+                clientInfo={"name": "t", "version": "1"},
+            )
+            response = await opened.post(message, version=None)
+            result = result_of(response)["result"]
+            assert result["protocolVersion"] == version
+            assert result["instructions"] == INSTRUCTIONS
+            assert "mcp-session-id" not in response.headers
+
+
+def test_the_instructions_are_short_and_name_only_tools_that_exist() -> None:
+    assert len(INSTRUCTIONS) < 1500
+    known = {tool.name for tool in TOOLS}
+    words = {word.strip("`.,:;()") for word in INSTRUCTIONS.split()}
+    assert {word for word in words if "_" in word} <= known

@@ -1,0 +1,257 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import httpx
+import pytest
+from starlette.types import Message
+from structlog.testing import capture_logs
+
+from harness.mcpkit import (
+    JSON_HEADERS,
+    META,
+    MODERN,
+    Gate,
+    gate,
+    person,
+    principal,
+    request,
+    result_of,
+    until,
+)
+from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
+from productive_gateway.tools.catalog import TOOLS
+
+SECONDS = 10
+PEOPLE = {
+    "ana": ("simulator-ana-kovac", 9104),
+    "horvat": ("simulator-ana-horvat", 9105),
+    "luka": ("simulator-luka-babic", 9106),
+    "luca": ("simulator-luca-moretti", 9107),
+}
+ENTRY = {"project": "relaunch", "service": "design", "hours": 1}
+
+
+def call(name: str, arguments: Any, number: Any = 1, version: str = MODERN) -> dict[str, Any]:
+    meta = {"_meta": META} if version == MODERN else {}
+    return request("tools/call", number, name=name, arguments=arguments, **meta)
+
+
+async def tool(
+    opened: Gate, name: str, arguments: Any = None, *, token: str = "good", version: str = MODERN
+) -> httpx.Response:
+    message = call(name, arguments or {}, version=version)
+    return await opened.post(
+        message, token=token, version=version, mcp_method="tools/call", mcp_name=name
+    )
+
+
+def held(
+    opened: Gate, method: str, reached: asyncio.Event, go: asyncio.Event
+) -> Callable[[httpx.Request], Awaitable[None]]:
+    """Hold requests of a method to Productive until `go`."""
+
+    async def hold(sent: httpx.Request) -> None:
+        if sent.method == method:
+            reached.set()
+            await go.wait()
+
+    return hold
+
+
+@pytest.mark.attack("M-11")
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+async def test_mixed_requests_never_see_another_person(version: str) -> None:
+    async with gate() as opened:
+        for name, (token, number) in PEOPLE.items():
+            email = f"{name}@northlight.example"
+            opened.door.known[name] = principal(person(token, user_id=number, email=email))
+        seen: dict[str, set[str]] = {}
+
+        async def mix(sent: httpx.Request) -> None:
+            await asyncio.sleep(0)
+            seen.setdefault(sent.headers["x-auth-token"], set()).add(
+                str(sent.url.params.get("filter[person_id]"))
+            )
+
+        opened.office.wire.before = mix
+        opened.office.world.limiter.count = lambda *_, **__: None  # type: ignore[method-assign]
+        opened.office.api.limiter._requests = 10_000
+        gauge = asyncio.Semaphore(40)
+
+        async def one(number: int) -> None:
+            name = list(PEOPLE)[number % len(PEOPLE)]
+            async with gauge:
+                response = await tool(opened, "get_me", token=name, version=version)
+            told = result_of(response)["result"]["structuredContent"]["person"]
+            assert told["id"] == str(PEOPLE[name][1])
+
+        with capture_logs() as lines:
+            await asyncio.gather(*(one(number) for number in range(500)))
+        for token, number in PEOPLE.values():
+            assert seen[token] <= {str(number), "None"}
+        assert len({line["email"] for line in lines}) == len(PEOPLE)
+        assert sum(line["email"] == "ana@northlight.example" for line in lines) == 125
+
+
+@pytest.mark.attack("L-16")
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (InvalidToken("Over. Sign in again.", reason="revoked"), 401),
+        (AccessDenied("Suspended. Ask IT.", reason="suspended"), 403),
+    ],
+)
+async def test_a_call_ends_when_its_token_does(version: str, end: Exception, status: int) -> None:
+    async with gate(recheck=0.01) as opened, asyncio.timeout(SECONDS):
+        reached, go = asyncio.Event(), asyncio.Event()
+        opened.office.wire.before = held(opened, "GET", reached, go)
+        with capture_logs() as lines:
+            running = asyncio.create_task(tool(opened, "get_me", version=version))
+            await reached.wait()
+            opened.door.known["good"] = end
+            response = await running
+        if response.headers.get("content-type", "").startswith("text/event-stream"):
+            # The stream had begun: it ends without a result.
+            assert "result" not in response.text
+        else:
+            assert response.status_code == status
+        await until(lambda: lines)
+        assert [line["reason"] for line in lines] == ["cancelled"]
+
+
+@pytest.mark.attack("L-16")
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+async def test_a_write_in_flight_finishes_and_is_audited(version: str) -> None:
+    async with gate(recheck=0.01) as opened, asyncio.timeout(SECONDS):
+        reached, go = asyncio.Event(), asyncio.Event()
+        opened.office.wire.before = held(opened, "POST", reached, go)
+        with capture_logs() as lines:
+            arguments = {"entries": [ENTRY, {**ENTRY, "hours": 2}]}
+            running = asyncio.create_task(tool(opened, "log_time", arguments, version=version))
+            await reached.wait()
+            opened.door.known["good"] = InvalidToken("Over.", reason="revoked")
+            asked = len(opened.door.asked)
+            await until(lambda: len(opened.door.asked) > asked)
+            # In memory nothing ever waits: give the news a few turns to arrive.
+            for _ in range(100):
+                await asyncio.sleep(0)
+            go.set()
+            await running
+            await until(lambda: lines)
+        assert len(opened.office.requests("POST")) == 1
+        assert [(line["reason"], line["writes"]) for line in lines] == [("cancelled", 1)]
+
+
+async def test_our_own_trouble_does_not_end_a_running_call() -> None:
+    async with gate(recheck=0.001) as opened, asyncio.timeout(SECONDS):
+        reached, go = asyncio.Event(), asyncio.Event()
+        opened.office.wire.before = held(opened, "GET", reached, go)
+        running = asyncio.create_task(tool(opened, "get_me"))
+        await reached.wait()
+        opened.door.known["good"] = Unavailable("Away.", reason="grants")
+        asked = len(opened.door.asked)
+        await until(lambda: len(opened.door.asked) >= asked + 3)
+        go.set()
+        assert result_of(await running)["result"]["isError"] is False
+
+
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+async def test_a_call_ends_when_the_client_goes_away(version: str) -> None:
+    async with gate() as opened, asyncio.timeout(SECONDS):
+        reached, go, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        opened.office.wire.before = held(opened, "GET", reached, go)
+        body = json.dumps(call("get_me", {}, version=version)).encode()
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def receive() -> Message:
+            if waiting:
+                return waiting.pop()
+            await gone.wait()
+            return {"type": "http.disconnect"}
+
+        async def send(_: Message) -> None:
+            return
+
+        headers = {
+            **JSON_HEADERS,
+            "host": "mcp.example.test",
+            "authorization": "Bearer good",
+            "mcp-protocol-version": version,
+            "mcp-method": "tools/call",
+            "mcp-name": "get_me",
+        }
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/mcp",
+            "query_string": b"",
+            "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+        }
+        with capture_logs() as lines:
+            running = asyncio.create_task(opened.endpoint(scope, receive, send))
+            await reached.wait()
+            gone.set()
+            await running
+            await until(lambda: lines)
+        assert [line["reason"] for line in lines] == ["cancelled"]
+
+
+async def test_a_client_that_goes_away_before_its_body_is_no_error() -> None:
+    async with gate() as opened:
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            return {"type": "http.disconnect"}
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/mcp",
+            "query_string": b"",
+            "headers": [(b"host", b"mcp.example.test"), (b"authorization", b"Bearer good")],
+        }
+        await opened.endpoint(scope, receive, send)
+        assert sent == []
+
+
+@pytest.mark.attack("L-10")
+async def test_a_body_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("productive_gateway.mcp.body.SECONDS", 0.01)
+
+    async def trickle() -> Any:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with gate() as opened, asyncio.timeout(SECONDS):
+        headers = {**JSON_HEADERS, "authorization": "Bearer good"}
+        response = await opened.http.post("/mcp", content=trickle(), headers=headers)
+        assert response.status_code == 408
+
+
+async def test_an_unknown_tool_is_a_protocol_error() -> None:
+    async with gate() as opened:
+        response = await tool(opened, "made_up")
+        assert response.json()["error"]["code"] == -32602
+
+
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25", "2025-06-18"])
+async def test_an_answer_is_structure_and_text(version: str) -> None:
+    async with gate() as opened:
+        result = result_of(await tool(opened, "get_me", version=version))["result"]
+        assert result["structuredContent"]["person"]["id"] == "9104"
+        assert result["content"][0]["text"].startswith("You are Ana Kovač (9104)")
+        wrong = result_of(await tool(opened, "log_time", {"entries": 5}, version=version))
+        assert wrong["result"]["isError"] is True
+        assert wrong["result"]["structuredContent"]["error"]["code"] == "invalid_value"
+
+
+def test_no_tool_asks_a_client_to_put_arguments_into_headers() -> None:
+    assert "x-mcp-header" not in str([tool.input_schema for tool in TOOLS])

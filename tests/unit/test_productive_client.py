@@ -1,0 +1,378 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from harness.mcpkit import ANA, NOW, HeldTime, office, person, principal
+from productive_dev.simulator.faults import Fault
+from productive_gateway.productive import errors
+from productive_gateway.productive.client import ProductiveApi, ProductiveSession
+
+BODY = {"data": {"type": "time_entries", "attributes": {"date": "2026-11-23", "time": 60}}}
+MEMBERSHIP = {
+    "data": [
+        {
+            "id": "9104",
+            "type": "organization_memberships",
+            "relationships": {
+                "organization": {"data": {"type": "organizations", "id": "1200"}},
+                "person": {"data": {"type": "people", "id": "9104"}},
+            },
+        }
+    ],
+    "included": [{"id": "9104", "type": "people", "attributes": {"first_name": "Ana"}}],
+}
+
+Responder = Callable[[httpx.Request], httpx.Response]
+
+
+@dataclass
+class Line:
+    """A session whose answers a test gives."""
+
+    session: ProductiveSession
+    api: ProductiveApi
+    time: HeldTime
+    sent: list[httpx.Request] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def line(respond: Responder) -> AsyncIterator[Line]:
+    sent: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/organization_memberships"):
+            return httpx.Response(200, json=MEMBERSHIP)
+        sent.append(request)
+        return respond(request)
+
+    time = HeldTime()
+    async with httpx.AsyncClient(
+        transport=httpx.MockTransport(handle), follow_redirects=True
+    ) as http:
+        api = ProductiveApi("https://api.test/api/v2/", http, "1200", clock=time, sleep=time.sleep)
+        yield Line(api.session(principal()), api, time, sent)
+
+
+def answers(*given: httpx.Response | Exception) -> Responder:
+    waiting = list(given)
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        answer = waiting.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return respond
+
+
+def good() -> httpx.Response:
+    return httpx.Response(200, json={"data": []})
+
+
+async def test_a_request_carries_the_person_s_token_and_organization() -> None:
+    async with line(lambda _: good()) as tested:
+        await tested.session.get("/projects", (("filter[status]", "1"),))
+        headers = tested.sent[0].headers
+        assert headers["x-auth-token"] == ANA
+        assert headers["x-organization-id"] == "1200"
+        assert headers["accept"] == "application/vnd.api+json"
+        assert str(tested.sent[0].url) == "https://api.test/api/v2/projects?filter%5Bstatus%5D=1"
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        httpx.Response(502),
+        httpx.Response(503),
+        httpx.Response(504),
+        httpx.ConnectError("down"),
+        httpx.ReadTimeout("slow"),
+        httpx.RemoteProtocolError("cut"),
+    ],
+)
+async def test_a_read_is_repeated_twice_with_growing_pauses(trouble: Any) -> None:
+    async with line(answers(trouble, trouble, good())) as tested:
+        assert (await tested.session.get("/projects")).records == ()
+        first, second = tested.time.slept
+        assert 0.2 <= first <= 0.4 < second <= 1.2
+
+
+async def test_a_read_gives_up_after_three_times() -> None:
+    async with line(lambda _: httpx.Response(503)) as tested:
+        with pytest.raises(errors.Unreachable):
+            await tested.session.get("/projects")
+        assert len(tested.sent) == 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 500])
+async def test_other_refusals_of_a_read_are_not_repeated(status: int) -> None:
+    async with line(lambda _: httpx.Response(status)) as tested:
+        with pytest.raises(errors.ProductiveError):
+            await tested.session.get("/projects")
+        assert len(tested.sent) == 1
+
+
+async def test_a_short_limit_is_waited_for() -> None:
+    limited = httpx.Response(429, headers={"X-RateLimit-Reset": "7"})
+    async with line(answers(limited, good())) as tested:
+        await tested.session.get("/projects")
+        assert tested.time.slept == [7.0]
+
+
+@pytest.mark.parametrize(("reset", "told"), [("9", 9), ("x", 10), (None, 10), ("-1", 10)])
+async def test_a_long_limit_is_told_at_once(reset: str | None, told: float) -> None:
+    headers = {} if reset is None else {"X-RateLimit-Reset": reset}
+    async with line(lambda _: httpx.Response(429, headers=headers)) as tested:
+        with pytest.raises(errors.RateLimited) as caught:
+            await tested.session.get("/projects")
+        assert caught.value.retry_after == told
+        assert tested.time.slept == []
+
+
+@pytest.mark.parametrize(
+    ("trouble", "kind"),
+    [
+        (httpx.ConnectError("down"), errors.Unreachable),
+        (httpx.ConnectTimeout("down"), errors.Unreachable),
+        (httpx.PoolTimeout("busy"), errors.Unreachable),
+        (httpx.ReadTimeout("slow"), errors.StateUnknown),
+        (httpx.WriteError("cut"), errors.StateUnknown),
+        (httpx.RemoteProtocolError("cut"), errors.StateUnknown),
+        (httpx.Response(500), errors.StateUnknown),
+        (httpx.Response(502), errors.StateUnknown),
+        (httpx.Response(503), errors.StateUnknown),
+        (httpx.Response(302, headers={"location": "/x"}), errors.StateUnknown),
+        (httpx.Response(201, text="{"), errors.StateUnknown),
+        (httpx.Response(429), errors.RateLimited),
+        (httpx.Response(422), errors.Refused),
+    ],
+)
+async def test_a_write_is_never_repeated(trouble: Any, kind: type[errors.ProductiveError]) -> None:
+    async with line(answers(trouble)) as tested:
+        with pytest.raises(errors.ProductiveError) as caught:
+            await tested.session.create("/time_entries", BODY)
+        assert type(caught.value) is kind
+        assert len(tested.sent) == 1
+        assert tested.session.writes == 0
+        assert tested.time.slept == []
+
+
+async def test_a_redirect_is_not_followed() -> None:
+    elsewhere = httpx.Response(302, headers={"location": "https://evil.test/"})
+    async with line(lambda _: elsewhere) as tested:
+        with pytest.raises(errors.Unreachable):
+            await tested.session.get("/projects")
+        assert {request.url.host for request in tested.sent} == {"api.test"}
+
+
+async def test_no_cookie_goes_from_one_request_into_another() -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json={"data": []}, headers={"set-cookie": "session=ana"})
+
+    async with line(respond) as tested:
+        await tested.session.get("/projects")
+        await tested.session.get("/projects")
+        assert "cookie" not in tested.sent[1].headers
+
+
+async def test_an_answer_that_is_too_large_is_not_read_to_its_end() -> None:
+    async with line(lambda _: httpx.Response(200, content=b" " * 17_000_000)) as tested:
+        with pytest.raises(errors.Unreachable):
+            await tested.session.get("/projects")
+
+
+async def test_our_own_limit_waits_for_room() -> None:
+    async with line(lambda _: good()) as tested:
+        await tested.session.identity()
+        tested.time.now = NOW + 5
+        for _ in range(89):
+            await tested.session.get("/projects")
+        assert tested.session.requests_left() == 0
+        await tested.session.get("/projects")
+        assert tested.time.slept == [5.0]
+
+
+async def test_our_own_limit_tells_of_a_long_wait() -> None:
+    async with line(lambda _: good()) as tested:
+        for _ in range(89):
+            await tested.session.get("/projects")
+        with pytest.raises(errors.RateLimited) as caught:
+            await tested.session.get("/projects")
+        assert caught.value.retry_after == 10
+
+
+async def test_all_pages_are_read_and_a_cut_is_said() -> None:
+    def respond(request: httpx.Request) -> httpx.Response:
+        number = request.url.params["page[number]"]
+        record = {"id": number, "type": "projects", "attributes": {}}
+        return httpx.Response(200, json={"data": [record], "meta": {"total_pages": 4}})
+
+    async with line(respond) as tested:
+        document, complete = await tested.session.pages("/projects", ())
+        assert [record.id for record in document.records] == ["1", "2", "3", "4"]
+        assert complete
+        document, complete = await tested.session.pages("/projects", (), most=2)
+        assert len(document.records) == 2
+        assert not complete
+
+
+async def test_the_owner_is_asked_once_before_anything_else() -> None:
+    async with office() as desk:
+        for _ in range(3):
+            session = desk.api.session(principal())
+            await asyncio.gather(session.get("/projects"), session.get("/tasks"))
+        paths = [entry.path for entry in desk.world.log]
+        assert paths[0] == "/organization_memberships"
+        assert paths.count("/organization_memberships") == 1
+        assert len(paths) == 7
+
+
+@pytest.mark.attack("M-14")
+async def test_a_token_of_somebody_else_is_refused_before_its_first_use_and_audited() -> None:
+    wrong = principal(person("simulator-ana-horvat"))
+    async with office() as desk:
+        with capture_logs() as lines:
+            for _ in range(2):
+                with pytest.raises(errors.WrongTokenOwner) as caught:
+                    await desk.api.session(wrong).create("/time_entries", BODY)
+        assert caught.value.write_instead is None
+        assert [entry.path for entry in desk.world.log] == ["/organization_memberships"]
+        (line_,) = lines
+        assert line_["event"] == "wrong_token_owner"
+        assert line_["email"] == "ana.kovac@northlight.example"
+        assert "simulator" not in str(line_)
+
+
+@pytest.mark.attack("M-14")
+async def test_the_user_s_number_in_place_of_the_person_s_is_recognised() -> None:
+    async with office() as desk:
+        session = desk.api.session(principal(person(user_id=5104)))
+        with pytest.raises(errors.WrongTokenOwner) as caught:
+            await session.get("/projects")
+        assert caught.value.write_instead == "9104"
+
+
+async def test_a_corrected_user_id_counts_at_once() -> None:
+    async with office() as desk:
+        with pytest.raises(errors.WrongTokenOwner):
+            await desk.api.session(principal(person(user_id=1))).get("/projects")
+        assert await desk.api.session(principal()).get("/projects")
+
+
+async def test_a_token_of_another_organization_is_told() -> None:
+    async with office() as desk:
+        stranger = person("simulator-other-organization", user_id=9202)
+        with pytest.raises(errors.WrongOrganization):
+            await desk.api.session(principal(stranger)).get("/projects")
+        at_home = person("simulator-other-organization", user_id=9202, organization_id="1300")
+        assert (await desk.api.session(principal(at_home)).identity()).name == "Grace Holt"
+
+
+async def test_a_member_of_two_organizations_is_whom_the_organization_says() -> None:
+    async with office() as desk:
+        here = desk.api.session(principal(person("simulator-director", user_id=9101)))
+        there = desk.api.session(
+            principal(person("simulator-director", user_id=9201, organization_id="1300"))
+        )
+        assert (await here.identity()).time_zone.key == "Europe/Zagreb"
+        assert (await there.identity()).person_id == "9201"
+
+
+async def test_a_person_s_own_time_zone_counts_before_the_organization_s() -> None:
+    async with office() as desk:
+        luca = principal(person("simulator-luca-moretti", user_id=9107))
+        assert (await desk.api.session(luca).identity()).time_zone.key == "America/New_York"
+
+
+async def test_a_revoked_token_is_told_and_not_remembered() -> None:
+    async with office() as desk:
+        revoked = principal(person("simulator-revoked"))
+        for _ in range(2):
+            with pytest.raises(errors.TokenRejected):
+                await desk.api.session(revoked).get("/projects")
+        assert len(desk.requests()) == 2
+
+
+async def test_without_token_or_organization_there_is_no_session() -> None:
+    async with office() as desk:
+        with pytest.raises(errors.TokenRejected):
+            desk.api.session(principal(person(None)))
+        desk.api.default_organization = None
+        with pytest.raises(errors.WrongOrganization):
+            desk.api.session(principal())
+
+
+@pytest.mark.attack("M-11")
+async def test_what_one_person_read_is_not_given_to_another() -> None:
+    async with office() as desk:
+        ana = desk.api.session(principal())
+        luka = desk.api.session(principal(person("simulator-luka-babic", user_id=9106)))
+
+        async def read(session: ProductiveSession) -> str:
+            identity = await session.identity()
+            return identity.person_id
+
+        seen = [
+            await session.remember(("mine",), 60, lambda s=session: read(s))
+            for session in (ana, luka, ana, luka)
+        ]
+        assert seen == ["9104", "9106", "9104", "9106"]
+
+
+async def test_what_is_remembered_is_read_again_when_it_is_old() -> None:
+    async with line(lambda _: good()) as tested:
+        reads: list[int] = []
+
+        async def read() -> int:
+            reads.append(1)
+            return len(reads)
+
+        first = await tested.session.remember(("x",), 60, read)
+        tested.time.now += 59
+        second = await tested.session.remember(("x",), 60, read)
+        tested.time.now += 2
+        third = await tested.session.remember(("x",), 60, read)
+        tested.session.forget(("x",))
+        fourth = await tested.session.remember(("x",), 60, read)
+        assert (first, second, third, fourth) == (1, 1, 2, 3)
+
+
+async def test_a_write_in_flight_finishes_when_its_caller_is_cancelled() -> None:
+    sent, answered = anyio.Event(), anyio.Event()
+
+    class Slow(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method == "GET":
+                return httpx.Response(200, json=MEMBERSHIP)
+            sent.set()
+            await answered.wait()
+            record = {"id": "1", "type": "time_entries"}
+            return httpx.Response(201, json={"data": record})
+
+    async with httpx.AsyncClient(transport=Slow()) as http:
+        session = ProductiveApi("https://api.test", http, "1200").session(principal())
+        async with anyio.create_task_group() as group:
+            group.start_soon(session.create, "/time_entries", BODY)
+            await sent.wait()
+            group.cancel_scope.cancel()
+            answered.set()
+        assert session.writes == 1
+
+
+async def test_a_cut_answer_of_a_write_that_took_effect_is_unknown() -> None:
+    async with office() as desk:
+        session = desk.api.session(principal())
+        await session.identity()
+        desk.world.faults.put([Fault(method="POST", cut=True, applied=True)])
+        with pytest.raises(errors.StateUnknown):
+            await session.create("/time_entries", BODY)
+        assert len(desk.requests("POST")) == 1

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from productive_gateway.productive import errors
+from productive_gateway.productive.errors import ProductiveError, error_of, problem_of
+
+
+def body(code: str = "", detail: str = "", pointer: str = "", title: str = "") -> bytes:
+    source = {"pointer": pointer} if pointer else {}
+    error = {"status": "422", "code": code, "title": title, "detail": detail, "source": source}
+    return json.dumps({"errors": [error]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "kind"),
+    [
+        (400, "unsupported_filter", errors.Refused),
+        (401, "invalid_auth_token", errors.TokenRejected),
+        (402, "", errors.SubscriptionEnded),
+        (403, "no_person", errors.WrongOrganization),
+        (403, "no_organization_id", errors.WrongOrganization),
+        (403, "subscription_expired", errors.SubscriptionEnded),
+        (403, "access_denied", errors.Forbidden),
+        (404, "record_not_found", errors.NotFound),
+        (404, "route_not_found", errors.FeatureOff),
+        (409, "timer_already_stopped", errors.Conflict),
+        (415, "unsupported_content_type", errors.Refused),
+        (422, "invalid_attribute_value", errors.Refused),
+        (429, "", errors.RateLimited),
+        (500, "", errors.Unreachable),
+        (302, "", errors.Unreachable),
+    ],
+)
+def test_status_and_code_decide(status: int, code: str, kind: type[ProductiveError]) -> None:
+    assert type(error_of(status, body(code), 3)) is kind
+
+
+def test_the_body_s_own_status_is_not_believed() -> None:
+    assert isinstance(error_of(401, body("invalid_attribute_value"), 0), errors.TokenRejected)
+
+
+def test_a_pointer_is_reduced_to_the_field() -> None:
+    problem = problem_of(body("invalid_attribute_value", "is off", "data/attributes/person"))
+    assert (problem.field, problem.detail) == ("person", "is off")
+
+
+def test_the_server_time_limit_is_told_from_the_request_limit() -> None:
+    limited = error_of(429, body(title="Server time limit exceeded"), 1800)
+    assert isinstance(limited, errors.RateLimited)
+    assert limited.whole_company
+    assert limited.retry_after == 1800
+
+
+def test_a_detail_is_one_short_line() -> None:
+    problem = problem_of(body(detail="a\nb\u0000 " + "x" * 900))
+    assert problem.detail.startswith("a b x")
+    assert len(problem.detail) <= 200
+
+
+@given(st.binary(max_size=80))
+def test_an_unreadable_body_is_no_second_error(raw: bytes) -> None:
+    assert isinstance(error_of(422, raw, 0), errors.Refused)

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import pytest
+
+from productive_gateway.productive import errors as api
+from productive_gateway.tools.errors import Candidate, Explainer, Problem
+
+EXPLAIN = Explainer("it@example.test").explain
+
+
+def refused(code: str = "", detail: str = "", field: str = "") -> api.Refused:
+    return api.Refused(api.Problem(code=code, detail=detail, field=field))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (api.TokenRejected(), "token_rejected"),
+        (api.WrongOrganization(), "wrong_organization"),
+        (api.WrongTokenOwner(None), "wrong_token_owner"),
+        (api.WrongTokenOwner("9104"), "wrong_token_owner"),
+        (api.Forbidden(), "forbidden"),
+        (api.SubscriptionEnded(), "forbidden"),
+        (api.NotFound(), "not_found"),
+        (api.FeatureOff(), "feature_off"),
+        (api.Conflict(), "conflict"),
+        (api.RateLimited(3.2), "rate_limited"),
+        (api.Unreachable(), "upstream_error"),
+        (api.StateUnknown(), "timeout"),
+        (refused("entitlements_required", field="event"), "needs_allowance"),
+        (refused("required_custom_field", field="3311"), "missing_custom_field"),
+        (refused("invalid_attribute_value", "person cannot track …", "person"), "cannot_track"),
+        (refused("invalid_attribute_value", "note is mandatory", "note"), "policy_violation"),
+        (refused("invalid_attribute_value", "not in the future", "date"), "policy_violation"),
+        (refused("other", "a rule"), "policy_violation"),
+        (refused("invalid_attribute_value", "is invalid", "time"), "invalid_value"),
+        (refused("unsupported_filter"), "upstream_error"),
+    ],
+)
+def test_each_error_has_a_code_and_a_next_step(error: api.ProductiveError, code: str) -> None:
+    problem = EXPLAIN(error)
+    assert problem.code == code
+    assert problem.message.endswith(".")
+    assert problem.fix.endswith(".")
+    assert "{" not in problem.message + problem.fix
+
+
+def test_a_wait_is_told_in_whole_seconds_and_for_whom() -> None:
+    mine, all_of_us = EXPLAIN(api.RateLimited(3.2)), EXPLAIN(api.RateLimited(0, whole_company=True))
+    assert mine.retry_after_s == 4
+    assert "you" in mine.message
+    assert all_of_us.retry_after_s == 1
+    assert "company" in all_of_us.message
+
+
+@pytest.mark.attack("M-14")
+def test_the_user_s_number_is_answered_with_the_person_s() -> None:
+    problem = EXPLAIN(api.WrongTokenOwner("9104"))
+    assert "userId to 9104" in problem.fix
+    assert "it@example.test" in problem.fix
+
+
+def test_without_a_contact_people_are_sent_to_the_administrator() -> None:
+    assert "administrator" in Explainer(None).explain(api.TokenRejected()).fix
+
+
+def test_a_problem_leaves_out_what_is_not_there() -> None:
+    plain = Problem("x", "What.", "How.")
+    assert plain.structured() == {"code": "x", "message": "What.", "fix": "How."}
+    full = Problem("x", "What.", "How.", "a", (Candidate("1", "A"), Candidate("2", "B", "c")), 3)
+    assert full.structured("r") == {
+        "code": "x",
+        "message": "What.",
+        "fix": "How.",
+        "field": "a",
+        "candidates": [{"id": "1", "name": "A"}, {"id": "2", "name": "B", "context": "c"}],
+        "retry_after_s": 3,
+        "request_id": "r",
+    }
+    assert full.text() == "What. How.\n- A (1)\n- B (2): c"

@@ -1,0 +1,263 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+from structlog.testing import capture_logs
+
+from harness.mcpkit import ADMIN, BOTH, office, person, principal
+from productive_contract.mapping import Access, Reason, State
+from productive_gateway.observability.metrics import REGISTRY
+from productive_gateway.people.principal import Principal
+from productive_gateway.tools.catalog import TOOLS
+from productive_gateway.tools.errors import Problem, ToolError
+from productive_gateway.tools.shaping import Shape
+from productive_gateway.tools.tool import READ, WRITE, Call, Done, Kind, Tool
+from productive_gateway.tools.toolbox import UnknownTool
+
+
+class Words(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    word: str = "hello"
+    times: int = 1
+
+
+class Said(Shape):
+    said: str
+
+
+def tool(run: Any = None, **changes: Any) -> Tool:
+    async def say(call: Call, arguments: Words) -> Done:
+        if run is not None:
+            await run(call, arguments)
+        return Done(Said(said=arguments.word * arguments.times), arguments.word)
+
+    values: dict[str, Any] = {
+        "name": "say",
+        "title": "Say",
+        "description": "Says it.",
+        "kind": Kind.READS,
+        "toolset": "core",
+        "arguments": Words,
+        "answer": Said,
+        "run": say,
+    }
+    return Tool(**{**values, **changes})
+
+
+WRITES = tool(name="write", title="Write", kind=Kind.ADDS, toolset="time")
+
+
+def names(desk: Any, who: Principal) -> list[str]:
+    return [one.name for one in desk.toolbox.listed(desk.toolbox.allowed(who.person))]
+
+
+async def test_a_call_ends_in_an_answer_an_audit_line_and_a_measurement() -> None:
+    labels = {"tool": "say", "outcome": "ok"}
+    name = "mcp_server_operation_duration_seconds_count"
+    before = REGISTRY.get_sample_value(name, labels) or 0
+    async with office(tools=(tool(),)) as desk:
+        with capture_logs() as lines:
+            answer = await desk.call("say", word="hi", times=2)
+    assert (answer.structured, answer.text, answer.is_error) == ({"said": "hihi"}, "hi", False)
+    assert REGISTRY.get_sample_value(name, labels) == before + 1
+    (line,) = lines
+    assert line["event"] == "tool_called"
+    assert line["audit"] is True
+    assert (line["tool"], line["reason"], line["arguments"]) == ("say", "ok", "word,times")
+    assert (line["grant"], line["client"], line["writes"]) == ("grant-1", "c0ffee", 0)
+    assert line["user"] == "people/ana.kovac"
+    assert line["seconds"] >= 0
+
+
+async def test_an_audit_line_holds_no_values_and_no_names_from_outside() -> None:
+    async with office(tools=(tool(),)) as desk:
+        with capture_logs() as lines:
+            await desk.call("say", word="confidential-word", **{"canary-name": "canary-value"})
+    told = str(lines)
+    assert "confidential-word" not in told
+    assert "canary" not in told
+
+
+async def test_an_unknown_tool_is_no_call() -> None:
+    async with office(tools=(tool(),)) as desk:
+        with capture_logs() as lines, pytest.raises(UnknownTool):
+            await desk.call("nothing")
+    assert lines == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "access", "listed"),
+    [
+        ({}, Access(), ["say", "write"]),
+        ({"read_only": True}, Access(), ["say"]),
+        ({}, Access(read_only=True), ["say"]),
+        ({"toolsets": ["core"]}, Access(), ["say"]),
+        ({}, Access(toolsets=("time",)), ["write"]),
+        ({"toolsets": ["core"]}, Access(toolsets=("time", "core", "made-up")), ["say"]),
+        ({}, Access(toolsets=()), []),
+    ],
+)
+async def test_server_and_person_narrow_the_list_and_the_call(
+    settings: dict[str, Any], access: Access, listed: list[str]
+) -> None:
+    who = principal(person(access=access))
+    async with office(tools=(tool(), WRITES), **settings) as desk:
+        assert names(desk, who) == listed
+        for name in ("say", "write"):
+            answer = await desk.call(name, who)
+            assert answer.is_error == (name not in listed)
+            if answer.is_error:
+                error = answer.structured["error"]
+                assert error["code"] == "not_allowed_here"
+                assert ADMIN in error["fix"]
+                assert not desk.toolbox.lacks_scope(who, name)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "lacking"),
+    [
+        (BOTH, []),
+        ({READ}, ["write"]),
+        ({WRITE}, []),
+        (set(), ["say", "write"]),
+        ({"other"}, ["say", "write"]),
+    ],
+)
+async def test_a_scope_is_lacking_where_it_alone_stands_in_the_way(
+    scopes: set[str], lacking: list[str]
+) -> None:
+    who = principal(scopes=frozenset(scopes))
+    async with office(tools=(tool(), WRITES)) as desk:
+        assert [n for n in ("say", "write") if desk.toolbox.lacks_scope(who, n)] == lacking
+        assert names(desk, who) == ["say", "write"]
+        for odd in ("unknown", None, 5, ["say"]):
+            assert not desk.toolbox.lacks_scope(who, odd)
+
+
+@pytest.mark.attack("M-09")
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (Reason.TOKEN_SECRET_NOT_FOUND, "Secret that should hold your Productive token"),
+        (Reason.TOKEN_KEY_MISSING, "lacks the key"),
+        (Reason.TOKEN_EMPTY, "empty text"),
+        (Reason.INVALID, "cannot be used"),
+        (Reason.MAPPING_FULL, "no room"),
+        (None, "no Productive token"),
+    ],
+)
+async def test_without_a_token_each_tool_says_what_is_wrong_and_whom_to_ask(
+    reason: Reason | None, words: str
+) -> None:
+    who = principal(person(None, state=State.NO_TOKEN, reason=reason))
+    async with office() as desk:
+        for name in ("get_me", "log_time"):
+            answer = await desk.call(name, who)
+            error = answer.structured["error"]
+            assert answer.is_error
+            assert error["code"] == "not_connected"
+            assert words in error["message"]
+            assert ADMIN in error["fix"]
+            assert answer.text.startswith(error["message"])
+        assert desk.requests() == []
+
+
+@pytest.mark.attack("M-09")
+async def test_a_rotated_token_is_used_for_the_next_call() -> None:
+    async with office() as desk:
+        revoked = principal(person("simulator-revoked"))
+        answer = await desk.call("get_me", revoked)
+        assert answer.structured["error"]["code"] == "token_rejected"
+        assert not (await desk.call("get_me")).is_error
+
+
+async def test_wrong_arguments_are_named_without_their_values() -> None:
+    async with office(tools=(tool(),)) as desk:
+        answer = await desk.call("say", times="canary-value", more=1)
+    error = answer.structured["error"]
+    assert (error["code"], error["field"]) == ("invalid_value", "times")
+    assert "more: Extra inputs are not permitted" in error["message"]
+    assert "canary" not in str(answer)
+
+
+async def test_an_error_of_a_tool_has_the_one_shape() -> None:
+    async def refuse(_: Call, __: Words) -> None:
+        raise ToolError(Problem("rate_limited", "Too much.", "Wait.", retry_after_s=4))
+
+    async with office(tools=(tool(refuse),)) as desk:
+        answer = await desk.call("say")
+    error = answer.structured["error"]
+    request_id = error.pop("request_id")
+    assert error == {
+        "code": "rate_limited",
+        "message": "Too much.",
+        "fix": "Wait.",
+        "retry_after_s": 4,
+    }
+    assert answer.text == f"Too much. Wait.\n\nRequest {request_id}."
+
+
+async def test_a_mistake_of_ours_is_a_sentence_and_stands_in_the_log() -> None:
+    async def fail(_: Call, __: Words) -> None:
+        raise RuntimeError("canary in a traceback")
+
+    async with office(tools=(tool(fail),)) as desk:
+        with capture_logs() as lines:
+            answer = await desk.call("say")
+    error = answer.structured["error"]
+    assert error["code"] == "internal_error"
+    assert error["request_id"] in error["fix"]
+    assert "canary" not in str(answer)
+    failed, called = lines
+    assert (failed["event"], failed["request_id"]) == ("tool.failed", error["request_id"])
+    assert called["reason"] == "internal_error"
+
+
+async def test_a_cancelled_call_is_audited_as_such() -> None:
+    async def wait(_: Call, __: Words) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    started = asyncio.Event()
+    async with office(tools=(tool(wait),)) as desk:
+        with capture_logs() as lines:
+            running = asyncio.create_task(desk.call("say"))
+            await started.wait()
+            running.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await running
+    assert [line["reason"] for line in lines] == ["cancelled"]
+
+
+def test_every_tool_states_its_four_hints_and_says_what_it_is() -> None:
+    for one in TOOLS:
+        hints = one.kind.annotations
+        assert set(hints) == {
+            "readOnlyHint",
+            "destructiveHint",
+            "idempotentHint",
+            "openWorldHint",
+        }
+        assert one.title
+        assert 50 < len(one.description) < 600
+        assert one.scope == (READ if hints["readOnlyHint"] else WRITE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (Kind.READS, (True, False, True)),
+        (Kind.ADDS, (False, False, False)),
+        (Kind.UPDATES, (False, True, True)),
+        (Kind.REMOVES, (False, True, False)),
+    ],
+)
+def test_hints_are_literal(kind: Kind, expected: tuple[bool, bool, bool]) -> None:
+    hints = kind.annotations
+    found = (hints["readOnlyHint"], hints["destructiveHint"], hints["idempotentHint"])
+    assert found == expected
+    assert hints["openWorldHint"]
