@@ -1,0 +1,120 @@
+"""The command `productive-dev`: the simulator, the dev IdP, or everything together."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from productive_dev.idp.app import dev_idp
+from productive_dev.idp.config import IdpConfig, User
+from productive_dev.local.gateway import GatewayStopped
+from productive_dev.local.mode import MixtureError
+from productive_dev.local.run import PORT, RunOptions, run
+from productive_dev.serving import serve
+from productive_dev.simulator.app import BASE_PATH, simulator
+from productive_dev.simulator.config import SimulatorConfig
+from productive_dev.sockets import LOOPBACK, PortError, listen, port_of
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        asyncio.run(options.command(options))
+    except (MixtureError, PortError, GatewayStopped) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def _simulator(options: argparse.Namespace) -> None:
+    listener = listen(options.port, host=options.host, beyond_loopback=options.beyond_loopback)
+    _say(f"Simulator of Productive: http://{options.host}:{port_of(listener)}{BASE_PATH}")
+    await serve(simulator(SimulatorConfig(control=options.control)), listener)
+
+
+async def _idp(options: argparse.Namespace) -> None:
+    listener = listen(options.port, host=options.host, beyond_loopback=options.beyond_loopback)
+    config = IdpConfig(
+        origin=options.origin or f"http://{options.host}:{port_of(listener)}",
+        client_id=options.client_id,
+        client_secret=os.environ.get("OIDC_CLIENT_SECRET") or secrets.token_urlsafe(24),
+        redirect_uris=tuple(options.redirect_uri),
+        users=lambda: [User(email) for email in options.user],
+        refresh_tokens=options.refresh_tokens,
+        control=options.control,
+    )
+    _say("This identity provider asks for no password. Never use it for real people.")
+    _say(f"OIDC_ISSUER={config.issuer}")
+    _say(f"OIDC_CLIENT_ID={config.client_id}")
+    if "OIDC_CLIENT_SECRET" not in os.environ:
+        _say(f"OIDC_CLIENT_SECRET={config.client_secret}")
+    await serve(dev_idp(config), listener)
+
+
+async def _run(options: argparse.Namespace) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    await run(
+        RunOptions(
+            port=options.port,
+            examples=options.examples,
+            env_file=options.env_file,
+            environ=dict(os.environ),
+        ),
+        _say,
+        stop,
+    )
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="productive-dev", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    part = commands.add_parser("simulator", help="the offline stand-in for Productive's API")
+    part.set_defaults(command=_simulator)
+    _listening(part)
+
+    part = commands.add_parser("idp", help="an OpenID provider that asks for no password")
+    part.set_defaults(command=_idp)
+    _listening(part)
+    part.add_argument("--origin", help="where clients reach it, if not by --host and --port")
+    part.add_argument("--client-id", default="productive-mcp")
+    part.add_argument("--redirect-uri", action="append", required=True, help="may be repeated")
+    part.add_argument("--user", action="append", default=[], metavar="EMAIL", help="offer a name")
+    part.add_argument("--refresh-tokens", action="store_true", help="give refresh tokens")
+
+    part = commands.add_parser("run", help="everything on this machine, without a cluster")
+    part.set_defaults(command=_run)
+    part.add_argument("--port", type=int, default=PORT)
+    part.add_argument("--examples", type=Path, default=Path("examples"), metavar="FOLDER")
+    part.add_argument("--env-file", type=Path, default=Path(".env"), metavar="FILE")
+    return parser
+
+
+def _listening(part: argparse.ArgumentParser) -> None:
+    part.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    part.add_argument("--host", default=LOOPBACK)
+    part.add_argument(
+        "--beyond-loopback",
+        action="store_true",
+        help="let other machines reach it; whoever reaches it can be anybody",
+    )
+    part.add_argument("--control", action="store_true", help="let tests order faults")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""An OpenID provider for development and attack tests: anybody signs in, and it lies on request."""
