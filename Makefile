@@ -1,0 +1,40 @@
+# Every target makes what it needs. `make` alone lists them.
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help run cluster check test programs setup clean
+
+PYTHON := .venv/bin/python
+STEP := bin/step
+PYTEST := .venv/bin/pytest
+REPORTS := .reports
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup ## run all of it here on http://localhost:8787, without a cluster or an account
+	@.venv/bin/productive-dev run
+
+cluster: programs ## run a local Kubernetes control plane with operator and gateway, for kubectl
+	@cd tests && ../$(PYTHON) -m harness.local
+
+check: setup ## lint, types and unit tests, in two minutes at most
+	@$(STEP) "lint" .venv/bin/ruff check
+	@$(STEP) "format" .venv/bin/ruff format --check
+	@$(STEP) "types" .venv/bin/mypy
+	@$(STEP) "layers" .venv/bin/lint-imports
+	@$(STEP) "unit tests" $(PYTEST) -q -n auto --junit-xml=$(REPORTS)/unit.xml tests/unit tests/contract
+
+test: check programs ## check, and all tests that need no pods, on a real Kubernetes API server
+	@$(STEP) "browser" bin/browser
+	@$(STEP) "tests" $(PYTEST) -q --durations=10 --junit-xml=$(REPORTS)/tests.xml tests \
+		--ignore=tests/unit --ignore=tests/contract --ignore=tests/e2e
+
+programs: setup ## build etcd, the Kubernetes programs, kubectl and helm for the tests, once
+	@cd tests && ../$(STEP) "Kubernetes programs" ../$(PYTHON) -m harness.build
+
+setup: ## make .venv as the lock file says
+	@bin/bootstrap >/dev/null
+
+clean: ## remove what the targets made in this tree (the cache folder stays)
+	rm -rf .venv .reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,7 @@
+"""`python -m productive_gateway`."""
+
+import sys
+
+from productive_gateway.cli import main
+
+sys.exit(main())

@@ -1,0 +1,186 @@
+"""The composition root: settings in, a gateway that can be served out.
+
+The only module that knows all parts. `compose` connects and yields; `serving` runs what it made.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import httpx
+from starlette.applications import Starlette
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from productive_gateway import __version__
+from productive_gateway.cluster.api import ClusterApi
+from productive_gateway.cluster.keyring import KeyRingSource
+from productive_gateway.grants.config import GrantConfig
+from productive_gateway.grants.kubernetes import KubernetesGrantStore
+from productive_gateway.grants.memory import MemoryGrantStore
+from productive_gateway.grants.service import Grants
+from productive_gateway.grants.store import GrantStore
+from productive_gateway.grants.sweeper import Sweeper
+from productive_gateway.mcp.config import McpConfig
+from productive_gateway.mcp.endpoint import McpEndpoint
+from productive_gateway.oauth.config import OAuthConfig
+from productive_gateway.oauth.deps import OAuth
+from productive_gateway.oauth.routes import oauth_routes
+from productive_gateway.observability.internal import Readiness, internal_app
+from productive_gateway.observability.requests import Requests
+from productive_gateway.people.gatekeeper import Gatekeeper
+from productive_gateway.people.local import LocalMapping
+from productive_gateway.people.source import MappingSource
+from productive_gateway.productive.client import ProductiveApi
+from productive_gateway.sealing.keys import FixedKeys, Keys
+from productive_gateway.settings import Settings
+from productive_gateway.tools.catalog import TOOLS
+from productive_gateway.tools.toolbox import Toolbox
+from productive_gateway.upstream.client import UpstreamClient
+from productive_gateway.web.pages import connect_page
+
+Task = Callable[[], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What is served, and what has to run meanwhile."""
+
+    public: ASGIApp
+    internal: ASGIApp
+    readiness: Readiness
+    tasks: tuple[Task, ...]
+    """Each runs until cancelled; one that ends by itself ends the process."""
+
+
+@asynccontextmanager
+async def compose(settings: Settings) -> AsyncIterator[Gateway]:
+    """Connect everything; all connections close at the end.
+
+    Raises:
+        NoCluster: the settings ask for Kubernetes and there is no way to it.
+    """
+    async with AsyncExitStack() as stack:
+        tasks: list[Task] = []
+        cluster = (
+            await stack.enter_async_context(await ClusterApi.connect())
+            if settings.needs_cluster
+            else None
+        )
+        people = _people(settings, cluster)
+        keys = _keys(settings, cluster)
+        tasks.append(people.run)
+        if isinstance(keys, KeyRingSource):
+            tasks.append(keys.run)
+
+        config = GrantConfig(resource=settings.resource)
+        store = _store(settings, cluster)
+        grants = Grants(store, people, keys, config)
+        tasks += [grants.run, Sweeper(store, people, keys, config).run]
+
+        upstream = UpstreamClient(settings.upstream, redirect_uri=settings.callback_url)
+        stack.push_async_callback(upstream.aclose)
+        http = await stack.enter_async_context(_productive_http(settings))
+        toolbox = Toolbox(
+            TOOLS,
+            ProductiveApi(settings.productive_api_base_url, http, settings.productive_org_id),
+            read_only=settings.read_only,
+            admin_contact=settings.admin_contact,
+        )
+        endpoint = McpEndpoint(
+            _mcp_config(settings),
+            Gatekeeper(grants, people, admin_contact=settings.admin_contact).authenticate,
+            toolbox,
+            connect_page=partial(
+                connect_page, settings.resource, admin_contact=settings.admin_contact
+            ),
+        )
+        await stack.enter_async_context(endpoint.run())
+        oauth = OAuth(
+            config=_oauth_config(settings),
+            keys=keys,
+            grants=grants,
+            people=people,
+            upstream=upstream,
+            local_people=settings.local,
+        )
+        readiness = Readiness(
+            people=people,
+            keys=keys,
+            watches={"grants": lambda: grants.healthy},
+            troubles={
+                "published_mapping": lambda: people.trouble,
+                "provider": lambda: upstream.trouble,
+            },
+        )
+        yield Gateway(
+            public=_public(oauth, endpoint),
+            internal=internal_app(readiness),
+            readiness=readiness,
+            tasks=tuple(tasks),
+        )
+
+
+def _public(oauth: OAuth, endpoint: McpEndpoint) -> ASGIApp:
+    routes = [*oauth_routes(oauth), Route("/mcp", endpoint)]
+    app = Starlette(routes=routes)
+    # /mcp/ is not /mcp: a redirect would make some clients send their token twice.
+    app.router.redirect_slashes = False
+    return Requests(app, routes=[route.path for route in routes])
+
+
+def _people(settings: Settings, cluster: ClusterApi | None) -> MappingSource | LocalMapping:
+    secret = settings.mapping_secret
+    if cluster is None or secret is None:
+        return LocalMapping(settings.user_mapping)
+    return MappingSource(
+        cluster, secret.namespace or cluster.namespace, secret.name, mount=settings.mapping_mount
+    )
+
+
+def _keys(settings: Settings, cluster: ClusterApi | None) -> Keys:
+    secret = settings.key_ring_secret
+    if cluster is None or secret is None:
+        return FixedKeys(settings.cookie_ring)
+    return KeyRingSource(
+        cluster, secret.namespace or cluster.namespace, secret.name, mount=settings.key_ring
+    )
+
+
+def _store(settings: Settings, cluster: ClusterApi | None) -> GrantStore:
+    if cluster is None or settings.grants_namespace is None:
+        return MemoryGrantStore()
+    return KubernetesGrantStore(cluster, settings.grants_namespace)
+
+
+def _productive_http(settings: Settings) -> httpx.AsyncClient:
+    trust = ssl.create_default_context()
+    if settings.ca_bundle is not None:
+        trust.load_verify_locations(cafile=settings.ca_bundle)
+    # Proxy variables of the environment must not carry people's tokens elsewhere.
+    return httpx.AsyncClient(verify=trust, trust_env=False)
+
+
+def _oauth_config(settings: Settings) -> OAuthConfig:
+    return OAuthConfig(
+        public_url=settings.public_url,
+        resource=settings.resource,
+        redirect_hosts=settings.redirect_hosts,
+        admin_contact=settings.admin_contact,
+        local=settings.local,
+    )
+
+
+def _mcp_config(settings: Settings) -> McpConfig:
+    return McpConfig(
+        public_url=settings.public_url,
+        resource=settings.resource,
+        resource_metadata_url=f"{settings.public_url}/.well-known/oauth-protected-resource/mcp",
+        allowed_origins=settings.allowed_origins,
+        local=settings.local,
+        server_version=__version__,
+    )

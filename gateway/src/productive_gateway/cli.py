@@ -1,0 +1,87 @@
+"""`productive-gateway`: serve, and the key ring's commands."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+
+from productive_gateway import __version__
+from productive_gateway.cluster.api import ClusterApi
+from productive_gateway.cluster.errors import ApiError, NoCluster
+from productive_gateway.cluster.init_keys import init_keys
+from productive_gateway.observability.logs import configure_logs
+from productive_gateway.sealing.errors import KeyRingError
+from productive_gateway.settings import SettingsError, load_settings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code: int = options.run(options)
+    except (SettingsError, NoCluster, ApiError, KeyRingError) as error:
+        print(f"productive-gateway: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="productive-gateway", description="MCP gateway to Productive.io"
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="serve, by the settings in the environment")
+    serve.set_defaults(run=_serve)
+    check = commands.add_parser("check-config", help="read the settings, say what is wrong, end")
+    check.set_defaults(run=_check)
+    keys = commands.add_parser("keys", help="the key ring").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    init = keys.add_parser(
+        "init", help="make the Secret KEY_RING_SECRET; one that exists is left alone"
+    )
+    init.add_argument("--name", required=True, help="of the Secret")
+    init.add_argument("--namespace", help="default: the pod's, else the kubeconfig context's")
+    init.set_defaults(run=_init_keys)
+    return parser
+
+
+def _serve(_: argparse.Namespace) -> int:
+    from productive_gateway.serving import serve
+
+    settings = load_settings(os.environ)
+    configure_logs(settings.log_level)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(serve(settings))
+
+
+def _check(_: argparse.Namespace) -> int:
+    load_settings(os.environ)
+    print("The settings are good.")  # noqa: T201
+    return 0
+
+
+def _init_keys(options: argparse.Namespace) -> int:
+    async def run() -> str:
+        async with await ClusterApi.connect() as api:
+            return await init_keys(api, options.namespace or api.namespace, options.name)
+
+    print(asyncio.run(run()))  # noqa: T201
+    return 0
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # not made for this platform
+        return None
+    loop: type[asyncio.AbstractEventLoop] = uvloop.Loop
+    return loop
+
+
+if __name__ == "__main__":
+    sys.exit(main())
