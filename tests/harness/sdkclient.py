@@ -20,6 +20,7 @@ from mcp.shared.auth import (
     OAuthToken,
 )
 from playwright.async_api import Browser
+from pydantic import AnyUrl
 
 from harness.browser import approve, sign_in
 from harness.processes import free_port
@@ -87,7 +88,7 @@ class Assistant:
             server_url=self.url,
             client_metadata=OAuthClientMetadata(
                 client_name="Assistant of the tests",
-                redirect_uris=[f"http://127.0.0.1:{port}/cb"],
+                redirect_uris=[AnyUrl(f"http://127.0.0.1:{port}/cb")],
                 token_endpoint_auth_method="none",
             ),
             storage=self.memory,
