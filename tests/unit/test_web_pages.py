@@ -181,6 +181,13 @@ async def test_people_are_named_on_the_own_machine_only(
         assert (await one.browser().http.get("/")).status_code == 200
 
 
+def test_the_local_page_says_what_runs() -> None:
+    text = bytes(connect_page(RESOURCE, parts=[("Sign-in", "http://127.0.0.1:9/x")]).body).decode()
+    assert "What runs here" in text
+    assert "http://127.0.0.1:9/x" in text
+    assert "What runs here" not in bytes(connect_page(RESOURCE).body).decode()
+
+
 @pytest.mark.attack("G-01", "D-12")
 def test_every_value_is_escaped() -> None:
     evil = "<script>alert(1)</script>\"'"

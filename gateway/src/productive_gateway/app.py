@@ -106,6 +106,10 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             grants=grants,
             people=people,
             upstream=upstream,
+            local_parts=(
+                ("Sign-in", settings.upstream.issuer),
+                ("Productive", settings.productive_api_base_url),
+            ),
             local_people=settings.local,
         )
         readiness = Readiness(

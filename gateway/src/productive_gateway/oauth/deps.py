@@ -24,6 +24,8 @@ class OAuth:
     upstream: UpstreamClient
     clock: Clock = system_clock
     entropy: Entropy = system_entropy
+    local_parts: tuple[tuple[str, str], ...] = ()
+    """What this server stands on, by name and address: named by `GET /` on the own machine only."""
     local_people: bool = False
     """Whether `GET /` names who may sign in: on the own machine only."""
 

@@ -64,6 +64,7 @@ def _home(deps: OAuth) -> Handler:
             deps.config.resource,
             admin_contact=deps.config.admin_contact,
             people=_people(deps),
+            parts=deps.local_parts if deps.config.local else (),
         )
 
     return answer

@@ -108,7 +108,11 @@ def go_on(url: str, *, where: str) -> HTMLResponse:
 
 
 def connect_page(
-    resource: str, *, admin_contact: str | None = None, people: Sequence[str] = ()
+    resource: str,
+    *,
+    admin_contact: str | None = None,
+    people: Sequence[str] = (),
+    parts: Sequence[tuple[str, str]] = (),
 ) -> HTMLResponse:
     """Say what this server is and how to connect a client to it.
 
@@ -116,6 +120,7 @@ def connect_page(
         resource: URL of the MCP endpoint.
         admin_contact: whom to ask for access.
         people: addresses that may sign in; shown in the local mode only.
+        parts: what this server stands on, by name and address; shown in the local mode only.
     """
     return render(
         "connect",
@@ -125,6 +130,7 @@ def connect_page(
         vscode=_vscode_link(resource),
         admin_contact=admin_contact,
         people=people,
+        parts=parts,
     )
 
 
