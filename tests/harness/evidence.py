@@ -1,0 +1,122 @@
+"""What an attack left behind in the deployed product: records, audit lines, calls upstream."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from harness.deployment import Deployment
+from harness.kube import secrets_path
+
+UNEXPIRED = timedelta(seconds=240)
+"""No record is swept at this age: a code lives for 300 s."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The objects of the grants namespace at one moment: their versions, and when they were made.
+
+    Any write of an object gives it another version.
+    """
+
+    versions: Mapping[str, str]
+    made: Mapping[str, datetime]
+
+
+def records(deployment: Deployment) -> Records:
+    """List the grants namespace."""
+    path = secrets_path(deployment.cluster.names.grants)
+    found = [one["metadata"] for one in deployment.cluster.kube.items(path)]
+    return Records(
+        {one["name"]: f"{one['uid']} {one['resourceVersion']}" for one in found},
+        {one["name"]: datetime.fromisoformat(one["creationTimestamp"]) for one in found},
+    )
+
+
+@contextmanager
+def nothing_stored(deployment: Deployment) -> Iterator[None]:
+    """Hold that the block neither creates, changes nor removes a record.
+
+    What a sweeper may have taken meanwhile, because its time was over, is left out.
+    """
+    before = records(deployment)
+    yield
+    after = records(deployment)
+    changed = {
+        name for name, version in after.versions.items() if before.versions.get(name) != version
+    }
+    assert not changed, f"created or changed: {changed}"
+    young = datetime.now(UTC) - UNEXPIRED
+    removed = {
+        name for name in before.versions.keys() - after.versions if before.made[name] > young
+    }
+    assert not removed, f"removed: {removed}"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditTrail:
+    """The audit lines of all gateways, each line with `event` and, for a refusal, `reason`."""
+
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def events(self) -> list[str]:
+        return [line["event"] for line in self.lines]
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line["event"] == event]
+
+    def reasons(self, event: str = "sign_in_refused") -> list[str | None]:
+        return [line.get("reason") for line in self.of(event)]
+
+
+@contextmanager
+def audited(deployment: Deployment) -> Iterator[AuditTrail]:
+    """Collect the audit lines that the gateways write during the block.
+
+    A gateway writes a line before it answers, so the answers of the block have theirs.
+    """
+    trail = AuditTrail()
+    before = _gateway_output(deployment)
+    yield trail
+    for name, text in _gateway_output(deployment).items():
+        for line in text[len(before[name]) :].splitlines():
+            document = _object(line)
+            if document.get("audit") is True:
+                trail.lines.append(document)
+
+
+@contextmanager
+def lying(deployment: Deployment, **faults: Any) -> Iterator[None]:
+    """Let the dev IdP misbehave during the block: see `productive_dev.idp.faults`."""
+    address = f"{deployment.idp_url}/_faults"
+    httpx.put(address, json=faults, trust_env=False).raise_for_status()
+    try:
+        yield
+    finally:
+        httpx.delete(address, trust_env=False).raise_for_status()
+
+
+def asked_upstream(deployment: Deployment) -> dict[str, int]:
+    """Return how often each endpoint of the dev IdP was asked so far."""
+    answer = httpx.get(f"{deployment.idp_url}/_counts", trust_env=False)
+    answer.raise_for_status()
+    counts: dict[str, int] = answer.json()
+    return counts
+
+
+def _gateway_output(deployment: Deployment) -> dict[str, str]:
+    return {name: text for name, text in deployment.output().items() if name.startswith("gateway-")}
+
+
+def _object(line: str) -> dict[str, Any]:
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
