@@ -75,12 +75,14 @@ def _no_access(
     link = _back(config, asked, error, Code.ACCESS_DENIED)
     if not isinstance(error, NoAccess) or wants_json(request):
         seen = [f"You signed in as {email}."] if email else []
+        contact = [f"Your administrator is {config.admin_contact}."] if config.admin_contact else []
         return problem(
             request,
             403,
             "This account cannot be used here",
             *seen,
             str(error),
+            *contact,
             error=Code.ACCESS_DENIED.value,
             link=link,
         )
