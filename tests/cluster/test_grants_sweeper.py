@@ -58,7 +58,7 @@ class RenewingStore:
     def __init__(self, inner: GrantStore, front: Desk, names: set[str]) -> None:
         self.inner, self.front, self.names = inner, front, names
         self.create, self.get, self.update = inner.create, inner.get, inner.update
-        self.pages, self.watch = inner.pages, inner.watch
+        self.pages, self.version, self.watch = inner.pages, inner.version, inner.watch
 
     async def delete(self, record: Record) -> None:
         if record.name in self.names:

@@ -77,6 +77,14 @@ async def test_what_is_not_there_reads_as_nothing(store: GrantStore) -> None:
     assert await store.get("g-nothing") is None
 
 
+async def test_the_version_is_that_of_lists_and_moves_with_each_change(store: GrantStore) -> None:
+    before = int(await store.version())
+    created = await store.create(grant())
+    assert before < int(created.version) <= int(await store.version())
+    [page] = [page async for page in store.pages(Kind.GRANT)]
+    assert int(page.version) <= int(await store.version())
+
+
 async def test_a_name_is_created_once(store: GrantStore) -> None:
     first = await store.create(grant("g-one", field=b"first"))
     with pytest.raises(Exists):

@@ -36,7 +36,7 @@ NOW = 1_795_000_000.0
 
 T = TypeVar("T")
 Trouble = Literal["conflict", "expired", "away", "lost", "slow"]
-Method = Literal["create", "get", "update", "delete", "pages", "watch"]
+Method = Literal["create", "get", "update", "delete", "pages", "version", "watch"]
 
 
 class HeldClock:
@@ -158,6 +158,9 @@ class FaultyStore:
         await self._before("pages")
         async for page in self.inner.pages(kind, user_uid=user_uid):
             yield page
+
+    async def version(self) -> str:
+        return await self._call("version", self.inner.version)
 
     async def watch(self, version: str, *, seconds: float) -> AsyncIterator[Change]:
         await self._before("watch")

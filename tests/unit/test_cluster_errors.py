@@ -24,6 +24,7 @@ QUOTA = 'secrets "a" is forbidden: exceeded quota: grants, requested: count/secr
     ("status", "answer", "kind"),
     [
         (404, {"reason": "NotFound"}, NotFound),
+        (404, {}, Unreachable),
         (409, {"reason": "AlreadyExists"}, AlreadyExists),
         (409, {"reason": "Conflict"}, Conflict),
         (403, {"reason": "Forbidden", "message": "no"}, Forbidden),

@@ -42,7 +42,9 @@ class WatchedStore(FaultyStore):
     watching: asyncio.Event = field(default_factory=asyncio.Event)
     audible: asyncio.Event = field(default_factory=asyncio.Event)
     too_old: bool = False
+    windows_end_at_once: bool = False
     lists: int = 0
+    windows: int = 0
 
     async def pages(self, kind: Kind, *, user_uid: str | None = None) -> AsyncIterator[Page]:
         self.lists += 1
@@ -54,9 +56,28 @@ class WatchedStore(FaultyStore):
             self.too_old = False
             raise Expired
         self.watching.set()
+        self.windows += 1
+        if self.windows_end_at_once:
+            return
+        if int(version) > int(await self.inner.version()):
+            # What an API server does that is asked for changes after a version it has not come to.
+            await asyncio.sleep(seconds)
+            return
         async for change in super().watch(version, seconds=seconds):
             await self.audible.wait()
             yield change
+
+    def restore(self, backup: MemoryGrantStore) -> None:
+        """Put the store back to what it was."""
+        self.inner = backup
+
+
+async def backup_of(store: WatchedStore) -> MemoryGrantStore:
+    """Return a store that holds what `store` holds now, at the same version."""
+    copy = MemoryGrantStore()
+    copy._records = {record.name: record for record in await records(store.inner)}
+    copy._version = int(await store.inner.version())
+    return copy
 
 
 @pytest.fixture(autouse=True)
@@ -263,6 +284,24 @@ async def test_a_clock_that_was_set_back_makes_no_old_view_a_fresh_one(
     assert not front.grants.healthy
 
 
+async def test_after_a_clock_was_set_back_grants_are_asked_for_and_an_outage_has_an_end(
+    front: Desk, store: WatchedStore
+) -> None:
+    tokens = await front.tokens()
+    replica = front.replica()
+    await replica.grants.authenticate(tokens.access_token)
+    front.clock.forward(-3600)
+    store.fail("get", "away", times=1)
+    with pytest.raises(Unavailable):
+        await replica.grants.authenticate(tokens.access_token)
+    front.clock.forward(-3600)
+    await replica.grants.authenticate(tokens.access_token)
+    for record in await records(store):
+        await store.inner.delete(record)
+    front.clock.forward(-3600)
+    assert await refused(replica, tokens.access_token)
+
+
 @pytest.mark.attack("R-15")
 async def test_a_grant_in_the_index_whose_key_is_retired_is_refused(
     front: Desk, store: WatchedStore
@@ -329,6 +368,73 @@ async def test_a_list_that_got_too_old_is_begun_anew_and_drops_what_is_not_there
         store.audible.set()
         assert await refused(replica, dead.access_token)
         await replica.grants.authenticate(living.access_token)
+
+
+@pytest.mark.attack("J-14")
+async def test_a_grant_that_a_restored_store_does_not_know_is_refused_though_the_watch_is_silent(
+    front: Desk, store: WatchedStore
+) -> None:
+    older = await front.tokens()
+    backup = await backup_of(store)
+    younger = await front.tokens()
+    async with running(front.replica()) as replica:
+        await replica.grants.authenticate(younger.access_token)
+        store.restore(backup)
+        await eventually(lambda: refused(replica, younger.access_token), what="refused")
+        await eventually(lambda: replica.grants.healthy, what="healthy again")
+        await replica.grants.authenticate(older.access_token)
+
+
+@pytest.mark.attack("J-14")
+@pytest.mark.attack("R-09")
+async def test_after_a_restore_changes_are_seen_although_their_versions_are_lower(
+    front: Desk, store: WatchedStore
+) -> None:
+    tokens = await front.tokens()
+    backup = await backup_of(store)
+    async with running(front.replica()) as replica:
+        for _ in range(5):  # the grant's version leaves that of the backup behind
+            tokens = await front.refresh(tokens.refresh_token)
+        [record] = await records(store)
+        await eventually(
+            lambda: index_of(replica)._entries[record.name].version == int(record.version),
+            what="the watch has come so far",
+        )
+        store.restore(backup)
+        lists = store.lists
+        await eventually(lambda: store.lists > lists and replica.grants.healthy, what="listed")
+        [restored] = await records(backup)
+        edited = {**restored.data, "scopes": b"productive:admin"}
+        await backup.update(replace(restored, data=edited))
+        await eventually(lambda: refused(replica, tokens.access_token), what="refused")
+
+
+async def test_a_silent_window_at_the_present_version_needs_no_new_list(
+    front: Desk, store: WatchedStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silence(version: str, *, seconds: float) -> AsyncIterator[Change]:
+        await asyncio.sleep(seconds)
+        for change in ():
+            yield change
+
+    tokens = await front.tokens()
+    monkeypatch.setattr(store.inner, "watch", silence)
+    async with running(front.replica()) as replica:
+        windows, lists = store.windows, store.lists
+        front.clock.forward(60)
+        await eventually(lambda: store.windows > windows + 1, what="two windows")
+        assert replica.grants.healthy
+        assert store.lists == lists
+        await replica.grants.authenticate(tokens.access_token)
+
+
+async def test_a_server_that_closes_each_window_at_once_is_not_asked_without_a_break(
+    front: Desk, store: WatchedStore
+) -> None:
+    store.windows_end_at_once = True
+    async with running(front.replica()):
+        await asyncio.sleep(0.5)
+        assert store.windows <= 5
 
 
 async def test_the_watch_outlives_a_store_that_is_away_for_a_while(

@@ -1,4 +1,4 @@
-"""Events of a watch as changes."""
+"""What the API server says, in the terms of the store."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
-from productive_gateway.grants.kubernetes import _change
+from productive_gateway.cluster.api import ClusterApi
+from productive_gateway.cluster.errors import ApiError, Conflict, NotFound
+from productive_gateway.errors import Unavailable
+from productive_gateway.grants.kubernetes import KubernetesGrantStore, _change
 from productive_gateway.grants.store import Change, Kind, Record
 
 ITEM: dict[str, Any] = {
@@ -44,3 +47,24 @@ def test_a_secret_without_labels_or_data_is_an_empty_record() -> None:
     change = _change({"type": "ADDED", "object": bare})
     assert change.record is not None
     assert (change.record.labels, change.record.data) == ({}, {})
+
+
+@pytest.mark.attack("R-10")
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        # Creations that met at the ResourceQuota: "the object has been modified" is the quota's.
+        Conflict("create /x", status=409, reason="Conflict"),
+        NotFound("create /x", status=404, reason="NotFound"),
+    ],
+)
+async def test_a_creation_that_fails_for_another_object_is_our_trouble(
+    refusal: ApiError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def create(*_: object) -> None:
+        raise refusal
+
+    monkeypatch.setattr(ClusterApi, "create", create)
+    store = KubernetesGrantStore(ClusterApi.__new__(ClusterApi), "grants")
+    with pytest.raises(Unavailable):
+        await store.create(RECORD)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from urllib.parse import parse_qs, quote, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
+from starlette.types import Message
 
-from productive_gateway.oauth.form import MAX_FIELDS, FormError, parse_form
+from productive_gateway.oauth import form as module
+from productive_gateway.oauth.errors import Refusal
+from productive_gateway.oauth.form import MAX_FIELDS, FormError, body_of, parse_form
 
 PLAIN = st.text(
     st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30
@@ -67,3 +72,16 @@ def test_reading_never_fails_otherwise_and_agrees_with_a_common_reader(raw: byte
         return
     usual = parse_qs(raw.decode("ascii"), keep_blank_values=True)
     assert {name: list(values) for name, values in form.values.items()} == usual
+
+
+@pytest.mark.attack("L-10")
+async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def trickle() -> Message:
+        await asyncio.sleep(0.02)
+        return {"type": "http.request", "body": b"a", "more_body": True}
+
+    monkeypatch.setattr(module, "BODY_SECONDS", 0.1)
+    request = Request({"type": "http", "method": "POST", "headers": []}, trickle)
+    with pytest.raises(Refusal) as caught:
+        await asyncio.wait_for(body_of(request, 1024), 5)
+    assert caught.value.status == 408

@@ -26,7 +26,11 @@ from productive_contract.secret import Secret
 from productive_gateway.upstream import client as module
 from productive_gateway.upstream.client import SignInSecrets, UpstreamClient
 from productive_gateway.upstream.config import UpstreamConfig
-from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
+from productive_gateway.upstream.errors import (
+    IdentityRefused,
+    UpstreamRefused,
+    UpstreamUnavailable,
+)
 from productive_gateway.upstream.identity import VerifiedIdentity
 
 SECRETS = SignInSecrets("v" * 43, "n" * 43)
@@ -130,6 +134,12 @@ async def test_a_silent_provider_is_given_up(
         (JSONResponse({}, 307, headers={"location": "https://evil.example/"}), "token_redirect"),
         (Response("{}", media_type="text/html"), "token_content_type"),
         (Response("{", media_type="application/json"), "token_malformed"),
+        (Response("[]", media_type="application/json"), "token_malformed"),
+        (Response("null", media_type="application/json"), "token_malformed"),
+        (Response('"x"', media_type="application/json"), "token_malformed"),
+        (Response("[" * 100_000, media_type="application/json"), "token_malformed"),
+        (JSONResponse({"token_type": "Bearer", "expires_in": [1]}), "token_malformed"),
+        (Response('{"expires_in": 1e999}', media_type="application/json"), "token_malformed"),
         (JSONResponse({"error": "invalid_grant"}, 400), "token_error"),
         (JSONResponse({"token_type": "mac", "id_token": "x"}), "token_type"),
     ],
@@ -142,6 +152,17 @@ async def test_an_answer_is_refused_for_its_own_reason(
     with pytest.raises(UpstreamRefused) as caught:
         await upstream.identify(code, SECRETS)
     assert caught.value.reason == reason
+
+
+@pytest.mark.attack("G-05")
+async def test_an_access_token_that_no_header_can_carry_is_none(
+    provider: StubProvider, upstream: UpstreamClient
+) -> None:
+    provider.token_answer, provider.claims = {"access_token": "ü"}, {"email": None}
+    code = await code_of(provider, upstream)
+    with pytest.raises(IdentityRefused) as caught:
+        await upstream.identify(code, SECRETS)
+    assert caught.value.reason == "email_missing"
 
 
 @pytest.mark.attack("Q-01")

@@ -198,6 +198,7 @@ class Answers(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self.urls.append(str(request.url))
+        await asyncio.sleep(0)  # others get a turn, as they do over a network
         answer = self.answers[0] if len(self.answers) == 1 else self.answers.pop(0)
         stream = httpx.ByteStream(answer.content)
         return httpx.Response(answer.status, headers=answer.headers, stream=stream)
@@ -247,6 +248,35 @@ async def test_an_old_document_serves_while_a_new_one_cannot_be_had(clock: HeldC
         clock.forward(24 * 3600)
         with pytest.raises(UpstreamUnavailable):
             await discovery.provider()
+
+
+async def test_an_old_document_spares_people_the_wait_for_a_new_one(clock: HeldClock) -> None:
+    transport = Answers(Answer(200, json.dumps(DOCUMENT).encode()), Answer(503))
+    async with httpx.AsyncClient(transport=transport) as http:
+        discovery = Discovery(config(), http, clock=clock)
+        await discovery.provider()
+        clock.forward(3601)
+        for _ in range(5):
+            await discovery.provider()
+        assert len(transport.urls) == 2
+        clock.forward(30)
+        await discovery.provider()
+        assert len(transport.urls) == 3
+
+
+async def test_who_waits_for_a_discovery_that_fails_does_not_begin_another(
+    clock: HeldClock,
+) -> None:
+    transport = Answers(Answer(503))
+    async with httpx.AsyncClient(transport=transport) as http:
+        discovery = Discovery(config(), http, clock=clock)
+        waiting = (discovery.provider() for _ in range(20))
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        assert all(isinstance(answer, UpstreamUnavailable) for answer in answers)
+        assert len(transport.urls) == 1
+        with pytest.raises(UpstreamUnavailable):
+            await discovery.provider()
+        assert len(transport.urls) == 2
 
 
 async def test_endpoints_that_are_configured_are_not_discovered(clock: HeldClock) -> None:

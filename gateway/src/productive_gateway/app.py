@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import httpx
-from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from productive_gateway import __version__
@@ -29,6 +28,7 @@ from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.deps import OAuth
+from productive_gateway.oauth.metadata import resource_metadata_url
 from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.observability.internal import Readiness, internal_app
 from productive_gateway.observability.requests import Requests
@@ -131,10 +131,10 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
 
 def _public(oauth: OAuth, endpoint: McpEndpoint) -> ASGIApp:
     routes = [*oauth_routes(oauth), Route("/mcp", endpoint)]
-    app = Starlette(routes=routes)
+    # A bare router: an application of Starlette answers errors itself before `Requests` can.
     # /mcp/ is not /mcp: a redirect would make some clients send their token twice.
-    app.router.redirect_slashes = False
-    return Requests(app, routes=[route.path for route in routes])
+    router = Router(routes=routes, redirect_slashes=False)
+    return Requests(router, routes=[route.path for route in routes])
 
 
 def _people(settings: Settings, cluster: ClusterApi | None) -> MappingSource | LocalMapping:
@@ -183,7 +183,7 @@ def _mcp_config(settings: Settings) -> McpConfig:
     return McpConfig(
         public_url=settings.public_url,
         resource=settings.resource,
-        resource_metadata_url=f"{settings.public_url}/.well-known/oauth-protected-resource/mcp",
+        resource_metadata_url=resource_metadata_url(_oauth_config(settings)),
         allowed_origins=settings.allowed_origins,
         local=settings.local,
         server_version=__version__,

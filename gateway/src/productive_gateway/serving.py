@@ -18,14 +18,16 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from productive_gateway.app import Gateway, compose
+from productive_gateway.request_head import BoundedHead
 from productive_gateway.settings import Settings
 
 _log = structlog.get_logger("gateway")
 
 DRAIN_SECONDS: Final = 25
 """How long running requests may take after SIGTERM: below the 30 s that Kubernetes gives a pod."""
-_LONGEST_HEAD: Final = 32 * 1024
-"""Bytes of request line and headers: two transaction cookies and a sealed client id fit well."""
+KEEP_ALIVE_SECONDS: Final = 75
+"""How long an unused connection is kept: longer than a proxy in front does (60 s is usual), which
+would otherwise send a request into a connection that closes just then."""
 
 
 async def serve(settings: Settings) -> int:
@@ -95,7 +97,8 @@ def _server(app: ASGIApp, host: str, port: int) -> _Server:
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            h11_max_incomplete_event_size=_LONGEST_HEAD,
+            http=BoundedHead,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
     )

@@ -93,7 +93,9 @@ def from_status(
 def _class_of(status: int, reason: str, message: str) -> type[ApiError]:
     match status:
         case 404:
-            return NotFound
+            # One without our Status object comes from a proxy in between, which knows nothing of
+            # what is there: taken at its word, it would end sign-ins.
+            return NotFound if reason == "NotFound" else Unreachable
         case 409:
             return AlreadyExists if reason == "AlreadyExists" else Conflict
         case 403:

@@ -1,12 +1,14 @@
 """The watched view of all grants: what /mcp reads without asking anybody.
 
 Filled by a list, kept by a watch in windows of about ten seconds, so that a half-open connection is
-noticed. Three rules make it safe:
+noticed. Four rules make it safe:
 
 - What is not in it is not therefore revoked: an unknown grant of a genuine token is asked for once,
   and only the API server's "not found" (or a record that says gone) is a tombstone. A list never
   makes tombstones from absence.
 - Tombstones are final. Names are never used twice, so a grant that comes back is a forgery.
+- A window of the watch that told nothing proves nothing until the store's version was compared: a
+  server whose etcd was restored waits in silence for the version that we ask from.
 - While the watch is broken each grant is asked for anew every ten seconds; while the API server is
   away as well, grants serve for `max_staleness` after they were last known to be good.
 """
@@ -14,6 +16,7 @@ noticed. Three rules make it safe:
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -43,6 +46,8 @@ ASK_BUDGET: Final = 2.0
 """Seconds to ask about one grant."""
 ASK_AGAIN: Final = 2.0
 """Seconds without asking after the API server was found away."""
+_PAUSES: Final = (0.2, 5.0)
+"""Seconds between two attempts to watch: from, doubling, to."""
 
 
 class Standing(StrEnum):
@@ -85,37 +90,41 @@ class GrantIndex:
         self._entries: dict[str, Entry] = {}
         self._tombstones: dict[str, float] = {}
         self._asking: dict[str, asyncio.Task[Entry | None]] = {}
-        self._away_until = 0.0
-        self._clean = 0.0
+        self._found_away = -math.inf
+        self._clean = -math.inf
         self._version: str | None = None
         self._scopes: dict[frozenset[str], frozenset[str]] = {}
 
     @property
     def healthy(self) -> bool:
         """Whether the watch has shown everything up to a moment ago."""
-        # A clock that was set back must not make an old view a fresh one.
-        return -1.0 <= self._clock() - self._clean <= WINDOW + LATE
+        return self._age(self._clean) <= WINDOW + LATE
 
     def __len__(self) -> int:
         return len(self._entries)
 
     async def run(self) -> None:
         """List, then watch for ever; ends only by being cancelled or by a programming error."""
-        pause = 0.2
+        shortest, longest = _PAUSES
+        pause, time = shortest, asyncio.get_running_loop().time
         while True:
             try:
                 if self._version is None:
                     self._version = await self._list()
                     self._mark_clean()
+                opened = time()
                 await self._watch_window(self._version)
-                pause = 0.2
+                if time() - opened >= WINDOW / 10:
+                    pause = shortest
+                    continue
             except Expired:
                 self._version = None
-                await asyncio.sleep(0.2)
             except Unavailable:
                 WATCH_HEALTHY.labels(watch="grants").set(float(self.healthy))
-                await asyncio.sleep(pause * (0.5 + self._entropy(1)[0] / 256))
-                pause = min(pause * 2, 5.0)
+            # Also after a window that was closed at once: a server or proxy that only does that is
+            # not asked without a break.
+            await asyncio.sleep(pause * (0.5 + self._entropy(1)[0] / 256))
+            pause = min(pause * 2, longest)
 
     async def find(self, name: str) -> Entry:
         """Return the live grant of that name; on the warm path without any I/O.
@@ -186,7 +195,7 @@ class GrantIndex:
 
     def _trusted(self, entry: Entry) -> bool:
         """Whether the entry decides without asking."""
-        recent = self.healthy or self._clock() - entry.checked < ASKED_FOR
+        recent = self.healthy or self._age(entry.checked) < ASKED_FOR
         if entry.standing is Standing.TAMPERED:
             return recent
         # A pending grant has no access token yet: whoever shows one is ahead of our watch.
@@ -194,14 +203,17 @@ class GrantIndex:
         return recent and known
 
     def _serves_stale(self, entry: Entry) -> bool:
-        last_known = max(entry.checked, self._clean)
-        return (
-            entry.standing is Standing.LIVE
-            and self._clock() - last_known <= self._config.max_staleness
-        )
+        age = min(self._age(entry.checked), self._age(self._clean))
+        return entry.standing is Standing.LIVE and age <= self._config.max_staleness
+
+    def _age(self, moment: float) -> float:
+        """Return the seconds since then; endless if the clock was set back meanwhile."""
+        age = self._clock() - moment
+        # Such a clock must not make an old view a fresh one, nor an outage one without an end.
+        return age if age >= -1.0 else math.inf
 
     async def _ask(self, name: str) -> Entry | None:
-        if self._clock() < self._away_until:
+        if self._age(self._found_away) < ASK_AGAIN:
             raise _away()
         asking = self._asking.get(name)
         if asking is None:
@@ -221,7 +233,7 @@ class GrantIndex:
             async with asyncio.timeout(ASK_BUDGET):
                 record = await self._store.get(name)
         except (Unavailable, TimeoutError) as error:
-            self._away_until = self._clock() + ASK_AGAIN
+            self._found_away = self._clock()
             raise _away() from error
         self._take(name, None if record is None else await self._read(record))
         return self._entries.get(name)
@@ -236,9 +248,15 @@ class GrantIndex:
 
     async def _list(self) -> str:
         version = "0"
+        newest = max((entry.version for entry in self._entries.values()), default=0)
         listed: set[str] = set()
         async for page in self._store.pages(Kind.GRANT):
             version = page.version
+            if int(version) < newest:
+                # The store went back to before what we saw of it: its versions begin anew, and
+                # what is older by number is not therefore older.
+                self._entries.clear()
+                newest = 0
             for record in page.records:
                 listed.add(record.name)
                 self.note(record)
@@ -249,15 +267,19 @@ class GrantIndex:
         return version
 
     async def _watch_window(self, version: str) -> None:
+        told = False
         try:
             async with asyncio.timeout(WINDOW + LATE):
                 async for change in self._store.watch(version, seconds=WINDOW):
+                    told = True
                     self._version = change.version
                     if change.record is not None and change.deleted:
                         self.bury(change.record.name)
                     elif change.record is not None:
                         self.note(change.record)
                     self._mark_clean()
+                if not told and int(await self._store.version()) < int(version):
+                    raise Expired
         except TimeoutError as error:
             raise _away() from error
         self._mark_clean()

@@ -44,8 +44,13 @@ class KubernetesGrantStore:
 
     async def create(self, record: Record) -> Record:
         """Create the Secret."""
-        with _translated():
-            return _record(await self._api.create(self._path, self._secret(record)))
+        try:
+            with _translated():
+                return _record(await self._api.create(self._path, self._secret(record)))
+        except (Missing, Conflict) as error:
+            # The namespace is not there; or many creations at once met at its ResourceQuota, whose
+            # 409 is about the quota. Neither says anything about the record.
+            raise _away("grants_not_created") from error
 
     async def get(self, name: str) -> Record | None:
         """Read the Secret."""
@@ -77,6 +82,13 @@ class KubernetesGrantStore:
             async for page in self._api.pages(self._path, query=query, limit=_PAGE):
                 records = tuple(_record(item) for item in page.get("items") or ())
                 yield Page(records, page["metadata"]["resourceVersion"])
+
+    async def version(self) -> str:
+        """Read the version of a list that is as short as can be."""
+        query = [("fieldSelector", f"type={Kind.GRANT.value}"), ("limit", "1")]
+        with _translated():
+            answer = await self._api.get(self._path, query=query)
+        return str(answer["metadata"]["resourceVersion"])
 
     async def watch(self, version: str, *, seconds: float) -> AsyncIterator[Change]:
         """Watch Secrets that are grants, for one window."""
@@ -147,8 +159,13 @@ def _translated() -> Iterator[None]:
     except Gone as error:
         raise Expired from error
     except ApiError as error:
-        raise Unavailable(
-            "The store of sign-ins cannot be reached just now. Try again in a moment.",
-            reason="grants_forbidden" if isinstance(error, Forbidden) else "grants_away",
-            retry_after=error.retry_after or RETRY_AFTER,
-        ) from error
+        reason = "grants_forbidden" if isinstance(error, Forbidden) else "grants_away"
+        raise _away(reason, error.retry_after) from error
+
+
+def _away(reason: str, retry_after: int | None = None) -> Unavailable:
+    return Unavailable(
+        "The store of sign-ins cannot be reached just now. Try again in a moment.",
+        reason=reason,
+        retry_after=retry_after or RETRY_AFTER,
+    )

@@ -76,6 +76,10 @@ class MemoryGrantStore:
         for start in range(0, max(len(found), 1), _PAGE):
             yield Page(tuple(found[start : start + _PAGE]), version)
 
+    async def version(self) -> str:
+        """Return the version of the last change."""
+        return str(self._version)
+
     async def watch(self, version: str, *, seconds: float) -> AsyncIterator[Change]:
         """Yield changes as they are made."""
         seen = int(version)

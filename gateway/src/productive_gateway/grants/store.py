@@ -96,8 +96,15 @@ class GrantStore(Protocol):
         """List all records of a kind, or those of one person; complete, or it raises."""
         ...
 
+    async def version(self) -> str:
+        """Return the version that the store has come to, in the terms of lists and watches."""
+        ...
+
     def watch(self, version: str, *, seconds: float) -> AsyncIterator[Change]:
         """Yield the changes of grants after `version` for so long, then end.
+
+        A window in which not even a version is told may be one that waits for a version from the
+        store's future, as after the restore of a backup: compare with `version()`.
 
         Raises:
             Expired: the changes after `version` are not known any more.

@@ -174,7 +174,7 @@ def redirect_to(url: str) -> Response:
 
 def refusal_page(request: Request, error: Refusal) -> Response:
     """Say to the person what is wrong: nobody can be trusted with an answer."""
-    status = error.status if error.status in {403, 413, 414, 415} else 400
+    status = error.status if error.status in {403, 408, 413, 414, 415} else 400
     return problem(
         request, status, "This app cannot be connected", str(error), error=error.code.value
     )

@@ -7,6 +7,7 @@ own way is a way past a check.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from productive_gateway.oauth.errors import Code, Refusal
 MAX_QUERY: Final = 8 * 1024
 MAX_BODY: Final = 16 * 1024
 MAX_FIELDS: Final = 50
+BODY_SECONDS: Final = 30.0
+"""Within which a whole body must arrive."""
 
 _RAW = re.compile(rb"(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")
 """Printable ASCII with whole percent escapes only."""
@@ -91,17 +94,22 @@ async def body_of(request: Request, limit: int) -> bytes:
     """Read the body of a request, up to `limit` bytes and never more.
 
     Raises:
-        Refusal: it is longer (413), or packed (415).
+        Refusal: it is longer (413), packed (415), or too slow (408).
     """
     if request.headers.get("content-encoding", "identity") != "identity":
         raise Refusal(Code.INVALID_REQUEST, "Send the body without Content-Encoding.", status=415)
     raw = bytearray()
-    async for chunk in request.stream():
-        raw += chunk
-        if len(raw) > limit:
-            raise Refusal(
-                Code.INVALID_REQUEST, f"The body is longer than {limit} bytes.", status=413
-            )
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                raw += chunk
+                if len(raw) > limit:
+                    raise Refusal(
+                        Code.INVALID_REQUEST, f"The body is longer than {limit} bytes.", status=413
+                    )
+    except TimeoutError as error:
+        sentence = "The request took too long to arrive. Send it again."
+        raise Refusal(Code.INVALID_REQUEST, sentence, status=408) from error
     return bytes(raw)
 
 

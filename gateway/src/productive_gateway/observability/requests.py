@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +22,9 @@ _ALWAYS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+
+_GONE: Final = 499
+"""Counted for a client that went away before it was answered; never sent."""
 
 
 class Requests:
@@ -57,6 +61,9 @@ class Requests:
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
                 await self._app(scope, receive, counted)
+            except ClientDisconnect:
+                # Nobody is left to be answered, and nothing went wrong here.
+                status = status or _GONE
             except Exception:
                 _log.exception("request.failed", route=route, method=scope["method"])
                 if status:

@@ -143,7 +143,10 @@ class UpstreamClient:
             issuer=self._config.issuer,
             client_id=self._config.client_id,
             nonce=secrets.nonce,
-            access_token=access_token if isinstance(access_token, str) else None,
+            # RFC 6749 A.12: visible ASCII. Anything else could not be sent to userinfo either.
+            access_token=access_token
+            if isinstance(access_token, str) and access_token.isascii()
+            else None,
         )
         claims = await self._verified(answer.get("id_token"), expected)
         require_claims(claims, self._config)
@@ -214,8 +217,11 @@ class UpstreamClient:
             raise UpstreamUnavailable(
                 "The sign-in provider does not answer; try again soon.", reason="token_unreachable"
             ) from error
-        except ValueError as error:
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            # No JSON, too deep, or numbers and types of which authlib makes nothing.
             raise _refused("token_malformed") from error
+        if not isinstance(answer, dict):
+            raise _refused("token_malformed")
         if str(answer.get("token_type", "")).lower() != "bearer":
             raise _refused("token_type")
         return dict(answer)

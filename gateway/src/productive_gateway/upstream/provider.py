@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from productive_gateway.clock import Clock, system_clock
+from productive_gateway.errors import GatewayError
 from productive_gateway.upstream.config import UpstreamConfig
 from productive_gateway.upstream.document import fetch_object
 from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
@@ -21,6 +22,8 @@ from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavaila
 FRESH: Final = 3600.0
 STALE: Final = 24 * 3600.0
 """Seconds for which an older document still serves while a new one cannot be had."""
+COOL_DOWN: Final = 30.0
+"""Seconds between two attempts to have a newer document while an older one is at hand."""
 
 AuthMethod = Literal["client_secret_post", "client_secret_basic"]
 
@@ -49,8 +52,15 @@ class Discovery:
         self._clock = clock
         self._lock = asyncio.Lock()
         self._found: tuple[Provider, float] | None = None
-        self.trouble: str | None = None
+        self._attempts = 0
+        """That came to their end."""
+        self._tried = float("-inf")
+        self._failure: GatewayError | None = None
+
+    @property
+    def trouble(self) -> str | None:
         """Why the last attempt failed, for the readiness detail; None when it succeeded."""
+        return None if self._failure is None else str(self._failure)
 
     async def provider(self) -> Provider:
         """Return the endpoints.
@@ -63,29 +73,42 @@ class Discovery:
             return _configured(self._config)
         if self._found is not None and self._age() < FRESH:
             return self._found[0]
+        attempts = self._attempts
         async with self._lock:
-            if self._found is not None and self._age() < FRESH:
+            # Whoever waited while another one asked gets what that one got: a provider in trouble
+            # is not asked once per person, one slow failure after the other.
+            if self._attempts == attempts and not self._waits():
+                await self._discover()
+            if self._found is not None and self._serves():
                 return self._found[0]
-            return await self._discover()
+            if self._failure is None:
+                raise AssertionError("an attempt finds a document or fails")
+            raise self._failure.with_traceback(None)
 
     def _age(self) -> float:
         return self._clock() - self._found[1] if self._found else float("inf")
 
-    async def _discover(self) -> Provider:
+    def _waits(self) -> bool:
+        """Whether the document at hand has to do for now."""
+        return self._found is not None and self._clock() - self._tried < COOL_DOWN
+
+    def _serves(self) -> bool:
+        """Whether the document at hand may be used, given how the last attempt ended."""
+        if self._failure is None:
+            return True
+        return isinstance(self._failure, UpstreamUnavailable) and self._age() < STALE
+
+    async def _discover(self) -> None:
+        self._tried = self._clock()
         url = self._config.issuer.removesuffix("/") + "/.well-known/openid-configuration"
         try:
             document = await fetch_object(self._http, url, what="discovery")
-            found = read_discovery(document, self._config.issuer)
-        except UpstreamUnavailable as error:
-            self.trouble = str(error)
-            if self._found is not None and self._age() < STALE:
-                return self._found[0]
-            raise
-        except UpstreamRefused as error:
-            self.trouble = str(error)
-            raise
-        self._found, self.trouble = (found, self._clock()), None
-        return found
+            self._found = (read_discovery(document, self._config.issuer), self._clock())
+        except (UpstreamUnavailable, UpstreamRefused) as error:
+            self._failure = error
+        else:
+            self._failure = None
+        self._attempts += 1
 
 
 def read_discovery(document: dict[str, Any], issuer: str) -> Provider:
