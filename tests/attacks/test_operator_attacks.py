@@ -43,8 +43,13 @@ def test_nobody_takes_an_address_over_by_asking_for_it_later(
     assert site.ready("victim") == before
     assert site.mapping() == published
     path = f"/api/v1/namespaces/{site.names.users}/events"
-    told = [e for e in site.kube.items(path) if e["reason"] == "EmailConflict"]
-    assert [e["involvedObject"]["name"] for e in told] == ["thief"]
+
+    def told() -> list[str]:
+        events = [e for e in site.kube.items(path) if e["reason"] == "EmailConflict"]
+        return [event["involvedObject"]["name"] for event in events]
+
+    # The event follows the condition.
+    eventually(lambda: told() == ["thief"], what="the event")
 
 
 @pytest.mark.attack("M-07")

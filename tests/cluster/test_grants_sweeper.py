@@ -119,5 +119,5 @@ async def test_over_the_cap_the_oldest_of_a_person_goes(front: Desk) -> None:
     assert left == {one.name for one in grants[:50]}
     front.people.remove(ana())
     await one.sweep()
-    front.clock.forward(600)
+    front.clock.forward(1200)
     assert await one.sweep() == 50

@@ -36,7 +36,7 @@ from productive_gateway.people.gatekeeper import Gatekeeper
 from productive_gateway.people.local import LocalMapping
 from productive_gateway.people.source import MappingSource
 from productive_gateway.productive.client import ProductiveApi
-from productive_gateway.sealing.keys import FixedKeys, Keys
+from productive_gateway.sealing.keys import FixedKeys
 from productive_gateway.settings import Settings
 from productive_gateway.tools.catalog import TOOLS
 from productive_gateway.tools.toolbox import Toolbox
@@ -118,6 +118,9 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             watches={"grants": lambda: grants.healthy},
             troubles={
                 "published_mapping": lambda: people.trouble,
+                "published_key_ring": lambda: (
+                    keys.trouble if isinstance(keys, KeyRingSource) else None
+                ),
                 "provider": lambda: upstream.trouble,
             },
         )
@@ -146,7 +149,7 @@ def _people(settings: Settings, cluster: ClusterApi | None) -> MappingSource | L
     )
 
 
-def _keys(settings: Settings, cluster: ClusterApi | None) -> Keys:
+def _keys(settings: Settings, cluster: ClusterApi | None) -> KeyRingSource | FixedKeys:
     secret = settings.key_ring_secret
     if cluster is None or secret is None:
         return FixedKeys(settings.cookie_ring)

@@ -7,8 +7,10 @@ from typing import Final
 
 DAY: Final = 86400.0
 TRANSACTION_LIFE: Final = 600.0
-"""How long a transaction can come back from the upstream. A grant is kept that long even when it
-is over, so that its transaction cannot be completed a second time."""
+"""How long a consent page can be approved, and then a transaction come back from the upstream."""
+KEPT: Final = 2 * TRANSACTION_LIFE
+"""A grant is kept that long even when it is over, so that its transaction cannot be completed a
+second time: not even by whoever approves the same page again in its last second."""
 SKEW: Final = 30.0
 """How far the clocks of two replicas may differ."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from productive_gateway.grants.config import TRANSACTION_LIFE
+from productive_gateway.grants.config import KEPT
 from productive_gateway.grants.grant import Grant
 from productive_gateway.grants.record import encode
 from productive_gateway.grants.store import GrantStore, Record
@@ -26,7 +26,7 @@ async def put_to_end(
         Missing: it is not there any more.
         Unavailable: the store is away; it may have been done.
     """
-    if now - gone.created < TRANSACTION_LIFE:
+    if now - gone.created < KEPT:
         await store.update(encode(gone, ring, uid=record.uid, version=record.version))
     else:
         await store.delete(record)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from productive_contract.mapping import Person
-from productive_gateway.grants.config import TRANSACTION_LIFE, GrantConfig
+from productive_gateway.grants.config import KEPT, GrantConfig
 from productive_gateway.grants.naming import CLIENT_PREFIX
 
 
@@ -109,7 +109,7 @@ class Grant:
         """Return when it is of no use any more and may be swept."""
         if self.state is State.ACTIVE:
             return min(self.absolute_end, self.rotated_at + config.refresh_idle)
-        return self.created + TRANSACTION_LIFE
+        return self.created + KEPT
 
 
 def ended(grant: Grant, cause: Cause, *, now: float) -> Grant:

@@ -22,7 +22,7 @@ from productive_contract.names import (
     LABEL_USER,
     LABEL_USER_UID,
 )
-from productive_gateway.grants.config import TRANSACTION_LIFE
+from productive_gateway.grants.config import KEPT
 from productive_gateway.grants.grant import Grant, State
 from productive_gateway.grants.store import Kind, Record
 from productive_gateway.sealing.keys import Key, KeyRing
@@ -108,7 +108,7 @@ def _authenticate(key: Key, record: Record, state: State) -> bytes:
 
 
 def _labels(grant: Grant) -> dict[str, str]:
-    last = grant.absolute_end if grant.state is State.ACTIVE else grant.created + TRANSACTION_LIFE
+    last = grant.absolute_end if grant.state is State.ACTIVE else grant.created + KEPT
     return {
         LABEL_USER_UID: grant.user_uid,
         LABEL_USER: label_value(grant.user.rpartition("/")[2]),

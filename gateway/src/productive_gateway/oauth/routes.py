@@ -59,12 +59,14 @@ def _readable(handler: Handler) -> dict[str, Handler]:
 
 
 def _home(deps: OAuth) -> Handler:
-    async def answer(_: Request) -> Response:
+    async def answer(request: Request) -> Response:
+        # A web page elsewhere can point its own name here; it shall not read who works here.
+        own = deps.config.local and request.headers.get("host") == deps.config.host
         return connect_page(
             deps.config.resource,
             admin_contact=deps.config.admin_contact,
-            people=_people(deps),
-            parts=deps.local_parts if deps.config.local else (),
+            people=_people(deps) if own else (),
+            parts=deps.local_parts if own else (),
         )
 
     return answer
@@ -72,7 +74,7 @@ def _home(deps: OAuth) -> Handler:
 
 def _people(deps: OAuth) -> list[str]:
     """Return who may sign in, on the own machine only: elsewhere it is nobody's business."""
-    if not (deps.config.local and deps.local_people):
+    if not deps.local_people:
         return []
     try:
         people = deps.people.snapshot().by_email.values()

@@ -37,6 +37,15 @@ def not_allowed(tool: Tool, allowed: Allowed, whom_to_ask: str) -> Problem:
     )
 
 
+def not_consented(tool: Tool) -> Problem:
+    """Return the problem of a tool that the person did not allow this client to use."""
+    return Problem(
+        "not_allowed_here",
+        f'"{tool.title}" is not allowed: this sign-in may only read.',
+        "Do not repeat it. Connect this server again and allow changes if you need it.",
+    )
+
+
 def not_connected(person: Person, whom_to_ask: str) -> Problem:
     """Return the problem of a person without a usable Productive token."""
     why = _DISCONNECTED.get(person.reason, "no Productive token is stored for you")

@@ -174,6 +174,9 @@ class Toolbox:
         allowed = self.allowed(principal.person)
         if not allowed.permits(tool):
             raise ToolError(refusals.not_allowed(tool, allowed, self._explain.whom_to_ask))
+        # The endpoint answers this with a challenge; here nothing runs, however the call was read.
+        if self.lacks_scope(principal, tool.name):
+            raise ToolError(refusals.not_consented(tool))
         person = principal.person
         if person.state is not State.ACTIVE or person.api_token is None:
             raise ToolError(refusals.not_connected(person, self._explain.whom_to_ask))
