@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -29,14 +28,12 @@ def test_nobody_takes_an_address_over_by_asking_for_it_later(
 ) -> None:
     """Nor is the older person knocked out by it."""
     token = None if state == "broken" else "own"
-    made = site.add("victim", token=token, suspend=state == "suspended")
+    site.add("victim", token=token, suspend=state == "suspended")
     reason = {"healthy": "Synced", "suspended": "Suspended", "broken": "TokenSecretNotFound"}[state]
     site.start().until_ready()
     before = site.until_reason("victim", reason)
     published = site.mapping()
-    # Creation times have whole seconds; within one, the uid decides.
-    second = datetime.fromisoformat(made["metadata"]["creationTimestamp"]) + timedelta(seconds=1)
-    eventually(lambda: datetime.now(UTC) >= second, what="the next second")
+    site.let_age("victim")
     site.add("thief", email="victim@example.com", token="stolen", userId=6666)
     conflict = site.until_reason("thief", "EmailConflict")
     assert f"belongs to the older ProductiveUser {site.names.users}/victim" in conflict["message"]

@@ -59,6 +59,7 @@ def test_every_reason_is_said_and_taken_back(site: OperatorSite) -> None:
     assert broken["lastTransitionTime"] == missing["lastTransitionTime"]
     site.set_token("ana", token="good")
     assert site.until_reason("ana", "Synced")["status"] == "True"
+    site.let_age("ana")
     site.add("copy", email="ana@example.com")
     conflict = site.until_reason("copy", "EmailConflict")
     assert f"older ProductiveUser {site.names.users}/ana" in conflict["message"]

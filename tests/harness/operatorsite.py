@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -45,6 +46,12 @@ class OperatorSite:
     def path(self, name: str = "") -> str:
         """Return the path of the ProductiveUsers, or of one."""
         return f"{API}/{self.names.users}/productiveusers" + (f"/{name}" if name else "")
+
+    def let_age(self, name: str) -> None:
+        """Wait until whoever is made now is younger: creation times have whole seconds."""
+        made = self.kube.get(self.path(name))["metadata"]["creationTimestamp"]
+        second = datetime.fromisoformat(made) + timedelta(seconds=1)
+        eventually(lambda: datetime.now(UTC) >= second, what="the next second")
 
     def add(self, name: str, *, token: str | None = "token", **spec: Any) -> Object:
         """Make a person and, unless it is None, the token."""
