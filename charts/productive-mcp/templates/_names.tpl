@@ -1,0 +1,75 @@
+{{/* Names. They begin with the release's, since docs, tests and people's habits say <release>-users. */}}
+
+{{- define "productive-mcp.usersNamespace" -}}
+{{- .Values.namespaces.users | default (printf "%s-users" .Release.Name) -}}
+{{- end -}}
+
+{{- define "productive-mcp.grantsNamespace" -}}
+{{- .Values.namespaces.grants | default (printf "%s-grants" .Release.Name) -}}
+{{- end -}}
+
+{{- define "productive-mcp.mapping" -}}
+{{- printf "%s-mapping" .Release.Name -}}
+{{- end -}}
+
+{{- define "productive-mcp.keyRing" -}}
+{{- .Values.keys.existingSecret | default (printf "%s-keys" .Release.Name) -}}
+{{- end -}}
+
+{{/* The namespace that the word release, users or grants of files/rbac stands for. */}}
+{{- define "productive-mcp.namespaceOf" -}}
+{{- $named := dict
+      "release" .root.Release.Namespace
+      "users" (include "productive-mcp.usersNamespace" .root)
+      "grants" (include "productive-mcp.grantsNamespace" .root) -}}
+{{- get $named .role -}}
+{{- end -}}
+
+{{/* Host of publicUrl, without a port. */}}
+{{- define "productive-mcp.host" -}}
+{{- (urlParse .Values.publicUrl).hostname -}}
+{{- end -}}
+
+{{- define "productive-mcp.publicUrl" -}}
+{{- trimSuffix "/" .Values.publicUrl -}}
+{{- end -}}
+
+{{/* Numbers of values files are floats: 1234567 would become 1.234567e+06. */}}
+{{- define "productive-mcp.organizationId" -}}
+{{- $id := .Values.productive.organizationId -}}
+{{- if kindIs "string" $id }}{{ $id }}{{ else }}{{ int64 $id }}{{ end -}}
+{{- end -}}
+
+{{- define "productive-mcp.selectorLabels" -}}
+app.kubernetes.io/name: productive-mcp
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .component }}
+{{- end -}}
+
+{{/* Labels of every object; `component` says what it belongs to. Ours win over commonLabels. */}}
+{{- define "productive-mcp.labels" -}}
+{{- toYaml (merge (include "productive-mcp.ownLabels" . | fromYaml) .root.Values.commonLabels) -}}
+{{- end -}}
+
+{{- define "productive-mcp.ownLabels" -}}
+{{ include "productive-mcp.selectorLabels" . }}
+app.kubernetes.io/part-of: productive-mcp
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "productive-mcp.image" -}}
+{{- $image := .image -}}
+{{- if $image.digest -}}
+{{- printf "%s@%s" $image.repository $image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" $image.repository ($image.tag | default .root.Chart.AppVersion) -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Fewest replicas that a program will have. */}}
+{{- define "productive-mcp.fewestReplicas" -}}
+{{- $autoscaling := .autoscaling | default dict -}}
+{{- if $autoscaling.enabled }}{{ $autoscaling.minReplicas }}{{ else }}{{ .replicas }}{{ end -}}
+{{- end -}}

@@ -1,0 +1,34 @@
+{{/* Pods that run once, from the gateway's image: the key ring's Job and `helm test`. */}}
+
+{{- define "productive-mcp.onePod" -}}
+{{- $gateway := .root.Values.gateway -}}
+enableServiceLinks: false
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml $gateway.podSecurityContext | nindent 2 }}
+{{- with $gateway.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with $gateway.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+volumes:
+  - name: tmp
+    emptyDir:
+      sizeLimit: 64Mi
+{{- end -}}
+
+{{- define "productive-mcp.oneContainer" -}}
+image: {{ include "productive-mcp.image" (dict "root" . "image" .Values.gateway.image) }}
+imagePullPolicy: {{ .Values.gateway.image.pullPolicy }}
+securityContext:
+  {{- toYaml .Values.gateway.securityContext | nindent 2 }}
+volumeMounts:
+  - name: tmp
+    mountPath: /tmp
+{{- end -}}

@@ -1,0 +1,166 @@
+{{/* What gateway and operator have in common. All take root, component and the program's values. */}}
+
+{{/*
+Without the chart's version, which would replace pods that stay the same. Ours win: a label of the user's must not take a
+pod out of its Service.
+*/}}
+{{- define "productive-mcp.podLabels" -}}
+{{- $own := include "productive-mcp.selectorLabels" . | fromYaml -}}
+{{- $values := .values | default dict -}}
+{{- toYaml (merge $own ($values.podLabels | default dict) .root.Values.commonLabels) -}}
+{{- end -}}
+
+{{- define "productive-mcp.podMetadata" -}}
+labels:
+  {{- include "productive-mcp.podLabels" . | nindent 2 }}
+{{- with .values.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{- define "productive-mcp.podSpec" -}}
+serviceAccountName: {{ .root.Release.Name }}-{{ .component }}
+automountServiceAccountToken: true
+# Variables of other Services could look like settings.
+enableServiceLinks: false
+{{- with .root.Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+securityContext:
+  {{- toYaml .values.podSecurityContext | nindent 2 }}
+terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
+{{- with .values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .values.topologySpreadConstraints }}
+topologySpreadConstraints:
+  {{- $labels := include "productive-mcp.selectorLabels" $ | fromYaml }}
+  {{- /* Replicas of the version before do not count, else a rolling update would end lopsided. */}}
+  {{- $selector := dict "labelSelector" (dict "matchLabels" $labels) "matchLabelKeys" (list "pod-template-hash") }}
+  {{- range . }}
+  - {{- toYaml (merge (deepCopy .) $selector) | nindent 4 }}
+  {{- end }}
+{{- end }}
+{{- end -}}
+
+{{- define "productive-mcp.container" -}}
+image: {{ include "productive-mcp.image" (dict "root" .root "image" .values.image) }}
+imagePullPolicy: {{ .values.image.pullPolicy }}
+command:
+  {{- toYaml .values.command | nindent 2 }}
+securityContext:
+  {{- toYaml .values.securityContext | nindent 2 }}
+resources:
+  {{- toYaml .values.resources | nindent 2 }}
+startupProbe:
+  {{- toYaml .values.startupProbe | nindent 2 }}
+livenessProbe:
+  {{- toYaml .values.livenessProbe | nindent 2 }}
+readinessProbe:
+  {{- toYaml .values.readinessProbe | nindent 2 }}
+{{- with .values.preStopSeconds }}
+lifecycle:
+  preStop:
+    sleep:
+      seconds: {{ . }}
+{{- end }}
+{{- with .values.extraEnvFrom }}
+envFrom:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* A disruption budget; takes root, component and values. */}}
+{{- define "productive-mcp.podDisruptionBudget" -}}
+{{- $fewest := include "productive-mcp.fewestReplicas" .values | int -}}
+{{- if and .values.podDisruptionBudget.enabled (ge $fewest 2) -}}
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: {{ .root.Release.Name }}-{{ .component }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "productive-mcp.labels" . | nindent 4 }}
+spec:
+  maxUnavailable: 1
+  # A replica that is broken anyway must not hold up a drain.
+  unhealthyPodEvictionPolicy: AlwaysAllow
+  selector:
+    matchLabels:
+      {{- include "productive-mcp.selectorLabels" . | nindent 6 }}
+{{- end -}}
+{{- end -}}
+
+{{- define "productive-mcp.serviceAccount" -}}
+apiVersion: v1
+kind: ServiceAccount
+metadata:
+  name: {{ .root.Release.Name }}-{{ .component }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "productive-mcp.labels" . | nindent 4 }}
+  {{- with .annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+automountServiceAccountToken: false
+{{- end -}}
+
+{{/* Roles and their bindings, from files/rbac/<component>.yaml; takes root, component and annotations. */}}
+{{- define "productive-mcp.rights" -}}
+{{- $text := .root.Files.Get (printf "files/rbac/%s.yaml" .component) -}}
+{{- $text = $text | replace "MAPPING" (include "productive-mcp.mapping" .root) -}}
+{{- $text = $text | replace "KEY_RING" (include "productive-mcp.keyRing" .root) -}}
+{{- range (fromYaml $text).roles }}
+{{- $name := printf "%s-%s-%s" $.root.Release.Name $.component .namespace }}
+{{- $namespace := include "productive-mcp.namespaceOf" (dict "root" $.root "role" .namespace) }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata:
+  name: {{ $name }}
+  namespace: {{ $namespace }}
+  labels:
+    {{- include "productive-mcp.labels" $ | nindent 4 }}
+  {{- with $.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+rules:
+  {{- toYaml .rules | nindent 2 }}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata:
+  name: {{ $name }}
+  namespace: {{ $namespace }}
+  labels:
+    {{- include "productive-mcp.labels" $ | nindent 4 }}
+  {{- with $.annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+roleRef:
+  apiGroup: rbac.authorization.k8s.io
+  kind: Role
+  name: {{ $name }}
+subjects:
+  - kind: ServiceAccount
+    name: {{ $.root.Release.Name }}-{{ $.component }}
+    namespace: {{ $.root.Release.Namespace }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,117 @@
+{{/* Says all that is missing or contradictory at once, each with what to do. values.schema.json has seen to types. */}}
+
+{{- define "productive-mcp.validate" -}}
+{{- $bad := concat
+      (include "productive-mcp.badNames" . | fromYamlArray)
+      (include "productive-mcp.badSettings" . | fromYamlArray)
+      (include "productive-mcp.badSignIn" . | fromYamlArray)
+      (include "productive-mcp.badExposure" . | fromYamlArray)
+      (include "productive-mcp.badCombinations" . | fromYamlArray) -}}
+{{- if $bad -}}
+{{- fail (printf "\n\nThe values have to be mended first:\n  - %s\n" (join "\n  - " $bad)) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "productive-mcp.badNames" -}}
+{{- $bad := list -}}
+{{- if or (gt (len .Release.Name) 40) (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .Release.Name)) -}}
+{{- $bad = append $bad (printf "The release name %q becomes a part of other names: use at most 40 lower-case letters, digits and dashes, a letter first." .Release.Name) -}}
+{{- end -}}
+{{- $users := include "productive-mcp.usersNamespace" . -}}
+{{- $grants := include "productive-mcp.grantsNamespace" . -}}
+{{- if ne 3 (len (uniq (list .Release.Namespace $users $grants))) -}}
+{{- $bad = append $bad (printf "The namespaces of the release (%s), of users (%s) and of grants (%s) must be three: rights on Secrets are by namespace. Change namespaces.users or namespaces.grants." .Release.Namespace $users $grants) -}}
+{{- end -}}
+{{- if eq .Values.keys.existingSecret (include "productive-mcp.mapping" .) -}}
+{{- $bad = append $bad (printf "keys.existingSecret is %s, which is the mapping: give the key ring another name." .Values.keys.existingSecret) -}}
+{{- end -}}
+{{- toYaml $bad -}}
+{{- end -}}
+
+{{- define "productive-mcp.badSettings" -}}
+{{- $bad := list -}}
+{{- if not .Values.publicUrl -}}
+{{- $bad = append $bad "publicUrl is missing: set it to the https address that people will use, such as --set publicUrl=https://mcp.example.com" -}}
+{{- else if not (regexMatch "^https://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?/?$" .Values.publicUrl) -}}
+{{- $bad = append $bad (printf "publicUrl %q must be https and a host in lower case, without a path, such as https://mcp.example.com: the gateway has a host of its own." .Values.publicUrl) -}}
+{{- else if has (include "productive-mcp.host" .) (list "localhost" "127.0.0.1") -}}
+{{- $bad = append $bad "publicUrl is on localhost, where the gateway listens to its own pod only: set the address that people will use." -}}
+{{- end -}}
+{{- if not (regexMatch "^[0-9]+$" (include "productive-mcp.organizationId" .)) -}}
+{{- $bad = append $bad "productive.organizationId is missing or no number: set it to the number in the address of your Productive, as 1200 in https://app.productive.io/1200-company." -}}
+{{- end -}}
+{{- if not .Values.redirectHosts -}}
+{{- $bad = append $bad "redirectHosts is empty: name the hosts of the assistants that people may connect, such as claude.ai." -}}
+{{- end -}}
+{{- range .Values.redirectHosts -}}
+{{- if not (regexMatch "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$" .) -}}
+{{- $bad = append $bad (printf "redirectHosts: %q is no host name in lower case; write each host by itself, there are no patterns." .) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $bad -}}
+{{- end -}}
+
+{{- define "productive-mcp.badSignIn" -}}
+{{- $bad := list -}}
+{{- $oidc := .Values.signIn.oidc -}}
+{{- $access := .Values.signIn.access -}}
+{{- $oidcGiven := compact (list $oidc.issuer $oidc.clientId) -}}
+{{- $accessGiven := compact (list $access.clientId $access.authorizationUrl $access.tokenUrl $access.jwksUrl) -}}
+{{- if and $oidcGiven $accessGiven -}}
+{{- $bad = append $bad "signIn.oidc and signIn.access are two sign-in providers: keep one and remove the other." -}}
+{{- else if not (or $oidcGiven $accessGiven) -}}
+{{- $bad = append $bad "No sign-in provider is set: set signIn.oidc.issuer and signIn.oidc.clientId, or the four values of signIn.access for Cloudflare Access." -}}
+{{- else if and $oidcGiven (ne 2 (len $oidcGiven)) -}}
+{{- $bad = append $bad "signIn.oidc is half set: set both issuer and clientId." -}}
+{{- else if and $accessGiven (ne 4 (len $accessGiven)) -}}
+{{- $bad = append $bad "signIn.access is half set: set clientId, authorizationUrl, tokenUrl and jwksUrl." -}}
+{{- end -}}
+{{- range (concat (list $oidc.issuer $access.authorizationUrl $access.tokenUrl $access.jwksUrl .Values.productive.apiBaseUrl) | compact) -}}
+{{- if not (hasPrefix "https://" .) -}}
+{{- $bad = append $bad (printf "%q must be an https address." .) -}}
+{{- end -}}
+{{- end -}}
+{{- if not .Values.signIn.existingSecret -}}
+{{- $bad = append $bad (printf "signIn.existingSecret is missing: make the Secret with `kubectl create secret generic productive-sign-in -n %s --from-literal=%s=…` and set it to productive-sign-in." .Release.Namespace .Values.signIn.secretKey) -}}
+{{- end -}}
+{{- if and .Values.signIn.caBundle.configMap .Values.signIn.caBundle.secret -}}
+{{- $bad = append $bad "signIn.caBundle names a ConfigMap and a Secret: keep one." -}}
+{{- end -}}
+{{- toYaml $bad -}}
+{{- end -}}
+
+{{- define "productive-mcp.badExposure" -}}
+{{- $bad := list -}}
+{{- if or .Values.ingress.enabled .Values.httpRoute.enabled -}}
+{{- if and .Values.publicUrl (not (regexMatch "[a-z]" (include "productive-mcp.host" .))) -}}
+{{- $bad = append $bad (printf "publicUrl %s has no host name: an Ingress or HTTPRoute needs one. Give the gateway a name in your DNS." .Values.publicUrl) -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
+{{- $bad = append $bad "httpRoute.enabled needs httpRoute.parentRefs: name the Gateway that the route attaches to." -}}
+{{- end -}}
+{{- if and .Values.networkPolicy.enabled .Values.metrics.serviceMonitor.enabled (not .Values.networkPolicy.metricsFrom) -}}
+{{- $bad = append $bad "metrics.serviceMonitor.enabled, but the NetworkPolicy lets nobody scrape: set networkPolicy.metricsFrom to Prometheus' namespace, such as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]." -}}
+{{- end -}}
+{{- toYaml $bad -}}
+{{- end -}}
+
+{{- define "productive-mcp.badCombinations" -}}
+{{- $bad := list -}}
+{{- $scaling := .Values.gateway.autoscaling -}}
+{{- if $scaling.enabled -}}
+{{- if gt (int $scaling.minReplicas) (int $scaling.maxReplicas) -}}
+{{- $bad = append $bad (printf "gateway.autoscaling.minReplicas (%d) is above maxReplicas (%d): change one." (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
+{{- end -}}
+{{- if not (dig "requests" "cpu" "" .Values.gateway.resources) -}}
+{{- $bad = append $bad "gateway.autoscaling.enabled needs gateway.resources.requests.cpu: the aim is in percent of it." -}}
+{{- end -}}
+{{- end -}}
+{{- range $component := list "gateway" "operator" -}}
+{{- $values := index $.Values $component -}}
+{{- if and (gt (int $values.preStopSeconds) 0) (le (int $values.terminationGracePeriodSeconds) (int $values.preStopSeconds)) -}}
+{{- $bad = append $bad (printf "%s.terminationGracePeriodSeconds must be more than %s.preStopSeconds: the sleep is a part of it." $component $component) -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $bad -}}
+{{- end -}}

@@ -1,0 +1,73 @@
+{{/* The gateway's settings, as docs/settings.md explains them. */}}
+{{- define "productive-mcp.gatewayEnv" -}}
+{{- $signIn := .Values.signIn -}}
+- name: PUBLIC_URL
+  value: {{ include "productive-mcp.publicUrl" . | quote }}
+- name: PORT
+  value: "8787"
+- name: INTERNAL_PORT
+  value: "9090"
+- name: LOG_LEVEL
+  value: {{ .Values.gateway.logLevel | quote }}
+- name: PRODUCTIVE_ORG_ID
+  value: {{ include "productive-mcp.organizationId" . | quote }}
+- name: PRODUCTIVE_API_BASE_URL
+  value: {{ .Values.productive.apiBaseUrl | quote }}
+{{- if .Values.productive.readOnly }}
+- name: READ_ONLY
+  value: "true"
+{{- end }}
+- name: GRANTS
+  value: kubernetes://{{ include "productive-mcp.grantsNamespace" . }}
+- name: MAPPING_SECRET
+  value: {{ include "productive-mcp.mapping" . }}
+- name: USER_MAPPING
+  value: /var/run/productive-mcp/mapping
+- name: KEY_RING_SECRET
+  value: {{ include "productive-mcp.keyRing" . }}
+- name: KEY_RING
+  value: /var/run/productive-mcp/keys
+{{- if $signIn.oidc.issuer }}
+- name: OIDC_ISSUER
+  value: {{ $signIn.oidc.issuer | quote }}
+- name: OIDC_CLIENT_ID
+  value: {{ $signIn.oidc.clientId | quote }}
+- name: OIDC_CLIENT_SECRET
+{{- else }}
+- name: ACCESS_CLIENT_ID
+  value: {{ $signIn.access.clientId | quote }}
+- name: ACCESS_AUTHORIZATION_URL
+  value: {{ $signIn.access.authorizationUrl | quote }}
+- name: ACCESS_TOKEN_URL
+  value: {{ $signIn.access.tokenUrl | quote }}
+- name: ACCESS_JWKS_URL
+  value: {{ $signIn.access.jwksUrl | quote }}
+- name: ACCESS_CLIENT_SECRET
+{{- end }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $signIn.existingSecret }}
+      key: {{ $signIn.secretKey }}
+{{- with $signIn.emailTrust }}
+- name: OIDC_EMAIL_TRUST
+  value: {{ . }}
+{{- end }}
+{{- with $signIn.requiredClaims }}
+- name: OIDC_REQUIRED_CLAIMS
+  value: {{ toJson . | quote }}
+{{- end }}
+{{- if or $signIn.caBundle.configMap $signIn.caBundle.secret }}
+- name: CA_BUNDLE
+  value: /etc/productive-mcp/ca/{{ $signIn.caBundle.key }}
+{{- end }}
+- name: REDIRECT_HOSTS
+  value: {{ join "," .Values.redirectHosts | quote }}
+{{- with .Values.allowedOrigins }}
+- name: ALLOWED_ORIGINS
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.adminContact }}
+- name: ADMIN_CONTACT
+  value: {{ . | quote }}
+{{- end }}
+{{- end -}}

@@ -1,0 +1,278 @@
+"""Install, upgrade, uninstall and install again, on a real API server.
+
+Nothing runs pods there, so hooks stay out and their work is done by the tests.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.helm import Helm
+from harness.kube import ApiRefused, Identity, Kube, Object, secret, secret_data, secrets_path
+from harness.namespaces import Namespaces, new_namespaces
+from harness.plane import Plane, declared_crds
+from harness.processes import eventually, new_folder, remove_folder
+
+GRANT = "g-" + "a" * 26
+BINDING = "subject-7f1f7b39-6d46-4a43-a3ab-0e1d7f5b3d10"
+FLAGS = ("--no-hooks", "--take-ownership")
+"""The plane's CRD was there before."""
+
+
+class Installation:
+    """A release of the test's own."""
+
+    def __init__(self, helm: Helm, plane: Plane, folder: Path, close: ExitStack) -> None:
+        self.plane, self.kube, self._helm, self._close = plane, plane.kube, helm, close
+        self.names = _new_release(plane.kube)
+        admin = replace(plane.admin, namespace=self.names.release)
+        self.kubeconfig = admin.write_kubeconfig(folder / "admin.kubeconfig")
+
+    def install(self, values: dict[str, Any] | None = None) -> None:
+        self._run("install", values)
+
+    def upgrade(self, values: dict[str, Any]) -> None:
+        self._run("upgrade", values)
+
+    def uninstall(self) -> None:
+        self._helm.uninstall(self.names.release, "--no-hooks", kubeconfig=self.kubeconfig)
+
+    def program(self, name: str) -> Kube:
+        """Return the API as a program of the release, by a token of its ServiceAccount."""
+        release = self.names.release
+        path = f"/api/v1/namespaces/{release}/serviceaccounts/{release}-{name}/token"
+        request: Object = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1"}
+        token = self.kube.create(path, request | {"spec": {"expirationSeconds": 3600}})
+        identity = Identity(
+            self.plane.admin.server,
+            self.plane.authority.certificate,
+            namespace=release,
+            token=str(token["status"]["token"]),
+        )
+        return self._close.enter_context(self.plane.client(identity))
+
+    def left(self, namespace: str) -> set[str]:
+        """Return what stands in a namespace, but for what every namespace has."""
+        found = set()
+        for group in GROUPS:
+            for resource in self.kube.get(group)["resources"]:
+                if "list" in resource["verbs"] and resource["namespaced"]:
+                    items = self.kube.items(f"{group}/namespaces/{namespace}/{resource['name']}")
+                    found |= {f"{resource['kind']}/{one['metadata']['name']}" for one in items}
+        return {one for one in found if one not in OF_EVERY_NAMESPACE}
+
+    def _run(self, command: str, values: dict[str, Any] | None) -> None:
+        release = self.names.release
+        self._helm.run(command, release, *FLAGS, kubeconfig=self.kubeconfig, values=values)
+
+
+GROUPS = (
+    "/api/v1",
+    "/apis/apps/v1",
+    "/apis/autoscaling/v2",
+    "/apis/batch/v1",
+    "/apis/networking.k8s.io/v1",
+    "/apis/policy/v1",
+    "/apis/productive-mcp.dev/v1alpha1",
+    "/apis/rbac.authorization.k8s.io/v1",
+)
+OF_EVERY_NAMESPACE = {"ServiceAccount/default", "ConfigMap/kube-root-ca.crt"}
+
+
+@pytest.fixture
+def installation(helm: Helm, plane: Plane) -> Iterator[Installation]:
+    folder = new_folder("chart")
+    with ExitStack() as close:
+        close.callback(remove_folder, folder)
+        yield Installation(helm, plane, folder, close)
+
+
+def test_an_installation_lives_and_leaves_what_belongs_to_people(
+    installation: Installation,
+) -> None:
+    kube, names = installation.kube, installation.names
+    installation.install()
+    _make_key_ring(installation)
+    _work(installation)
+
+    installation.upgrade({"adminContact": "#help", "gateway": {"replicas": 3}})
+    gateway = f"/apis/apps/v1/namespaces/{names.release}/deployments/{names.release}-gateway"
+    assert kube.get(gateway)["spec"]["replicas"] == 3
+    _is_unharmed(installation)
+    assert _mapping(installation) == {"users.json": b"{}"}
+
+    crds = declared_crds()
+    for crd in crds:
+        found = kube.get(_crd_path(crd))
+        assert found["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+    installation.uninstall()
+    assert installation.left(names.release) == {f"Secret/{names.key_ring}"}
+    assert installation.left(names.users) == {"ProductiveUser/ana", "Secret/ana-productive"}
+    assert installation.left(names.grants) == {f"Secret/{GRANT}"}
+    assert all(kube.find(_crd_path(crd)) for crd in crds)
+
+    installation.install()
+    _is_unharmed(installation)
+    assert _mapping(installation) == {}
+
+
+def test_programs_work_under_the_rights_that_the_release_gave_them(
+    installation: Installation,
+) -> None:
+    names = installation.names
+    installation.install()
+    gateway, operator = installation.program("gateway"), installation.program("operator")
+    eventually(lambda: gateway.may("create", "secrets", namespace=names.grants), what="rights")
+    assert gateway.may("watch", "secrets", namespace=names.release, name=names.mapping)
+    assert not gateway.may("get", "secrets", namespace=names.users)
+    assert operator.may("list", "secrets", namespace=names.users)
+    assert not operator.may("get", "secrets", namespace=names.grants)
+    assert not operator.may("get", "secrets", namespace=names.release, name=names.key_ring)
+    installation.uninstall()
+    eventually(
+        lambda: not gateway.ask("GET", secrets_path(names.grants)).is_success, what="no rights"
+    )
+
+
+def test_autoscaling_keeps_the_number_of_replicas_that_it_chose(
+    installation: Installation,
+) -> None:
+    names = installation.names
+    scaled = {"gateway": {"autoscaling": {"enabled": True}}}
+    installation.install(scaled)
+    path = f"/apis/apps/v1/namespaces/{names.release}/deployments/{names.release}-gateway"
+    installation.kube.merge(f"{path}/scale", {"spec": {"replicas": 5}})
+    installation.upgrade(scaled | {"adminContact": "#help"})
+    assert installation.kube.get(path)["spec"]["replicas"] == 5
+
+
+def test_admission_policies_hold_each_to_its_own(installation: Installation) -> None:
+    names, admin = installation.names, installation.kube
+    installation.install({"admissionPolicies": {"enabled": True}})
+    gateway, operator = installation.program("gateway"), installation.program("operator")
+    eventually(lambda: gateway.may("create", "secrets", namespace=names.grants), what="rights")
+    grants, mapping = secrets_path(names.grants), secrets_path(names.release, names.mapping)
+    bad_type = secret(GRANT, {})
+    bad_name = secret("other", {}, kind="productive-mcp.dev/grant")
+
+    eventually(lambda: _refused(gateway, grants, bad_type), what="the policies are in force")
+    with pytest.raises(ApiRefused, match="writes grants and subject bindings only"):
+        gateway.create(grants, bad_type)
+    with pytest.raises(ApiRefused, match="under names of grants and subject bindings"):
+        gateway.create(grants, bad_name)
+    gateway.create(grants, secret(GRANT, {}, kind="productive-mcp.dev/grant"))
+    gateway.create(grants, secret(BINDING, {}, kind="productive-mcp.dev/subject"))
+    admin.create(grants, secret("others", {}))
+    with pytest.raises(ApiRefused, match="writes grants and subject bindings only"):
+        gateway.delete(f"{grants}/others")
+    gateway.delete(f"{grants}/{GRANT}")
+
+    filled = {"data": {"users.json": base64.b64encode(b"{}").decode()}}
+    with pytest.raises(ApiRefused, match="Only the operator fills the mapping"):
+        admin.merge(mapping, filled)
+    _publish(operator, installation.names)
+    with pytest.raises(ApiRefused, match="Only the operator fills the mapping"):
+        admin.merge(mapping, {"data": None})
+    admin.merge(mapping, {"metadata": {"labels": {"seen": "yes"}}})
+    installation.upgrade({"admissionPolicies": {"enabled": True}, "adminContact": "#help"})
+    assert _mapping(installation) == {"users.json": b"{}"}
+    installation.uninstall()
+    assert admin.find(mapping) is None
+
+
+def test_a_second_installation_leaves_the_first_alone(
+    helm: Helm, plane: Plane, tmp_path: Path
+) -> None:
+    with ExitStack() as close:
+        first = Installation(helm, plane, tmp_path, close)
+        first.install()
+        second = Installation(helm, plane, tmp_path, close)
+        second.install({"crds": {"install": False}})
+        second.uninstall()
+    assert f"Deployment/{first.names.release}-gateway" in first.left(first.names.release)
+    assert all(plane.kube.find(_crd_path(crd)) for crd in declared_crds())
+
+
+def _new_release(kube: Kube) -> Namespaces:
+    """Return names of which only the release's namespace exists: the chart makes the others."""
+    release = new_namespaces(kube).release
+    own = Namespaces.of(f"{release}-c")
+    kube.create("/api/v1/namespaces", {"kind": "Namespace", "metadata": {"name": own.release}})
+    return own
+
+
+def _make_key_ring(installation: Installation) -> None:
+    """As the hook does."""
+    names = installation.names
+    ring = secret(names.key_ring, {"keys.json": b"{}"}, kind="productive-mcp.dev/key-ring")
+    installation.kube.create(secrets_path(names.release), ring)
+
+
+def _work(installation: Installation) -> None:
+    """Add a person and a sign-in, as administrator, operator and gateway do."""
+    kube, names = installation.kube, installation.names
+    person = {
+        "apiVersion": "productive-mcp.dev/v1alpha1",
+        "kind": "ProductiveUser",
+        "metadata": {"name": "ana"},
+        "spec": {
+            "email": "ana@example.com",
+            "userId": 9104,
+            "apiTokenSecretRef": {"name": "ana-productive"},
+        },
+    }
+    kube.create(
+        f"/apis/productive-mcp.dev/v1alpha1/namespaces/{names.users}/productiveusers", person
+    )
+    token = secret("ana-productive", {"token": b"t"}, kind="productive-mcp.dev/token")
+    kube.create(secrets_path(names.users), token)
+    grant = secret(GRANT, {}, kind="productive-mcp.dev/grant")
+    kube.create(secrets_path(names.grants), grant)
+    assert _mapping(installation) == {}
+    operator = installation.program("operator")
+    eventually(
+        lambda: operator.may("patch", "secrets", namespace=names.release, name=names.mapping),
+        what="the operator's rights",
+    )
+    _publish(operator, names)
+
+
+def _publish(operator: Kube, names: Namespaces) -> None:
+    mapping = secret(names.mapping, {"users.json": b"{}"}, kind="productive-mcp.dev/mapping")
+    operator.apply(
+        secrets_path(names.release, names.mapping), mapping, manager="productive-operator"
+    )
+
+
+def _is_unharmed(installation: Installation) -> None:
+    """Check that people, sign-ins and keys are there."""
+    names = installation.names
+    kept: tuple[tuple[Callable[[], set[str]], str], ...] = (
+        (lambda: installation.left(names.users), "ProductiveUser/ana"),
+        (lambda: installation.left(names.users), "Secret/ana-productive"),
+        (lambda: installation.left(names.grants), f"Secret/{GRANT}"),
+        (lambda: installation.left(names.release), f"Secret/{names.key_ring}"),
+    )
+    assert [name for place, name in kept if name not in place()] == []
+
+
+def _mapping(installation: Installation) -> dict[str, bytes]:
+    names = installation.names
+    return secret_data(installation.kube.get(secrets_path(names.release, names.mapping)))
+
+
+def _refused(kube: Kube, path: str, body: Object) -> bool:
+    answer = kube.ask("POST", path, body, query={"dryRun": "All"})
+    return answer.is_error
+
+
+def _crd_path(crd: Object) -> str:
+    name = crd["metadata"]["name"]
+    return f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"

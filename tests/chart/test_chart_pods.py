@@ -1,0 +1,243 @@
+"""How the programs run: where they may go, what they may touch, how they end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.helm import Helm, Rendered
+from harness.kube import Object
+from harness.namespaces import Namespaces
+from harness.rights import Account, roles
+
+PEER = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}
+
+
+@pytest.fixture(scope="module")
+def default(helm: Helm) -> Rendered:
+    return helm.render()
+
+
+def test_every_pod_has_a_read_only_root_and_a_place_for_temporary_files(default: Rendered) -> None:
+    assert len(default.pods()) == 4
+    for pod in default.pods().values():
+        [container] = pod["spec"]["containers"]
+        assert container["securityContext"]["readOnlyRootFilesystem"] is True
+        assert {"name": "tmp", "mountPath": "/tmp"} in container["volumeMounts"]
+        assert pod["spec"]["securityContext"]["runAsUser"] == 10001
+        assert pod["spec"]["enableServiceLinks"] is False
+        assert container["resources"]["limits"]["memory"]
+
+
+def test_pods_get_a_token_and_accounts_hand_out_none(default: Rendered) -> None:
+    accounts = default.of("ServiceAccount")
+    assert {one["automountServiceAccountToken"] for one in accounts} == {False}
+    mounted = {
+        name: pod["spec"]["automountServiceAccountToken"] for name, pod in default.pods().items()
+    }
+    assert mounted == {
+        "Deployment/productive-gateway": True,
+        "Deployment/productive-operator": True,
+        "Job/productive-keys": True,
+        "Pod/productive-test": False,
+    }
+
+
+def test_a_pod_leaves_a_dead_node_in_half_a_minute(default: Rendered) -> None:
+    for pod in default.pods().values():
+        seconds = {one["key"]: one["tolerationSeconds"] for one in pod["spec"]["tolerations"]}
+        assert set(seconds.values()) == {30}
+        assert len(seconds) == 2
+
+
+def test_probes_ask_the_internal_port_which_no_service_leads_to(default: Rendered) -> None:
+    for name in ("gateway", "operator"):
+        container = _container(default, name)
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+            assert ports[container[probe]["httpGet"]["port"]] == 9090
+    [service] = default.of("Service")
+    assert [port["targetPort"] for port in service["spec"]["ports"]] == ["http"]
+
+
+def test_mapping_and_key_ring_are_mounted_but_not_waited_for(default: Rendered) -> None:
+    spec = default.get("Deployment", "productive-gateway")["spec"]["template"]["spec"]
+    secrets = {one["name"]: one["secret"] for one in spec["volumes"] if "secret" in one}
+    assert {name: one["secretName"] for name, one in secrets.items()} == {
+        "mapping": "productive-mapping",
+        "keys": "productive-keys",
+    }
+    assert all(one["optional"] for one in secrets.values())
+    variables = default.environment("gateway")
+    mounts = {
+        one["name"]: one["mountPath"] for one in _container(default, "gateway")["volumeMounts"]
+    }
+    assert variables["USER_MAPPING"] == mounts["mapping"]
+    assert variables["KEY_RING"] == mounts["keys"]
+    assert not any("subPath" in one for one in _container(default, "gateway")["volumeMounts"])
+
+
+def test_the_operator_mounts_no_secret(default: Rendered) -> None:
+    spec = default.get("Deployment", "productive-operator")["spec"]["template"]["spec"]
+    assert [volume["name"] for volume in spec["volumes"]] == ["tmp"]
+
+
+@pytest.mark.parametrize("program", ["gateway", "operator"])
+def test_a_label_of_the_users_takes_no_pod_out_of_its_service(helm: Helm, program: str) -> None:
+    label = "app.kubernetes.io/component"
+    rendered = helm.render({program: {"podLabels": {label: "x"}}, "commonLabels": {label: "y"}})
+    spec = rendered.get("Deployment", f"productive-{program}")["spec"]
+    labels = spec["template"]["metadata"]["labels"]
+    assert spec["selector"]["matchLabels"].items() <= labels.items()
+    assert labels[label] == program
+
+
+def test_a_new_chart_alone_replaces_no_pod(default: Rendered) -> None:
+    for name in ("gateway", "operator"):
+        labels = default.get("Deployment", f"productive-{name}")["spec"]["template"]["metadata"]
+        assert not [key for key in labels["labels"] if "chart" in key or "version" in key]
+
+
+def test_the_key_ring_is_made_by_a_hook_before_anything_that_needs_it(default: Rendered) -> None:
+    job = default.get("Job", "productive-keys")
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    [container] = job["spec"]["template"]["spec"]["containers"]
+    assert container["command"] == [
+        *("productive-gateway", "keys", "init"),
+        *("--name", "productive-keys"),
+    ]
+    needed = [
+        one for one in default.objects if one["metadata"]["name"].startswith("productive-keys")
+    ]
+    weights = {one["kind"]: _weight(one) for one in needed}
+    assert weights == {
+        "Job": 0,
+        **dict.fromkeys(("ServiceAccount", "Role", "RoleBinding", "NetworkPolicy"), -10),
+    }
+
+
+@pytest.mark.parametrize("account", ["gateway", "operator", "keys"])
+@pytest.mark.attack("R-01")
+def test_the_roles_are_those_that_the_programs_are_tested_with(
+    default: Rendered, account: Account
+) -> None:
+    expected = {
+        role["namespace"]: role["rules"] for role in roles(account, Namespaces.of("productive"))
+    }
+    subject = [
+        {"kind": "ServiceAccount", "name": f"productive-{account}", "namespace": "productive"}
+    ]
+    bindings = [one for one in default.of("RoleBinding") if one["subjects"] == subject]
+    bound = {one["metadata"]["namespace"]: _role(default, one)["rules"] for one in bindings}
+    assert bound == expected
+    assert len(bindings) == len(expected)
+
+
+@pytest.mark.attack("R-01")
+def test_nothing_is_granted_cluster_wide(default: Rendered) -> None:
+    kinds = {one["kind"] for one in default.objects}
+    assert not kinds & {"ClusterRole", "ClusterRoleBinding"}
+    assert len(default.of("RoleBinding")) == len(default.of("Role")) == 5
+
+
+@pytest.mark.attack("K-13")
+def test_the_gateway_may_reach_public_addresses_and_no_private_ones(default: Rendered) -> None:
+    dns, api_server, public = default.get("NetworkPolicy", "productive-gateway")["spec"]["egress"]
+    assert {port["port"] for port in dns["ports"]} == {53}
+    assert [port["port"] for port in api_server["ports"]] == [6443]
+    assert [port["port"] for port in public["ports"]] == [443]
+    v4, v6 = (peer["ipBlock"] for peer in public["to"])
+    assert (v4["cidr"], v6["cidr"]) == ("0.0.0.0/0", "::/0")
+    assert {"10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"} <= set(v4["except"])
+    assert {"fc00::/7", "fe80::/10"} <= set(v6["except"])
+
+
+@pytest.mark.attack("K-13")
+def test_the_operator_may_reach_only_dns_and_the_api_server(default: Rendered) -> None:
+    spec = default.get("NetworkPolicy", "productive-operator")["spec"]
+    ports = [{port["port"] for port in rule["ports"]} for rule in spec["egress"]]
+    assert ports == [{53}, {6443}]
+    assert spec["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in spec
+
+
+@pytest.mark.attack("K-13")
+def test_nobody_reaches_the_metrics_unless_told(default: Rendered) -> None:
+    [rule] = default.get("NetworkPolicy", "productive-gateway")["spec"]["ingress"]
+    assert [port["port"] for port in rule["ports"]] == [8787]
+
+
+def test_helm_test_reaches_the_gateway_when_others_may_not(helm: Helm) -> None:
+    rendered = helm.render({"networkPolicy": {"ingressFrom": [PEER]}})
+    [rule] = rendered.get("NetworkPolicy", "productive-gateway")["spec"]["ingress"]
+    allowed = rule["from"][1]["podSelector"]["matchLabels"]
+    pod = rendered.get("Pod", "productive-test")
+    assert allowed.items() <= pod["metadata"]["labels"].items()
+
+
+def test_the_port_of_a_provider_is_open_without_a_word(helm: Helm) -> None:
+    rendered = helm.render({"signIn": {"oidc": {"issuer": "https://idp.example.com:8443/realm"}}})
+    public = rendered.get("NetworkPolicy", "productive-gateway")["spec"]["egress"][2]
+    assert [port["port"] for port in public["ports"]] == [443, 8443]
+
+
+def test_each_policy_selects_the_pods_that_it_is_named_after(default: Rendered) -> None:
+    for policy in default.of("NetworkPolicy"):
+        selector = policy["spec"]["podSelector"]["matchLabels"]
+        chosen = [
+            name
+            for name, pod in default.pods().items()
+            if selector.items() <= pod["metadata"]["labels"].items()
+        ]
+        assert [name.partition("/")[2] for name in chosen] == [policy["metadata"]["name"]]
+
+
+def test_answers_stream_through_every_ingress(helm: Helm) -> None:
+    rendered = helm.render({"ingress": {"enabled": True}})
+    annotations = rendered.get("Ingress", "productive-gateway")["metadata"]["annotations"]
+    assert annotations["projectcontour.io/response-timeout"] == "infinity"
+    assert annotations["nginx.ingress.kubernetes.io/proxy-buffering"] == "off"
+
+
+def test_an_annotation_of_the_users_wins(helm: Helm) -> None:
+    key = "projectcontour.io/response-timeout"
+    rendered = helm.render({"ingress": {"enabled": True, "annotations": {key: "60s"}}})
+    ingress = rendered.get("Ingress", "productive-gateway")
+    assert ingress["metadata"]["annotations"][key] == "60s"
+
+
+def test_people_are_kept_when_the_release_goes(default: Rendered) -> None:
+    kept = {"helm.sh/resource-policy": "keep"}
+    for one in (*default.of("Namespace"), *default.of("CustomResourceDefinition")):
+        assert one["metadata"]["annotations"] == kept
+    names = {one["metadata"]["name"]: one["metadata"]["labels"] for one in default.of("Namespace")}
+    assert set(names) == {"productive-users", "productive-grants"}
+    for labels in names.values():
+        assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
+
+
+def test_the_mapping_is_made_without_content(default: Rendered) -> None:
+    mapping = default.get("Secret", "productive-mapping")
+    assert mapping["type"] == "productive-mcp.dev/mapping"
+    assert not {"data", "stringData"} & set(mapping)
+
+
+def _container(rendered: Rendered, program: str) -> dict[str, Any]:
+    spec = rendered.get("Deployment", f"productive-{program}")["spec"]["template"]["spec"]
+    container: dict[str, Any] = spec["containers"][0]
+    return container
+
+
+def _role(rendered: Rendered, binding: Object) -> Object:
+    [role] = [
+        one
+        for one in rendered.of("Role")
+        if one["metadata"]["name"] == binding["roleRef"]["name"]
+        and one["metadata"]["namespace"] == binding["metadata"]["namespace"]
+    ]
+    return role
+
+
+def _weight(one: Object) -> int:
+    return int(one["metadata"]["annotations"].get("helm.sh/hook-weight", "0"))

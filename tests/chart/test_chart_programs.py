@@ -1,0 +1,187 @@
+"""What the chart tells the programs is what they understand; `helm test`, alerts and notes."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import certifi
+import pytest
+import yaml
+
+from harness.deployment import Deployment
+from harness.helm import CHART, Helm, nested
+from productive_gateway.oauth.redirect_uri import may_be_used, parse_redirect_uri
+from productive_gateway.observability import metrics as gateway_metrics
+from productive_gateway.observability.audit import Event
+from productive_gateway.settings import load_settings
+from productive_operator import metrics as operator_metrics
+from productive_operator.settings import Settings as OperatorSettings
+
+VARIANTS = sorted((Path(__file__).parent / "variants").glob("*.yaml"))
+CRDS = CHART.parents[1] / "crds"
+ALERTS = CHART / "files" / "alerts.yaml"
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=lambda path: path.stem)
+def test_both_programs_start_with_what_they_are_told(
+    helm: Helm, variant: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered = helm.render(yaml.safe_load(variant.read_text()))
+    gateway = rendered.environment("gateway")
+    if "CA_BUNDLE" in gateway:
+        gateway["CA_BUNDLE"] = certifi.where()
+    assert load_settings(gateway).local is False
+    operator = rendered.environment("operator")
+    for name, value in operator.items():
+        monkeypatch.setenv(name, value)
+    assert OperatorSettings.load(operator).mapping_secret == gateway["MAPPING_SECRET"]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://claude.ai/api/mcp/auth_callback",
+        "https://claude.com/api/mcp/auth_callback",
+        "https://chatgpt.com/connector_platform_oauth_redirect",
+        "https://www.cursor.com/agents/mcp/oauth/callback",
+        "https://vscode.dev/redirect",
+        "https://insiders.vscode.dev/redirect",
+    ],
+)
+def test_the_known_assistants_may_be_connected_without_a_setting(helm: Helm, uri: str) -> None:
+    settings = load_settings(helm.render().environment("gateway"))
+    assert may_be_used(parse_redirect_uri(uri), settings.redirect_hosts)
+
+
+def test_nobody_else_may(helm: Helm) -> None:
+    settings = load_settings(helm.render().environment("gateway"))
+    other = parse_redirect_uri("https://claude.ai.evil.example/callback")
+    assert not may_be_used(other, settings.redirect_hosts)
+
+
+def test_no_secret_is_in_a_manifest(helm: Helm) -> None:
+    """They are read from Secrets that somebody else made."""
+    rendered = helm.render(nested("admissionPolicies.enabled", True))
+    assert [one for one in rendered.of("Secret") if "data" in one or "stringData" in one] == []
+    variables = rendered.environment("gateway")
+    assert variables["OIDC_CLIENT_SECRET"] == "productive-sign-in/client-secret"
+
+
+def test_the_crds_of_the_chart_are_those_of_the_repository() -> None:
+    theirs = {path.name: path.read_text() for path in CRDS.glob("*.yaml")}
+    ours = {path.name: path.read_text() for path in (CHART / "files" / "crds").glob("*.yaml")}
+    assert ours == theirs, "run cp crds/*.yaml charts/productive-mcp/files/crds/"
+
+
+def test_the_crd_is_installed_as_it_is(helm: Helm) -> None:
+    [source] = [yaml.safe_load(path.read_text()) for path in CRDS.glob("*.yaml")]
+    [installed] = helm.render().of("CustomResourceDefinition")
+    assert installed["spec"] == source["spec"]
+
+
+def test_alerts_ask_for_metrics_that_exist() -> None:
+    text = ALERTS.read_text()
+    registries = (gateway_metrics.REGISTRY, operator_metrics.REGISTRY)
+    known = {
+        name
+        for registry in registries
+        for collector in list(registry._collector_to_names)
+        for name in registry._collector_to_names[collector]
+    }
+    asked = set(re.findall(r"\bproductive_(?:mcp|operator)_\w+", text))
+    assert asked
+    assert asked <= known
+
+
+def test_alerts_ask_for_events_that_exist() -> None:
+    asked = set(re.findall(r'event="(\w+)"', ALERTS.read_text()))
+    assert asked <= {event.value for event in Event}
+
+
+def test_alerts_are_of_this_release_only(helm: Helm) -> None:
+    rendered = helm.render(nested("metrics.prometheusRule.enabled", True), namespace="elsewhere")
+    rules = rendered.of("PrometheusRule")[0]["spec"]["groups"][0]["rules"]
+    assert all('namespace="elsewhere"' in rule["expr"] for rule in rules)
+    assert not re.search(r"\b(NAMESPACE|RELEASE)\b", yaml.safe_dump(rules))
+
+
+def test_helm_test_is_content_with_a_gateway_that_works(helm: Helm, deployment: Deployment) -> None:
+    done = _installed(helm, gateway=deployment.url, public_url=deployment.url)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_helm_test_notices_a_gateway_that_calls_itself_otherwise(
+    helm: Helm, deployment: Deployment
+) -> None:
+    done = _installed(helm, gateway=deployment.url, public_url="https://mcp.example.com")
+    assert done.returncode == 1
+    assert f"calls itself {deployment.url}/mcp, not https://mcp.example.com/mcp" in done.stderr
+
+
+def test_the_notes_say_the_next_three_steps(helm: Helm) -> None:
+    notes = helm.notes()
+    for step in (
+        "https://mcp.example.com/callback",
+        "helm test productive -n productive",
+        "--type=productive-mcp.dev/token",
+        "kubectl get pu -n productive-users",
+        "https://mcp.example.com/mcp",
+    ):
+        assert step in notes
+
+
+@pytest.mark.parametrize(
+    ("values", "warning"),
+    [
+        ({}, "encrypts Secrets at rest"),
+        ({}, "Nothing leads from outside to the gateway"),
+        ({}, "set networkPolicy.ingressFrom"),
+        ({}, "admissionPolicies.enabled leaves that to the operator"),
+        ({}, "adminContact is empty"),
+        (
+            {"ingress": {"enabled": True, "tls": {"enabled": False}}},
+            "The Ingress has no TLS",
+        ),
+        (nested("service.type", "LoadBalancer"), "The Service is a LoadBalancer"),
+        (nested("gateway.replicas", 1), "One replica of the gateway"),
+        (nested("gateway.podDisruptionBudget.enabled", False), "No PodDisruptionBudget"),
+        (nested("networkPolicy.enabled", False), "No NetworkPolicy"),
+        (nested("signIn.emailTrust", "issuer"), "without signIn.requiredClaims"),
+        (nested("crds.keep", False), "will delete every ProductiveUser"),
+    ],
+)
+def test_the_notes_warn_of_what_is_weak(
+    helm: Helm, values: dict[str, object], warning: str
+) -> None:
+    assert warning in helm.notes(values)
+
+
+def test_the_notes_do_not_warn_of_what_is_mended(helm: Helm) -> None:
+    notes = helm.notes(
+        {
+            "ingress": {"enabled": True},
+            "networkPolicy": {"ingressFrom": [{"namespaceSelector": {}}]},
+            "admissionPolicies": {"enabled": True},
+            "adminContact": "#help",
+        }
+    )
+    weak = notes.partition("What is weak in this installation:\n")[2].partition("\n\n")[0]
+    assert [line[:30] for line in weak.splitlines()] == ["  - Tokens of people are Secre"]
+
+
+def _installed(helm: Helm, *, gateway: str, public_url: str) -> subprocess.CompletedProcess[str]:
+    """Run what the pod of `helm test` runs."""
+    pod = helm.render().get("Pod", "productive-test")
+    [container] = pod["spec"]["containers"]
+    interpreter, *arguments = container["command"]
+    assert interpreter == "python"
+    return subprocess.run(
+        [sys.executable, *arguments],
+        check=False,
+        env={"GATEWAY": gateway, "PUBLIC_URL": public_url},
+        capture_output=True,
+        text=True,
+    )

@@ -1,0 +1,143 @@
+"""Values that do not do are refused before anything is made, with what to write instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from harness.helm import Helm, HelmRefused, nested
+
+ACCESS = {
+    "clientId": "c",
+    "authorizationUrl": "https://team.example.com/authorization",
+    "tokenUrl": "https://team.example.com/token",
+    "jwksUrl": "https://team.example.com/jwks",
+}
+NO_OIDC = {"issuer": "", "clientId": ""}
+
+
+def test_an_installation_without_values_is_told_all_that_is_missing(helm: Helm) -> None:
+    with pytest.raises(HelmRefused) as refused:
+        helm.render(bare=True)
+    for sentence in (
+        "publicUrl is missing: set it to",
+        "productive.organizationId is missing",
+        "No sign-in provider is set: set signIn.oidc.issuer",
+        "kubectl create secret generic productive-sign-in -n productive",
+    ):
+        assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (nested("publicUrl", "http://mcp.example.com"), "must be https and a host in lower case"),
+        (nested("publicUrl", "https://mcp.example.com/productive"), "without a path"),
+        (nested("publicUrl", "https://Mcp.example.com"), "a host in lower case"),
+        (nested("publicUrl", "https://localhost:8787"), "publicUrl is on localhost"),
+        (nested("productive.organizationId", "northlight"), "set it to the number"),
+        (nested("productive.apiBaseUrl", "http://10.0.0.1"), "must be an https address"),
+        (nested("signIn.access", ACCESS), "two sign-in providers: keep one"),
+        (nested("signIn.oidc.clientId", ""), "signIn.oidc is half set: set both"),
+        (
+            {"signIn": {"oidc": NO_OIDC, "access": ACCESS | {"jwksUrl": ""}}},
+            "signIn.access is half set: set clientId",
+        ),
+        (nested("signIn.oidc.issuer", "http://idp.example.com"), "must be an https address"),
+        (nested("signIn.existingSecret", ""), "signIn.existingSecret is missing"),
+        (
+            nested("signIn.caBundle", {"configMap": "a", "secret": "b"}),
+            "names a ConfigMap and a Secret: keep one",
+        ),
+        (nested("redirectHosts", []), "redirectHosts is empty: name the hosts"),
+        (nested("redirectHosts", ["*.example.com"]), "there are no patterns"),
+        (nested("redirectHosts", ["https://claude.ai"]), "is no host name"),
+        (nested("namespaces.grants", "productive"), "must be three: rights on Secrets are by"),
+        (nested("namespaces.users", "productive-grants"), "must be three"),
+        (nested("keys.existingSecret", "productive-mapping"), "which is the mapping"),
+        (nested("httpRoute.enabled", True), "needs httpRoute.parentRefs"),
+        (
+            {"publicUrl": "https://192.0.2.1", "ingress": {"enabled": True}},
+            "has no host name: an Ingress or HTTPRoute needs one",
+        ),
+        (nested("metrics.serviceMonitor.enabled", True), "set networkPolicy.metricsFrom"),
+        (
+            nested("gateway.autoscaling", {"enabled": True, "minReplicas": 9, "maxReplicas": 3}),
+            "minReplicas (9) is above maxReplicas (3)",
+        ),
+        (
+            {
+                "gateway": {
+                    "autoscaling": {"enabled": True},
+                    "resources": {"requests": {"cpu": None}},
+                }
+            },
+            "needs gateway.resources.requests.cpu",
+        ),
+        (nested("gateway.terminationGracePeriodSeconds", 5), "must be more than gateway.preStop"),
+        (nested("operator.preStopSeconds", 30), "must be more than operator.preStopSeconds"),
+    ],
+)
+def test_what_does_not_fit_together_is_refused_with_a_sentence(
+    helm: Helm, values: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(HelmRefused) as refused:
+        helm.render(values)
+    assert sentence in str(refused.value)
+
+
+@pytest.mark.parametrize("release", ["a.b", "9lives", "r" * 41])
+def test_a_release_name_that_cannot_begin_other_names_is_refused(helm: Helm, release: str) -> None:
+    with pytest.raises(HelmRefused, match="at most 40 lower-case letters"):
+        helm.render(release=release, namespace="productive")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("ingres.enabled", True),
+        ("gateway.replica", 3),
+        ("signIn.clientSecret", "in-clear"),
+        ("signIn.oidc.clientSecret", "in-clear"),
+        ("gateway.replicas", 0),
+        ("gateway.replicas", "two"),
+        ("gateway.logLevel", "verbose"),
+        ("gateway.image.digest", "sha256:short"),
+        ("gateway.command", []),
+        ("operator.replicas", 3),
+        ("signIn.emailTrust", "everybody"),
+        ("signIn.requiredClaims", {"hd": 1}),
+        ("signIn.existingSecret", "Not_A_Name"),
+        ("allowedOrigins", ["https://a.example/path"]),
+        ("service.type", "ExternalName"),
+        ("service.port", 70000),
+        ("httpRoute.parentRefs", [{"namespace": "gateways"}]),
+        ("networkPolicy.dns.to", []),
+        ("networkPolicy.apiServer.cidrs", ["10.0.0.1"]),
+        ("networkPolicy.privateRanges", ["10.0.0.0"]),
+        ("namespaces.users", "Users"),
+        ("imagePullSecrets", ["registry"]),
+        ("gateway.tolerations", {}),
+    ],
+)
+def test_the_schema_refuses_wrong_types_and_unknown_names(
+    helm: Helm, path: str, value: object
+) -> None:
+    with pytest.raises(HelmRefused) as refused:
+        helm.render(nested(path, value))
+    assert "don't meet the specifications of the schema" in str(refused.value)
+    assert path.partition(".")[0] in str(refused.value)
+
+
+def test_an_old_cluster_is_refused(helm: Helm) -> None:
+    with pytest.raises(HelmRefused, match=r"requires kubeVersion: >=1\.31"):
+        helm.render({}, "--kube-version=1.30.9")
+
+
+def test_the_oldest_cluster_that_is_supported_is_not(helm: Helm) -> None:
+    assert helm.render({}, "--kube-version=1.31.0").of("Deployment")
+
+
+def test_a_chart_with_its_defaults_passes_helm_lint(helm: Helm) -> None:
+    assert "0 chart(s) failed" in helm.lint()

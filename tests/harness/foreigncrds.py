@@ -1,0 +1,94 @@
+"""The CustomResourceDefinitions of Gateway API and Prometheus operator, from their Go modules.
+
+Pinned by version and checksum; downloaded into the harness' module cache once.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from harness.build import SOURCE
+from harness.golang import BuildError, find_go, required_version
+from harness.kube import Object
+from harness.plane import Plane, served_paths
+from harness.processes import eventually
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A Go module and the CRDs in it that the chart has objects of."""
+
+    name: str
+    checksum: str
+    files: tuple[str, ...]
+
+
+MODULES: Final = (
+    Module(
+        "sigs.k8s.io/gateway-api@v1.6.3",
+        "h1:lKpJa5bGlraC/QeACvCpsHLdmO6y0iKfzVl6gzaFEYc=",
+        ("config/crd/standard/gateway.networking.k8s.io_httproutes.yaml",),
+    ),
+    Module(
+        "github.com/prometheus-operator/prometheus-operator@v0.85.0",
+        "h1:M5xLCLEoaW2IJfnuCwFzzpL+jSVQu3KGT84Pye+fW8s=",
+        (
+            "example/prometheus-operator-crd/monitoring.coreos.com_servicemonitors.yaml",
+            "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
+        ),
+    ),
+)
+
+
+def foreign_crds() -> list[Object]:
+    """Return the CRDs.
+
+    Raises:
+        BuildError: a module cannot be had, or is not what its checksum says.
+    """
+    return [
+        yaml.safe_load((folder / file).read_text())
+        for module in MODULES
+        for folder in (_folder(module),)
+        for file in module.files
+    ]
+
+
+def serve_foreign_crds(plane: Plane) -> None:
+    """Make the plane know them; returns when their objects can be listed."""
+    crds = foreign_crds()
+    for crd in crds:
+        name = crd["metadata"]["name"]
+        plane.kube.apply(f"/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}", crd)
+    for path in [path for crd in crds for path in served_paths(crd)]:
+        eventually(functools.partial(_served, plane, path), what=f"{path} is served")
+
+
+def _served(plane: Plane, path: str) -> bool:
+    return plane.kube.ask("GET", path).is_success
+
+
+def _folder(module: Module) -> Path:
+    go = find_go(required_version(SOURCE / "go.mod"))
+    # The checksum below is the one that matters: no second service has to be reachable.
+    environment = go.environment() | {"GONOSUMDB": "*"}
+    done = subprocess.run(
+        [go.path, "mod", "download", "-json", module.name],
+        check=False,
+        cwd=SOURCE.parent,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    told = json.loads(done.stdout or "{}")
+    if done.returncode or told.get("Sum") != module.checksum:
+        problem = told.get("Error") or done.stderr or f"its checksum is {told.get('Sum')}"
+        raise BuildError(f"{module.name} cannot be used ({problem}): is the network there?")
+    return Path(told["Dir"])
