@@ -1,7 +1,7 @@
 # Every target makes what it needs. `make` alone lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test programs setup clean
+.PHONY: help run cluster check test bench programs setup clean
 
 PYTHON := .venv/bin/python
 STEP := bin/step
@@ -34,6 +34,9 @@ programs: setup ## build etcd, the Kubernetes programs, kubectl and helm for the
 
 setup: ## make .venv as the lock file says
 	@bin/bootstrap >/dev/null
+
+bench: programs ## measure the operator at 100, 1,000 and 10,000 people (some minutes)
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.operator 100 1000 10000
 
 clean: ## remove what the targets made in this tree (the cache folder stays)
 	rm -rf .venv .reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,4 +1,4 @@
-"""`productive-operator run` in the cluster, `productive-operator render` without one."""
+"""`productive-operator run` in the cluster; `render` and `import` work on files, without one."""
 
 from __future__ import annotations
 
@@ -9,16 +9,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import NoReturn
 
 import structlog
 
+from productive_operator.import_command import import_worker_mapping
 from productive_operator.local import Rendered, render_files, watch_files
 from productive_operator.manifests import ManifestError
 from productive_operator.private_file import write_mapping
-
-FAILED: Final = 1
-"""Exit status: something has to be put right."""
+from productive_operator.terminal import FAILED, columns, fail
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -27,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parsed = parser.parse_args(arguments)
     if parsed.command == "run":
         sys.exit(_run())
+    if parsed.command == "import":
+        sys.exit(import_worker_mapping(parsed.path, parsed.out))
     sys.exit(_render(parsed.paths, parsed.out, watch=parsed.watch))
 
 
@@ -45,6 +46,16 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument(
         "--out", type=Path, metavar="users.json", help="write the mapping, tokens included"
     )
+    imported = commands.add_parser(
+        "import", help="show, or write, the manifests for the Cloudflare Worker's users.json"
+    )
+    imported.add_argument("path", type=Path, metavar="users.json")
+    imported.add_argument(
+        "--out",
+        type=Path,
+        metavar="people.yaml|FOLDER",
+        help="write the manifests, tokens included: one file, or a folder with one for each person",
+    )
     return parser
 
 
@@ -58,14 +69,14 @@ def _run() -> int:
     try:
         settings = Settings.load(os.environ)
     except SettingsError as error:
-        return _fail(str(error))
+        return fail(str(error))
     logs.configure(settings.log_level)
     try:
         asyncio.run(program.run(settings))
     except (NoCluster, PortUnavailable, program.NotInstalled) as error:
-        return _fail(str(error))
+        return fail(str(error))
     except ApiError as error:
-        return _fail(f"the API server refused the operator: {error}; check its Role")
+        return fail(f"the API server refused the operator: {error}; check its Role")
     except Exception:  # noqa: BLE001 (the outermost: the traceback belongs into the log)
         structlog.get_logger("program").exception("operator.crashed")
         return FAILED
@@ -81,9 +92,9 @@ def _render(paths: Sequence[Path], out: Path | None, *, watch: bool) -> int:
         rendered = render_files(paths)
         _publish(rendered, out)
     except ManifestError as error:
-        return _fail(str(error))
+        return fail(str(error))
     except OSError as error:
-        return _fail(f"{out} cannot be written: {error.strerror}")
+        return fail(f"{out} cannot be written: {error.strerror}")
     return 0
 
 
@@ -91,12 +102,12 @@ async def _watch(paths: Sequence[Path], out: Path | None) -> None:
     async with aclosing(watch_files(paths)) as changes:
         async for change in changes:
             if isinstance(change, ManifestError):
-                _fail(f"{change}; until then the people stay as they were")
+                fail(f"{change}; until then the people stay as they were")
                 continue
             try:
                 _publish(change, out)
             except OSError as error:
-                _fail(f"{out} cannot be written: {error.strerror}")
+                fail(f"{out} cannot be written: {error.strerror}")
 
 
 def _publish(rendered: Rendered, out: Path | None) -> None:
@@ -113,15 +124,6 @@ def table(rendered: Rendered) -> str:
         (row.user, row.email, str(row.user_id or "?"), str(row.ready), row.reason.value)
         for row in rendered.rows
     ]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in cells
-    ]
+    lines = columns(cells)
     lines += [f"{row.user}: {row.message}" for row in rendered.rows if not row.ready]
     return "\n".join(lines) + "\n"
-
-
-def _fail(sentence: str) -> int:
-    sys.stderr.write(f"productive-operator: {sentence}\n")
-    return FAILED

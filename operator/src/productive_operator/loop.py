@@ -77,6 +77,11 @@ class Loop:
         self._dirty.set()
 
     @property
+    def nudged(self) -> bool:
+        """Whether something changed since the pass began: another one follows it at once."""
+        return self._dirty.is_set()
+
+    @property
     def ready(self) -> bool:
         """Whether the mapping was complete at least once since the start."""
         return self._ready

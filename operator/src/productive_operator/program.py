@@ -48,7 +48,7 @@ async def run(settings: Settings) -> None:
     async with await Api.connect() as api:
         namespace, name = settings.mapping_place(api.namespace)
         cluster = ClusterObjects(api, Place(settings.users_namespace, namespace, name))
-        rendering = Rendering(cluster, system_clock)
+        rendering = Rendering(cluster, system_clock, overtaken=lambda: passes.nudged)
         passes = Loop(rendering)
         async with serving(passes, settings.internal_port):
             if not await _installed(cluster, passes, stop):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -37,6 +37,8 @@ from productive_operator.users import TokenSecret, User
 from productive_operator.view import ClusterView, ListedUser, StoredMapping
 
 STATUSES_IN_FLIGHT: Final = 20
+STATUSES_AT_LEAST: Final = 200
+"""Statuses that a pass writes although something has changed again meanwhile: about a second's."""
 
 _Change = tuple[User, Status | None, Status]
 
@@ -54,9 +56,19 @@ class Rendering:
     revisions rising when the mapping was deleted.
     """
 
-    def __init__(self, cluster: ClusterView, clock: Clock) -> None:
+    def __init__(
+        self, cluster: ClusterView, clock: Clock, overtaken: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Take one cluster.
+
+        Args:
+            cluster: what is read and written.
+            clock: for revisions and conditions.
+            overtaken: whether something changed since the pass began, so that another one follows.
+        """
         self._cluster = cluster
         self._clock = clock
+        self._overtaken = overtaken
         self._resolved: tuple[Outcome, ...] = ()
         self._fitted: tuple[Outcome, ...] = ()
         self._live: Mapping | None = None
@@ -77,13 +89,23 @@ class Rendering:
             MappingUnusable: only a person can help.
         """
         stored = await self._cluster.mapping() or await self._cluster.make_mapping()
-        listed = await self._cluster.users()
-        secrets = await self._cluster.secrets()
+        listed, secrets = await self._lists()
         self._secrets = frozenset(secret.version for secret in secrets)
         outcomes = self._decide(listed, secrets)
         await self._publish(stored, people(outcomes))
         await self._write_statuses(outcomes, {item.user.uid: item.status for item in listed})
         _count(outcomes)
+
+    async def _lists(self) -> tuple[list[ListedUser], list[TokenSecret]]:
+        """Read both lists at once: one is decoded while the API server works at the other."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                users = group.create_task(self._cluster.users())
+                secrets = group.create_task(self._cluster.secrets())
+        except ExceptionGroup as failures:
+            # The first decides; it cancelled the other list.
+            raise failures.exceptions[0] from None
+        return users.result(), secrets.result()
 
     def is_expected(self, stored: StoredMapping | None) -> bool:
         """Tell whether the mapping Secret is as we left it, or are about to leave it."""
@@ -174,13 +196,24 @@ class Rendering:
             self._statuses[user.uid] = status
             if status != current[user.uid]:
                 changes.append((user, current[user.uid], status))
-        waiting = iter(changes)
+        waiting = self._until_overtaken(changes)
         failures: list[ApiError] = []
         async with asyncio.TaskGroup() as group:
             for _ in range(min(STATUSES_IN_FLIGHT, len(changes))):
                 group.create_task(self._write_from(waiting, failures))
         if failures:
             raise failures[0]
+
+    def _until_overtaken(self, changes: Iterable[_Change]) -> Iterator[_Change]:
+        """Yield the changes, and at some point leave the rest to the next pass if there is one.
+
+        A thousand statuses take seconds: whoever is removed meanwhile must not wait for them.
+        """
+        for number, change in enumerate(changes):
+            if number >= STATUSES_AT_LEAST and self._overtaken():
+                _log.info("statuses.postponed")
+                return
+            yield change
 
     async def _write_from(self, changes: Iterator[_Change], failures: list[ApiError]) -> None:
         """Take changes and write them, until there are none left or somebody's write failed."""

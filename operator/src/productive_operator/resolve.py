@@ -6,6 +6,7 @@ by age alone, so that nobody takes over, or knocks out, an older one by creating
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,7 @@ from productive_operator.users import TokenSecret, User
 
 MAX_TOKEN: Final = 1024
 """Characters of a token. Productive's have 36; without a bound one entry could fill the mapping."""
+_TOKEN: Final = re.compile(rf"[!-~]{{1,{MAX_TOKEN}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +74,16 @@ def _token(user: User, values: Mapping[str, Secret] | None) -> Secret | Reason:
         return Reason.TOKEN_SECRET_NOT_FOUND
     if user.secret_key not in values:
         return Reason.TOKEN_KEY_MISSING
+    return read_token(values[user.secret_key].reveal())
+
+
+def read_token(text: str) -> Secret | Reason:
+    """Return the token that a text holds, or what is wrong with it: TokenEmpty or Invalid."""
     # Files and pipes end with a line feed that is not part of the token.
-    token = values[user.secret_key].reveal().strip()
+    token = text.strip()
     if not token:
         return Reason.TOKEN_EMPTY
-    if len(token) > MAX_TOKEN or any(not "!" <= character <= "~" for character in token):
-        return Reason.INVALID
-    return Secret(token)
+    return Secret(token) if _TOKEN.fullmatch(token) else Reason.INVALID
 
 
 def _refused(user: User, reason: Reason, problems: tuple[str, ...] = ()) -> Outcome:

@@ -1,0 +1,90 @@
+"""What an operator has used so far: by its own metrics and by the kernel's account of it."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from harness.operatorsite import RunningOperator
+
+WRITES = ("apply", "create", "patch")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A moment; the difference of two is a `Cost`."""
+
+    at: float
+    cpu: float
+    peak_mb: float
+    samples: dict[str, float]
+
+    def total(self, name: str, *parts: str) -> float:
+        """Return the sum of a metric's samples whose labels contain all these parts."""
+        return sum(
+            value
+            for sample, value in self.samples.items()
+            if sample.startswith(name) and all(part in sample for part in parts)
+        )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What happened between two readings."""
+
+    seconds: float
+    cpu_seconds: float
+    peak_mb: float
+    passes: int
+    pass_seconds: float
+    """Of all passes together."""
+    requests: int
+    """The operator's own; Kopf's are a watch in ten seconds for each kind, and a list at start."""
+    writes: int
+    mapping_writes: int
+    status_writes: int
+
+
+def read(operator: RunningOperator) -> Reading:
+    """Take a reading."""
+    text = httpx.get(f"http://127.0.0.1:{operator.port}/metrics", trust_env=False).text
+    lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+    process = Path("/proc") / str(operator.program.pid)
+    # After the name in brackets: state is field 3, user and system time are 14 and 15 (proc(5)).
+    fields = (process / "stat").read_text().rpartition(")")[2].split()
+    peak = next(
+        line.split()[1]
+        for line in (process / "status").read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
+    return Reading(
+        time.monotonic(),
+        (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"),
+        int(peak) / 1024,
+        {name: float(value) for name, value in lines},
+    )
+
+
+def cost(before: Reading | None, after: Reading, *, begun: float | None = None) -> Cost:
+    """Return the difference; without a `before`, since the start of the process at `begun`."""
+    start = before or Reading(begun or after.at, 0.0, 0.0, {})
+
+    def grown(name: str, *parts: str) -> float:
+        return after.total(name, *parts) - start.total(name, *parts)
+
+    requests = "productive_operator_kubernetes_requests_total"
+    return Cost(
+        seconds=after.at - start.at,
+        cpu_seconds=after.cpu - start.cpu,
+        peak_mb=after.peak_mb,
+        passes=int(grown("productive_operator_passes_total", 'result="ok"')),
+        pass_seconds=grown("productive_operator_pass_seconds_sum"),
+        requests=int(grown(requests)),
+        writes=int(sum(grown(requests, f'verb="{verb}"') for verb in WRITES)),
+        mapping_writes=int(grown("productive_operator_mapping_writes_total")),
+        status_writes=int(grown("productive_operator_status_writes_total")),
+    )

@@ -1,0 +1,43 @@
+"""Names of Kubernetes objects for people, readable and each its own. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from itertools import count
+from typing import Final
+
+_MAX: Final = 45
+"""Characters of a name, so that what is made from it still fits into a label of 63."""
+_NAMELESS: Final = "person"
+_OTHER: Final = re.compile(r"[^a-z0-9]+")
+
+
+def object_names(emails: Iterable[str]) -> dict[str, str]:
+    """Return a DNS label (RFC 1123) for each canonical address, made from the part before the "@".
+
+    Of addresses with the same one the first in alphabetical order has it alone, the next ones have
+    a number after it. So names depend on the set of addresses only, not on their order, and no
+    number takes a name that is somebody's without one.
+    """
+    ordered = sorted(set(emails))
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    late: list[str] = []
+    for email in ordered:
+        base = _base(email)
+        if base in taken:
+            late.append(email)
+        else:
+            taken.add(base)
+            names[email] = base
+    for email in late:
+        base = _base(email)
+        names[email] = next(n for number in count(2) if (n := f"{base}-{number}") not in taken)
+        taken.add(names[email])
+    return names
+
+
+def _base(email: str) -> str:
+    local = email.rpartition("@")[0].lower()
+    return _OTHER.sub("-", local).strip("-")[:_MAX].rstrip("-") or _NAMELESS
