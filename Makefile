@@ -22,12 +22,12 @@ check: setup ## lint, types and unit tests, in two minutes at most
 	@$(STEP) "format" .venv/bin/ruff format --check
 	@$(STEP) "types" .venv/bin/mypy
 	@$(STEP) "layers" .venv/bin/lint-imports
-	@$(STEP) "unit tests" $(PYTEST) -q -n auto --junit-xml=$(REPORTS)/unit.xml tests/unit tests/contract
+	@$(STEP) "unit tests" $(PYTEST) -q -n auto --junit-xml=$(REPORTS)/unit.xml tests/unit
 
 test: check programs ## check, and all tests that need no pods, on a real Kubernetes API server
 	@$(STEP) "browser" bin/browser
 	@$(STEP) "tests" $(PYTEST) -q --durations=10 --junit-xml=$(REPORTS)/tests.xml tests \
-		--ignore=tests/unit --ignore=tests/contract --ignore=tests/e2e
+		--ignore=tests/unit
 
 programs: setup ## build etcd, the Kubernetes programs, kubectl and helm for the tests, once
 	@cd tests && ../$(STEP) "Kubernetes programs" ../$(PYTHON) -m harness.build

@@ -26,6 +26,7 @@ from harness.grantkit import (
 )
 from harness.kube import secret_data, secrets_path
 from harness.proxy import RecordingProxy
+from harness.quota import limit_secrets
 from productive_contract.names import LABEL_STATE, LABEL_USER
 from productive_gateway.clock import system_clock
 from productive_gateway.cluster.api import ClusterApi
@@ -256,12 +257,7 @@ async def test_random_trouble_at_every_call_loses_no_rotation_and_revokes_nobody
 @pytest.mark.attack("R-10")
 async def test_a_full_namespace_takes_no_sign_in_but_refreshes_go_on(site: Site) -> None:
     first = await site.one.front.tokens()
-    path = f"/api/v1/namespaces/{site.cluster.names.grants}/resourcequotas"
-    hard = {"count/secrets": "2"}
-    quota = {"kind": "ResourceQuota", "metadata": {"name": "grants"}, "spec": {"hard": hard}}
-    created = site.cluster.kube.create(path, quota)
-    created["status"] = {"hard": hard, "used": {"count/secrets": "2"}}
-    site.cluster.kube.replace(f"{path}/grants/status", created)
+    limit_secrets(site.cluster, 2)
     with pytest.raises(StoreFull):
         await site.one.front.code()
     await site.one.front.refresh(first.refresh_token)

@@ -11,6 +11,7 @@ import pytest
 
 from harness.cluster import Cluster
 from harness.grantkit import records
+from harness.quota import limit_secrets
 from productive_contract.names import LABEL_USER_UID
 from productive_gateway.cluster.api import ClusterApi
 from productive_gateway.grants.errors import Conflict, Exists, Expired, Missing, StoreFull
@@ -34,23 +35,12 @@ async def limited(request: pytest.FixtureRequest) -> AsyncIterator[tuple[GrantSt
         return
     cluster: Cluster = request.getfixturevalue("cluster")
     async with await ClusterApi.connect(cluster.kubeconfig("gateway")) as api:
-        yield KubernetesGrantStore(api, cluster.names.grants), lambda n: _quota(cluster, n)
+        yield KubernetesGrantStore(api, cluster.names.grants), lambda n: limit_secrets(cluster, n)
 
 
 @pytest.fixture
 def store(limited: tuple[GrantStore, Limit]) -> GrantStore:
     return limited[0]
-
-
-def _quota(cluster: Cluster, secrets_allowed: int) -> None:
-    path = f"/api/v1/namespaces/{cluster.names.grants}/resourcequotas"
-    hard = {"count/secrets": str(secrets_allowed)}
-    quota = {"kind": "ResourceQuota", "metadata": {"name": "grants"}, "spec": {"hard": hard}}
-    created = cluster.kube.create(path, quota)
-    # No controller of the plane counts for us: say what it would say.
-    used = str(len(cluster.kube.items(f"/api/v1/namespaces/{cluster.names.grants}/secrets")))
-    created["status"] = {"hard": hard, "used": {"count/secrets": used}}
-    cluster.kube.replace(f"{path}/grants/status", created)
 
 
 def grant(name: str | None = None, *, user_uid: str = "uid-1", **data: bytes) -> Record:
