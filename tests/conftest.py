@@ -7,12 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from harness.build import programs
 from harness.cluster import Cluster
 from harness.deployment import Deployment, Plan
 from harness.golang import BuildError
 from harness.plane import Plane, running_plane
+
+# Speed is reported by benchmarks; a busy machine must fail no test.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 LONGEST_ID = 60
 ATTACK_ID = re.compile(r"[A-Z]-\d{2}[a-z]?")
