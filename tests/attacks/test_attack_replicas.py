@@ -1,0 +1,335 @@
+"""Attacks by trouble: parallel refreshes, and an API server that is away, slow or silent.
+
+The gateways reach the API server through recording proxies, which go wrong as told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager
+from typing import Self
+
+import httpx
+import pytest
+
+from harness.cluster import Cluster
+from harness.deployment import Deployment, Plan
+from harness.evidence import audited, nothing_stored
+from harness.faults import (
+    Answer,
+    CutAfter,
+    CutBefore,
+    Delay,
+    Fault,
+    HalfOpen,
+    Hold,
+    Predicate,
+    Rule,
+    Seen,
+)
+from harness.kube import secret_data, secrets_path
+from harness.plane import Plane
+from harness.processes import eventually
+from harness.proxy import RecordingProxy
+from harness.signin import Registered, Visitor, code_of, error_of, new_person
+from productive_contract.names import GRANT_TYPE, LABEL_USER, SUBJECT_TYPE
+
+PARALLEL = 30
+LOST_RACES = 5
+"""Conflicts at each gateway that are made up, beside those of the API server."""
+COMEBACK = 10.0
+"""Seconds in which a gateway finds that the API server is back."""
+
+
+@pytest.fixture(scope="module")
+def site(plane: Plane) -> Iterator[Deployment]:
+    """A deployment behind proxies, for this module; each test ends the faults it began."""
+    plan = Plan(proxied=True)
+    with closing(Cluster(plane)) as cluster, Deployment(cluster, plan).running() as running:
+        yield running
+
+
+@pytest.fixture
+def visitor(site: Deployment) -> Iterator[Visitor]:
+    with Visitor(site) as one:
+        yield one
+    site.front.pin(None)
+
+
+class Trouble:
+    """Faults in front of every gateway, for the time of a block."""
+
+    def __init__(self, site: Deployment) -> None:
+        self._proxies = proxies(site)
+        self._rules: list[Rule] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for rule in self._rules:
+            rule.remove()
+
+    def add(self, predicate: Predicate, fault: Fault, *, times: int | None = 1) -> None:
+        self._rules += [proxy.rule(predicate, fault, times=times) for proxy in self._proxies]
+
+    def hits(self) -> list[Seen]:
+        return [seen for rule in self._rules for seen in rule.hits]
+
+
+@contextmanager
+def outage(site: Deployment, fault: Fault) -> Iterator[None]:
+    """Let no request of a gateway through as it should be."""
+    with ExitStack() as stack:
+        for proxy in proxies(site):
+            stack.enter_context(proxy.outage(fault))
+        yield
+
+
+def proxies(site: Deployment) -> list[RecordingProxy]:
+    return [site.proxies[f"gateway-{number}"] for number in range(site.plan.replicas)]
+
+
+def creates_a_grant(seen: Seen) -> bool:
+    return seen.method == "POST" and GRANT_TYPE.encode() in seen.body
+
+
+def creates_a_binding(seen: Seen) -> bool:
+    return seen.method == "POST" and SUBJECT_TYPE.encode() in seen.body
+
+
+def changes_a_grant(seen: Seen) -> bool:
+    return seen.method == "PUT" and (seen.name or "").startswith("g-")
+
+
+def reads_a_grant(seen: Seen) -> bool:
+    return seen.method == "GET" and (seen.name or "").startswith("g-")
+
+
+def held(seen: Seen) -> bool:
+    """Tell whether a grant was read, and its reader does not know yet."""
+    return reads_a_grant(seen) and seen.upstream_status == httpx.codes.OK and seen.status is None
+
+
+def of_one_object(seen: Seen) -> bool:
+    """Tell whether it is no list and no watch of the grants."""
+    return seen.method != "GET" or (seen.name or "").startswith(("g-", "subject-"))
+
+
+def stored(site: Deployment, email: str) -> list[dict[str, str]]:
+    """Return the fields of each grant that the person has."""
+    found = site.cluster.kube.items(
+        secrets_path(site.cluster.names.grants),
+        labelSelector=f"{LABEL_USER}={email.partition('@')[0]}",
+        fieldSelector=f"type={GRANT_TYPE}",
+    )
+    wanted = ("state", "generation")
+    return [{name: secret_data(item)[name].decode() for name in wanted} for item in found]
+
+
+def opens_everywhere(visitor: Visitor, access_token: str) -> None:
+    """Hold that an access token is good at each replica."""
+    front = visitor.deployment.front
+    for number in range(visitor.deployment.plan.replicas):
+        front.pin(number)
+        assert visitor.call(access_token).status_code == httpx.codes.OK
+    front.pin(None)
+
+
+def works_everywhere(visitor: Visitor, client: Registered, tokens: dict[str, str]) -> None:
+    """Hold that tokens are good at each replica, and that the refresh token is the stored one."""
+    opens_everywhere(visitor, tokens["access_token"])
+    assert visitor.refresh(client, tokens["refresh_token"]).status_code == httpx.codes.OK
+
+
+# --- many at once
+
+
+@pytest.mark.attack("J-03")
+async def test_thirty_parallel_refreshes_over_two_replicas_get_one_successor(
+    site: Deployment, visitor: Visitor
+) -> None:
+    """All have read the grant before the first of them writes, and writes lose made-up races."""
+    email, client = new_person(site), visitor.register()
+    lost = visitor.tokens(client, email)["refresh_token"]
+    form = {"grant_type": "refresh_token", "client_id": client.id, "refresh_token": lost}
+    since, read = len(site.front.served), Hold("after")
+    with audited(site) as trail, Trouble(site) as trouble:
+        trouble.add(reads_a_grant, read, times=PARALLEL // 2)
+        trouble.add(changes_a_grant, Answer(409, "Conflict"), times=LOST_RACES)
+        async with httpx.AsyncClient(base_url=site.url, timeout=30, trust_env=False) as http:
+            asked = [asyncio.create_task(http.post("/token", data=form)) for _ in range(PARALLEL)]
+            for proxy in proxies(site):
+                await proxy.wait(held, count=PARALLEL // 2)
+            read.release()
+            answers = await asyncio.gather(*asked)
+        made_up = [seen for seen in trouble.hits() if changes_a_grant(seen)]
+    assert [answer.status_code for answer in answers] == [httpx.codes.OK] * PARALLEL
+    assert len(made_up) == LOST_RACES * site.plan.replicas
+    served = [one.replica for one in site.front.served[since:] if one.path == "/token"]
+    assert (served.count(0), served.count(1)) == (PARALLEL // 2, PARALLEL // 2)
+    [successor] = {answer.json()["refresh_token"] for answer in answers}
+    assert stored(site, email) == [{"state": "active", "generation": "2"}]
+    assert trail.events() == ["token_refreshed"] * PARALLEL
+    works_everywhere(visitor, client, {**answers[-1].json(), "refresh_token": successor})
+
+
+# --- an API server in trouble
+
+
+@pytest.mark.attack("J-12")
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (CutBefore(), "grants_away"),
+        (Delay(5), "grants_slow"),
+        (Answer(429, "TooManyRequests", retry_after=3), "grants_away"),
+        (Answer(500, "InternalError"), "grants_away"),
+    ],
+    ids=["down", "slow", "429", "500"],
+)
+def test_an_api_server_in_trouble_costs_nobody_their_tokens(
+    site: Deployment, visitor: Visitor, fault: Fault, reason: str
+) -> None:
+    email, client = new_person(site), visitor.register()
+    tokens = visitor.tokens(client, email)
+    code = visitor.code(client, email)
+    opens_everywhere(visitor, tokens["access_token"])
+    with (
+        ThreadPoolExecutor() as threads,
+        audited(site) as trail,
+        nothing_stored(site),
+        outage(site, fault),
+    ):
+        asked = [
+            threads.submit(ask)
+            for ask in (
+                lambda: visitor.refresh(client, tokens["refresh_token"]),
+                lambda: visitor.exchange(client, code),
+            )
+        ]
+        answers = [one.result() for one in asked]
+        # Who is known already is served on.
+        opens_everywhere(visitor, tokens["access_token"])
+    assert all(unavailable(answer) for answer in answers), [one.text for one in answers]
+    if isinstance(fault, Answer) and fault.retry_after:
+        assert {one.headers["retry-after"] for one in answers} == {str(fault.retry_after)}
+    assert trail.reasons("token_refused") == [reason] * 2
+    assert trail.events() == ["token_refused"] * 2
+    works_everywhere(visitor, client, visitor.exchange(client, code).json())
+    works_everywhere(visitor, client, visitor.refresh(client, tokens["refresh_token"]).json())
+
+
+@pytest.mark.attack("J-12")
+def test_a_sign_in_during_an_outage_ends_at_the_client_who_may_try_again(
+    site: Deployment, visitor: Visitor
+) -> None:
+    email, client = new_person(site), visitor.register()
+    back = visitor.sign_in_upstream(visitor.approve(client), email)
+    with audited(site) as trail, nothing_stored(site), outage(site, CutBefore()):
+        answer = visitor.callback(back)
+    assert error_of(site, answer) == "temporarily_unavailable"
+    assert trail.reasons() == ["grants_away"]
+    works_everywhere(visitor, client, visitor.tokens(client, email))
+
+
+@pytest.mark.attack("J-12")
+def test_a_token_that_a_replica_cannot_look_up_is_its_own_trouble(
+    site: Deployment, visitor: Visitor
+) -> None:
+    """A client that is told 401 throws its tokens away."""
+    email, client = new_person(site), visitor.register()
+    proxy, path = proxies(site)[1], secrets_path(site.cluster.names.grants)
+    silent = proxy.rule(lambda seen: seen.watch and seen.path == path, HalfOpen(), times=None)
+    away = proxy.rule(reads_a_grant, CutBefore(), times=None)
+    try:
+        site.front.pin(0)
+        token = visitor.tokens(client, email)["access_token"]
+        site.front.pin(1)
+        answer = visitor.call(token)
+        assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        assert int(answer.headers["retry-after"]) > 0
+        assert "www-authenticate" not in answer.headers
+        away.remove()
+        eventually(
+            lambda: visitor.call(token).status_code == httpx.codes.OK,
+            seconds=COMEBACK,
+            what="the same token works",
+        )
+    finally:
+        away.remove()
+        silent.remove()
+
+
+def unavailable(answer: httpx.Response) -> bool:
+    """Tell whether the token endpoint takes the blame, so that a client keeps what it has."""
+    return (
+        answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        and answer.json()["error"] == "temporarily_unavailable"
+        and int(answer.headers["retry-after"]) > 0
+    )
+
+
+# --- answers that are lost after the API server did what it was asked
+
+
+@pytest.mark.attack("R-13")
+@pytest.mark.parametrize("creates", [creates_a_grant, creates_a_binding])
+@pytest.mark.parametrize("more", [False, True], ids=["once", "and the next"])
+def test_a_creation_whose_answer_is_cut_off_is_a_sign_in_like_any_other(
+    site: Deployment, visitor: Visitor, creates: Predicate, more: bool
+) -> None:
+    email, client = new_person(site), visitor.register()
+    back = visitor.sign_in_upstream(visitor.approve(client), email)
+    with audited(site) as trail, Trouble(site) as trouble:
+        trouble.add(creates, CutAfter())
+        if more:
+            trouble.add(lambda seen: bool(trouble.hits()) and of_one_object(seen), CutBefore())
+        answer = visitor.callback(back)
+        hits = trouble.hits()
+    assert [seen.upstream_status for seen in hits] == [201, None][: 1 + more]
+    code = code_of(answer)
+    assert trail.events() == ["signed_in"]
+    assert stored(site, email) == [{"state": "pending", "generation": "0"}]
+    redeemed = visitor.exchange(client, code)
+    assert redeemed.status_code == httpx.codes.OK
+    works_everywhere(visitor, client, redeemed.json())
+
+
+@pytest.mark.attack("R-13")
+@pytest.mark.parametrize("more", [False, True], ids=["once", "and the next"])
+def test_a_redemption_whose_answer_is_cut_off_is_no_replay(
+    site: Deployment, visitor: Visitor, more: bool
+) -> None:
+    email, client = new_person(site), visitor.register()
+    code = visitor.code(client, email)
+    with audited(site) as trail, Trouble(site) as trouble:
+        trouble.add(changes_a_grant, CutAfter())
+        if more:
+            trouble.add(lambda seen: bool(trouble.hits()) and of_one_object(seen), CutBefore())
+        redeemed = visitor.exchange(client, code)
+        hits = trouble.hits()
+    assert [seen.upstream_status for seen in hits] == [200, None][: 1 + more]
+    assert redeemed.status_code == httpx.codes.OK, redeemed.text
+    assert trail.events() == ["token_issued"]
+    assert stored(site, email) == [{"state": "active", "generation": "1"}]
+    works_everywhere(visitor, client, redeemed.json())
+
+
+@pytest.mark.attack("R-13")
+def test_a_refresh_whose_answer_is_cut_off_moves_on_once(
+    site: Deployment, visitor: Visitor
+) -> None:
+    email, client = new_person(site), visitor.register()
+    first = visitor.tokens(client, email)["refresh_token"]
+    with audited(site) as trail, Trouble(site) as trouble:
+        trouble.add(changes_a_grant, CutAfter())
+        refreshed = visitor.refresh(client, first)
+        hits = trouble.hits()
+    assert [seen.upstream_status for seen in hits] == [200]
+    assert refreshed.status_code == httpx.codes.OK, refreshed.text
+    assert trail.events() == ["token_refreshed"]
+    assert stored(site, email) == [{"state": "active", "generation": "2"}]
+    works_everywhere(visitor, client, refreshed.json())
