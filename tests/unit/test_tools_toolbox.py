@@ -252,8 +252,6 @@ def test_every_tool_states_its_four_hints_and_says_what_it_is() -> None:
     [
         (Kind.READS, (True, False, True)),
         (Kind.ADDS, (False, False, False)),
-        (Kind.UPDATES, (False, True, True)),
-        (Kind.REMOVES, (False, True, False)),
     ],
 )
 def test_hints_are_literal(kind: Kind, expected: tuple[bool, bool, bool]) -> None:

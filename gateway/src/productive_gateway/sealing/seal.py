@@ -23,7 +23,6 @@ from productive_gateway.sealing.errors import BrokenSeal
 from productive_gateway.sealing.keys import KEY_BYTES, Key, KeyRing
 from productive_gateway.sealing.purposes import Purpose
 
-MAC_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 

@@ -24,8 +24,6 @@ class Kind(Enum):
 
     READS = (True, False, True)
     ADDS = (False, False, False)
-    UPDATES = (False, True, True)
-    REMOVES = (False, True, False)
 
     @property
     def annotations(self) -> dict[str, bool]:
