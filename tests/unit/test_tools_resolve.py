@@ -142,7 +142,13 @@ def test_a_link_to_something_else_is_refused(link: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "plain"),
-    [("Č-đ ß!", "c d ss"), ("  A  b ", "a b"), ("Übersetzen 🌍", "ubersetzen"), ("---", "")],
+    [
+        ("Č-đ ß!", "c d ss"),
+        ("  A  b ", "a b"),
+        ("Übersetzen 🌍", "ubersetzen"),
+        ("---", ""),
+        ("ᴬcme", "acme"),
+    ],
 )
 def test_names_are_compared_without_case_accents_and_punctuation(text: str, plain: str) -> None:
     assert normalized(text) == plain

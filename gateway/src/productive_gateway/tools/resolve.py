@@ -138,7 +138,9 @@ def score(wanted: str, name: str) -> float:
 
 def normalized(text: str) -> str:
     """Return the text in lower case, without accents, punctuation and doubled spaces."""
-    plain = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
+    # Taken apart before and after: a letter such as "ᴬ" has a lower case only as its plain form.
+    folded = unicodedata.normalize("NFKD", text).casefold()
+    plain = unicodedata.normalize("NFKD", folded).translate(_LETTERS)
     kept = "".join(c if c.isalnum() else " " for c in plain if not unicodedata.combining(c))
     return " ".join(kept.split())
 
