@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from harness.helm import Helm, Rendered
+from harness.helm import CHART, Helm, Rendered
 from harness.kube import Object
 from harness.namespaces import Namespaces
 from harness.plane import Plane
 
-VARIANTS = sorted((Path(__file__).parent / "variants").glob("*.yaml"))
+VARIANTS = [
+    *sorted((Path(__file__).parent / "variants").glob("*.yaml")),
+    CHART / "values-dev.yaml",
+]
 
 DryRun = Callable[[Object], None]
 

@@ -109,7 +109,8 @@ def test_alerts_are_of_this_release_only(helm: Helm) -> None:
 
 
 def test_helm_test_is_content_with_a_gateway_that_works(helm: Helm, deployment: Deployment) -> None:
-    done = _installed(helm, gateway=deployment.url, public_url=deployment.url)
+    service = f"http://127.0.0.1:{deployment.port}"
+    done = _installed(helm, gateway=service, public_url=deployment.url)
     assert (done.returncode, done.stderr) == (0, "")
 
 

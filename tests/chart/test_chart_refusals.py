@@ -119,6 +119,8 @@ def test_a_release_name_that_cannot_begin_other_names_is_refused(helm: Helm, rel
         ("namespaces.users", "Users"),
         ("imagePullSecrets", ["registry"]),
         ("gateway.tolerations", {}),
+        ("development.enabled", "yes"),
+        ("development.anybody", True),
     ],
 )
 def test_the_schema_refuses_wrong_types_and_unknown_names(

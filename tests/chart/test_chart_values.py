@@ -30,6 +30,7 @@ MONITORED = {
     "networkPolicy": {"metricsFrom": PEER},
 }
 ALERTS = {"metrics": {"prometheusRule": {"enabled": True}}}
+DEVELOPMENT = yaml.safe_load((CHART / "values-dev.yaml").read_text())
 SCALED = {"gateway": {"autoscaling": {"enabled": True}}}
 DIGEST = "sha256:" + "a" * 64
 
@@ -355,6 +356,7 @@ CASES: list[Case] = [
         nested("operator.replicas", 2),
     ),
     *_of_programs(),
+    Case("development.enabled", True, "Pod/test", "", ABSENT, DEVELOPMENT),
 ]
 
 

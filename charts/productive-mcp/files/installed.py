@@ -5,6 +5,7 @@ GATEWAY is its Service, PUBLIC_URL what it must call itself.
 
 import os
 import sys
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -20,7 +21,9 @@ def must(good: bool, problem: str) -> None:
 
 def main() -> None:
     """Ask for what a client asks for first."""
-    with httpx.Client(base_url=GATEWAY, timeout=10, trust_env=False) as http:
+    # As the Ingress does: /mcp answers to its public name only.
+    host = {"Host": urlsplit(PUBLIC_URL).netloc}
+    with httpx.Client(base_url=GATEWAY, headers=host, timeout=10, trust_env=False) as http:
         resource = http.get("/.well-known/oauth-protected-resource/mcp")
         must(resource.is_success, f"The resource's metadata answered {resource.status_code}")
         said = resource.json()["resource"]

@@ -66,12 +66,12 @@ securityContext:
   {{- toYaml .values.securityContext | nindent 2 }}
 resources:
   {{- toYaml .values.resources | nindent 2 }}
-startupProbe:
-  {{- toYaml .values.startupProbe | nindent 2 }}
-livenessProbe:
-  {{- toYaml .values.livenessProbe | nindent 2 }}
-readinessProbe:
-  {{- toYaml .values.readinessProbe | nindent 2 }}
+{{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" }}
+{{- with index $.values $probe }}
+{{ $probe }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
 {{- with .values.preStopSeconds }}
 lifecycle:
   preStop:

@@ -6,7 +6,8 @@
       (include "productive-mcp.badSettings" . | fromYamlArray)
       (include "productive-mcp.badSignIn" . | fromYamlArray)
       (include "productive-mcp.badExposure" . | fromYamlArray)
-      (include "productive-mcp.badCombinations" . | fromYamlArray) -}}
+      (include "productive-mcp.badCombinations" . | fromYamlArray)
+      (include "productive-mcp.badDevelopment" . | fromYamlArray) -}}
 {{- if $bad -}}
 {{- fail (printf "\n\nThe values have to be mended first:\n  - %s\n" (join "\n  - " $bad)) -}}
 {{- end -}}
@@ -32,6 +33,7 @@
 {{- $bad := list -}}
 {{- if not .Values.publicUrl -}}
 {{- $bad = append $bad "publicUrl is missing: set it to the https address that people will use, such as --set publicUrl=https://mcp.example.com" -}}
+{{- else if .Values.development.enabled -}}
 {{- else if not (regexMatch "^https://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?/?$" .Values.publicUrl) -}}
 {{- $bad = append $bad (printf "publicUrl %q must be https and a host in lower case, without a path, such as https://mcp.example.com: the gateway has a host of its own." .Values.publicUrl) -}}
 {{- else if has (include "productive-mcp.host" .) (list "localhost" "127.0.0.1") -}}
@@ -67,7 +69,7 @@
 {{- $bad = append $bad "signIn.access is half set: set clientId, authorizationUrl, tokenUrl and jwksUrl." -}}
 {{- end -}}
 {{- range (concat (list $oidc.issuer $access.authorizationUrl $access.tokenUrl $access.jwksUrl .Values.productive.apiBaseUrl) | compact) -}}
-{{- if not (hasPrefix "https://" .) -}}
+{{- if not (or (hasPrefix "https://" .) $.Values.development.enabled) -}}
 {{- $bad = append $bad (printf "%q must be an https address." .) -}}
 {{- end -}}
 {{- end -}}

@@ -1,4 +1,4 @@
-"""The command `productive-dev`: the simulator, the dev IdP, or everything together."""
+"""The command `productive-dev`: the simulator, the dev IdP, or everything together; a reloader."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from productive_dev.idp.config import IdpConfig, User
 from productive_dev.local.gateway import GatewayStopped
 from productive_dev.local.mode import MixtureError
 from productive_dev.local.run import PORT, RunOptions, run
+from productive_dev.reloading import reload
 from productive_dev.serving import serve
 from productive_dev.simulator.app import BASE_PATH, simulator
 from productive_dev.simulator.config import SimulatorConfig
@@ -61,9 +62,6 @@ async def _idp(options: argparse.Namespace) -> None:
 
 
 async def _run(options: argparse.Namespace) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await run(
         RunOptions(
             port=options.port,
@@ -72,8 +70,20 @@ async def _run(options: argparse.Namespace) -> None:
             environ=dict(os.environ),
         ),
         _say,
-        stop,
+        _stop(),
     )
+
+
+async def _reload(options: argparse.Namespace) -> None:
+    await reload(options.words, options.watch, _say, _stop())
+
+
+def _stop() -> asyncio.Event:
+    """Return an event that is set when this program is asked to end."""
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
 
 
 def _say(line: str) -> None:
@@ -102,6 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     part.add_argument("--port", type=int, default=PORT)
     part.add_argument("--examples", type=Path, default=Path("examples"), metavar="FOLDER")
     part.add_argument("--env-file", type=Path, default=Path(".env"), metavar="FILE")
+
+    part = commands.add_parser("reload", help="a command, anew whenever a source changes")
+    part.set_defaults(command=_reload)
+    part.add_argument("--watch", type=_folder, action="append", required=True, metavar="FOLDER")
+    part.add_argument("words", nargs="+", metavar="COMMAND", help="after --, with its arguments")
     return parser
 
 
@@ -114,6 +129,12 @@ def _listening(part: argparse.ArgumentParser) -> None:
         help="let other machines reach it; whoever reaches it can be anybody",
     )
     part.add_argument("--control", action="store_true", help="let tests order faults")
+
+
+def _folder(text: str) -> Path:
+    if not Path(text).is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no folder")
+    return Path(text)
 
 
 if __name__ == "__main__":

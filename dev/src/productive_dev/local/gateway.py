@@ -11,6 +11,8 @@ from typing import Final
 
 import httpx
 
+from productive_dev.processes import end
+
 COMMAND: Final = (str(Path(sys.executable).with_name("productive-gateway")), "serve")
 """The gateway of this environment."""
 _OF_A_CLUSTER: Final = frozenset({"MAPPING_SECRET", "KEY_RING", "KEY_RING_SECRET"})
@@ -84,15 +86,7 @@ class GatewayProcess:
 
     async def stop(self) -> None:
         """End it: by a request first, by force after some seconds."""
-        if self._process.returncode is not None:
-            return
-        self._process.terminate()
-        try:
-            async with asyncio.timeout(_STOP_SECONDS):
-                await self._process.wait()
-        except TimeoutError:
-            self._process.kill()
-            await self._process.wait()
+        await end(self._process, seconds=_STOP_SECONDS)
 
     async def _serves(self, http: httpx.AsyncClient) -> bool:
         if self._process.returncode is not None:

@@ -1,0 +1,41 @@
+{{/* The fence around development.enabled: invented people, and nothing that anybody else could reach. */}}
+
+{{- define "productive-mcp.badDevelopment" -}}
+{{- $bad := list -}}
+{{- if .Values.development.enabled -}}
+{{- $signIn := .Values.signIn -}}
+{{- range list
+      (dict "path" "publicUrl" "url" .Values.publicUrl)
+      (dict "path" "signIn.oidc.issuer" "url" $signIn.oidc.issuer)
+      (dict "path" "productive.apiBaseUrl" "url" .Values.productive.apiBaseUrl) -}}
+{{- if not (regexMatch "^http://localhost:[0-9]{1,5}(/|$)" .url) -}}
+{{- $bad = append $bad (printf "development.enabled lets anybody sign in as anybody, so %s must be in the pod itself, such as http://localhost:8787, and is %q. Turn development.enabled off for real people." .path .url) -}}
+{{- end -}}
+{{- end -}}
+{{- if compact (list $signIn.access.clientId $signIn.access.authorizationUrl $signIn.access.tokenUrl $signIn.access.jwksUrl) -}}
+{{- $bad = append $bad "signIn.access is a sign-in of real people: turn development.enabled off, or remove signIn.access." -}}
+{{- end -}}
+{{- if or .Values.ingress.enabled .Values.httpRoute.enabled (ne .Values.service.type "ClusterIP") -}}
+{{- $bad = append $bad "development.enabled lets anybody sign in as anybody: no ingress, httpRoute or service.type may lead others there. Use kubectl port-forward." -}}
+{{- end -}}
+{{- if or .Values.gateway.autoscaling.enabled (ne (int .Values.gateway.replicas) 1) -}}
+{{- $bad = append $bad "development.enabled has one replica of the gateway: each would have a sign-in and a Productive of its own. Set gateway.replicas to 1, without autoscaling." -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $bad -}}
+{{- end -}}
+
+{{- define "productive-mcp.developmentNotes" -}}
+DEVELOPMENT INSTALLATION {{ .Release.Name }} in {{ .Release.Namespace }}: anybody who reaches it can sign in as anybody.
+Never give it real people or real tokens.
+
+1. Forward its ports to the same ports of your machine:
+
+kubectl port-forward -n {{ .Release.Namespace }} deploy/{{ .Release.Name }}-gateway 8787 9400 9500
+
+2. Add the people of the examples:
+
+kubectl apply -n {{ include "productive-mcp.usersNamespace" . }} -f examples/
+
+3. Connect an assistant to {{ include "productive-mcp.publicUrl" . }}/mcp
+{{ end -}}

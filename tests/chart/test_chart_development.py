@@ -1,0 +1,244 @@
+"""A development installation fits together, and nobody else can reach it; with skaffold.yaml."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from harness.helm import CHART, Helm, HelmRefused, Rendered, at, nested
+from productive_dev.cli import _parser
+from productive_dev.idp.config import IdpConfig
+from productive_dev.local.people import STRANGER
+from productive_dev.simulator.app import BASE_PATH
+from productive_gateway.settings import load_settings
+
+TOP = CHART.parents[1]
+VALUES: dict[str, Any] = yaml.safe_load((CHART / "values-dev.yaml").read_text())
+ACCESS = {
+    "clientId": "c",
+    "authorizationUrl": "https://team.example.com/authorization",
+    "tokenUrl": "https://team.example.com/token",
+    "jwksUrl": "https://team.example.com/jwks",
+}
+
+
+@pytest.fixture(scope="module")
+def rendered(helm: Helm) -> Rendered:
+    return helm.render(VALUES, bare=True)
+
+
+def test_the_gateway_listens_inside_its_pod_only(rendered: Rendered) -> None:
+    settings = load_settings(rendered.environment("gateway"))
+    assert settings.local
+    assert settings.host == settings.internal_host == "127.0.0.1"
+
+
+def test_the_gateway_is_told_what_the_containers_beside_it_are(rendered: Rendered) -> None:
+    settings = load_settings(rendered.environment("gateway"))
+    idp = _started(_containers(rendered)["identity-provider"])
+    config = IdpConfig(idp.origin, idp.client_id, "", tuple(idp.redirect_uri))
+    assert settings.oidc_issuer == config.issuer
+    assert settings.oidc_client_id == config.client_id
+    assert config.redirect_uris == (settings.callback_url,)
+    assert idp.origin == f"http://localhost:{idp.port}"
+    simulator = _started(_containers(rendered)["simulator"])
+    assert settings.productive_api_base_url == f"http://localhost:{simulator.port}{BASE_PATH}"
+    [secret] = [
+        one["valueFrom"]["secretKeyRef"]
+        for one in _containers(rendered)["identity-provider"]["env"]
+    ]
+    told = rendered.environment("gateway")["OIDC_CLIENT_SECRET"]
+    assert told == f"{secret['name']}/{secret['key']}"
+    assert secret["key"] in rendered.get("Secret", secret["name"])["stringData"]
+
+
+def test_the_sign_in_offers_the_people_of_the_examples(rendered: Rendered) -> None:
+    idp = _started(_containers(rendered)["identity-provider"])
+    people = [one["spec"]["email"] for one in _examples() if one["kind"] == "ProductiveUser"]
+    assert idp.user == [*people, STRANGER.email]
+
+
+def test_nothing_takes_copied_sources_away(rendered: Rendered) -> None:
+    """A container that starts anew has those of its image again."""
+    for pod in ("gateway", "operator"):
+        for container in _pod(rendered, pod)["containers"]:
+            assert not {"livenessProbe", "startupProbe"} & container.keys()
+            assert container["command"][:2] == ["productive-dev", "reload"]
+            assert not container["securityContext"].get("readOnlyRootFilesystem")
+
+
+def test_each_program_starts_anew_for_its_own_sources(rendered: Rendered) -> None:
+    watched = {
+        name: [word for word in container["command"] if word.startswith("--watch")]
+        for pod in ("gateway", "operator")
+        for name, container in _containers(rendered, pod).items()
+    }
+    assert watched == {
+        "gateway": ["--watch=/src/contract/src", "--watch=/src/gateway/src"],
+        "identity-provider": ["--watch=/src/dev/src"],
+        "simulator": ["--watch=/src/dev/src"],
+        "operator": ["--watch=/src/contract/src", "--watch=/src/operator/src"],
+    }
+    assert all(
+        (TOP / word.partition("/src/")[2]).is_dir() for one in watched.values() for word in one
+    )
+
+
+def test_kubelet_asks_where_the_gateway_listens(rendered: Rendered) -> None:
+    probe = _containers(rendered)["gateway"]["readinessProbe"]
+    port = rendered.environment("gateway")["INTERNAL_PORT"]
+    assert f"'http://127.0.0.1:{port}/readyz'" in probe["exec"]["command"][-1]
+    assert "httpGet" not in probe
+
+
+def test_nothing_leads_there_from_outside(rendered: Rendered) -> None:
+    assert not {"Ingress", "HTTPRoute", "Pod"} & {one["kind"] for one in rendered.objects}
+    [service] = rendered.of("Service")
+    assert service["spec"]["type"] == "ClusterIP"
+
+
+def test_the_released_chart_has_no_values_of_it() -> None:
+    assert "values-dev.yaml" in (CHART / ".helmignore").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (nested("publicUrl", "https://mcp.example.com"), "so publicUrl must be in the pod itself"),
+        (nested("publicUrl", "https://localhost:8787"), "so publicUrl must be in the pod itself"),
+        (nested("publicUrl", ""), "publicUrl is missing"),
+        (
+            nested("signIn.oidc.issuer", "https://idp.example.com"),
+            "so signIn.oidc.issuer must be in the pod itself",
+        ),
+        (
+            nested("signIn.oidc.issuer", "http://localhost.example.com:9400/"),
+            "so signIn.oidc.issuer must be in the pod itself",
+        ),
+        (
+            nested("productive.apiBaseUrl", "https://api.productive.io/api/v2"),
+            "so productive.apiBaseUrl must be in the pod itself",
+        ),
+        (
+            {"signIn": {"oidc": {"issuer": "", "clientId": ""}, "access": ACCESS}},
+            "signIn.access is a sign-in of real people",
+        ),
+        (nested("ingress.enabled", True), "no ingress, httpRoute or service.type may lead"),
+        (
+            nested("httpRoute", {"enabled": True, "parentRefs": [{"name": "public"}]}),
+            "no ingress, httpRoute or service.type may lead",
+        ),
+        (nested("service.type", "NodePort"), "no ingress, httpRoute or service.type may lead"),
+        (nested("gateway.replicas", 2), "has one replica of the gateway"),
+        (nested("gateway.autoscaling.enabled", True), "has one replica of the gateway"),
+        (nested("development.enabled", False), "must be https and a host in lower case"),
+    ],
+)
+def test_what_would_let_real_people_in_is_refused(
+    helm: Helm, tmp_path: Path, values: dict[str, Any], sentence: str
+) -> None:
+    below = f"--values={CHART / 'values-dev.yaml'}"
+    above = tmp_path / "values.yaml"
+    above.write_text(yaml.safe_dump(values))
+    with pytest.raises(HelmRefused) as refused:
+        helm.render(None, below, f"--values={above}", bare=True)
+    assert sentence in str(refused.value)
+
+
+def test_the_notes_warn_and_say_how_to_get_there(helm: Helm) -> None:
+    notes = helm.notes(VALUES)
+    for text in (
+        "anybody who reaches it can sign in as anybody",
+        "kubectl port-forward -n productive deploy/productive-gateway 8787 9400 9500",
+        "kubectl apply -n productive-users -f examples/",
+        "http://localhost:8787/mcp",
+    ):
+        assert text in notes
+    assert "helm test" not in notes
+
+
+def test_skaffold_forwards_the_ports_that_the_addresses_name(rendered: Rendered) -> None:
+    forwarded = _skaffold()["portForward"]
+    urls = (
+        rendered.environment("gateway")[name]
+        for name in ("PUBLIC_URL", "OIDC_ISSUER", "PRODUCTIVE_API_BASE_URL")
+    )
+    ports = [int(re.findall(r":(\d+)", url)[0]) for url in urls]
+    assert [one["port"] for one in forwarded] == [one["localPort"] for one in forwarded] == ports
+    [release] = _releases()
+    assert {(one["namespace"], one["resourceName"]) for one in forwarded} == {
+        (release["namespace"], f"{release['name']}-gateway")
+    }
+
+
+def test_skaffold_sets_the_image_of_every_container(helm: Helm) -> None:
+    [release] = _releases()
+    settings = [
+        f"--set={path}={template}" for path, template in release["setValueTemplates"].items()
+    ]
+    told = [re.sub(r"\{\{\.IMAGE_(\w+?)_productive_mcp_dev\}\}", r"\1", one) for one in settings]
+    found = helm.render(VALUES, *told, bare=True)
+    containers = [one for pod in found.pods().values() for one in pod["spec"]["containers"]]
+    assert {one["image"] for one in containers} == {"REPO:TAG"}
+
+
+def test_skaffold_copies_what_is_watched() -> None:
+    [artifact] = _skaffold()["build"]["artifacts"]
+    assert artifact["docker"]["target"] == "dev"
+    copied = {one["src"]: one["dest"] for one in artifact["sync"]["manual"]}
+    for member in ("contract", "dev", "gateway", "operator"):
+        assert copied[f"{member}/src/**"] == "/src"
+
+
+@pytest.mark.parametrize("context", ["production", "gke_kind-of-blue", ""])
+def test_skaffold_deploys_nowhere_but_to_kind(context: str) -> None:
+    done = _before_deploying(context)
+    assert done.returncode == 1
+    assert "is no kind cluster" in done.stderr
+
+
+def test_skaffold_deploys_to_kind() -> None:
+    assert _before_deploying("kind-kind").returncode == 0
+
+
+def _before_deploying(context: str) -> subprocess.CompletedProcess[str]:
+    [hook] = _skaffold()["deploy"]["helm"]["hooks"]["before"]
+    env = {"SKAFFOLD_KUBE_CONTEXT": context, "PATH": "/usr/bin:/bin"}
+    command = hook["host"]["command"]
+    return subprocess.run(command, check=False, env=env, capture_output=True, text=True)
+
+
+def _skaffold() -> Any:
+    return yaml.safe_load((TOP / "skaffold.yaml").read_text())
+
+
+def _releases() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = at(_skaffold(), "deploy.helm.releases")
+    return found
+
+
+def _examples() -> Iterator[Any]:
+    for file in sorted((TOP / "examples").glob("*.yaml")):
+        yield from yaml.safe_load_all(file.read_text())
+
+
+def _pod(rendered: Rendered, program: str) -> Any:
+    return rendered.get("Deployment", f"productive-{program}")["spec"]["template"]["spec"]
+
+
+def _containers(rendered: Rendered, program: str = "gateway") -> dict[str, Any]:
+    return {one["name"]: one for one in _pod(rendered, program)["containers"]}
+
+
+def _started(container: dict[str, Any]) -> Any:
+    """Return the options of the `productive-dev` that a container's reloader runs."""
+    command = container["command"]
+    program, *arguments = command[command.index("--") + 1 :]
+    assert program == "productive-dev"
+    return _parser().parse_args(arguments)
