@@ -1,7 +1,7 @@
 # Every target makes what it needs. `make` alone lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test bench programs setup clean
+.PHONY: help run cluster check test e2e bench programs setup clean
 
 PYTHON := .venv/bin/python
 STEP := bin/step
@@ -27,7 +27,11 @@ check: setup ## lint, types and unit tests, in two minutes at most
 test: check programs ## check, and all tests that need no pods, on a real Kubernetes API server
 	@$(STEP) "browser" bin/browser
 	@$(STEP) "tests" $(PYTEST) -q --durations=10 --junit-xml=$(REPORTS)/tests.xml tests \
-		--ignore=tests/unit
+		--ignore=tests/unit --ignore=tests/e2e
+
+e2e: programs ## run the product in pods on a three-node kind cluster, and test it there
+	@$(STEP) "browser" bin/browser
+	@bin/e2e
 
 programs: setup ## build etcd, the Kubernetes programs, kubectl and helm for the tests, once
 	@cd tests && ../$(STEP) "Kubernetes programs" ../$(PYTHON) -m harness.build

