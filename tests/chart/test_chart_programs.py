@@ -13,6 +13,7 @@ import yaml
 
 from harness.deployment import Deployment
 from harness.helm import CHART, Helm, nested
+from harness.processes import free_port
 from productive_gateway.oauth.redirect_uri import may_be_used, parse_redirect_uri
 from productive_gateway.observability import metrics as gateway_metrics
 from productive_gateway.observability.audit import Event
@@ -120,6 +121,13 @@ def test_helm_test_notices_a_gateway_that_calls_itself_otherwise(
     done = _installed(helm, gateway=deployment.url, public_url="https://mcp.example.com")
     assert done.returncode == 1
     assert f"calls itself {deployment.url}/mcp, not https://mcp.example.com/mcp" in done.stderr
+
+
+def test_helm_test_says_so_when_nothing_answers(helm: Helm) -> None:
+    gateway = f"http://127.0.0.1:{free_port()}"
+    done = _installed(helm, gateway=gateway, public_url="https://mcp.example.com")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{gateway} does not answer: ")
 
 
 def test_the_notes_say_the_next_three_steps(helm: Helm) -> None:

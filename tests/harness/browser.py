@@ -29,10 +29,12 @@ def _program() -> str:
 
 
 @asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
-    """Run Chromium for the time of the block, without a profile."""
+async def chromium(*flags: str) -> AsyncIterator[Browser]:
+    """Run Chromium for the time of the block, without a profile; with further flags of its own."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=_program(), args=_FLAGS)
+        browser = await playwright.chromium.launch(
+            executable_path=_program(), args=[*_FLAGS, *flags]
+        )
         try:
             yield browser
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -57,6 +58,8 @@ class Assistant:
     browser: Browser
     mode: Mode = "auto"
     memory: Memory = field(default_factory=Memory)
+    trusted: ssl.SSLContext | bool = True
+    """Whose certificates it accepts, if not the public authorities'."""
     sign_ins: int = 0
     """How often the person had to go through the browser."""
 
@@ -95,7 +98,10 @@ class Assistant:
             redirect_handler=redirect,
             callback_handler=arrived.get,
         )
-        async with _listening(port, callback), httpx2.AsyncClient(auth=provider) as http:
+        async with (
+            _listening(port, callback),
+            httpx2.AsyncClient(auth=provider, verify=self.trusted) as http,
+        ):
             transport = streamable_http_client(self.url, http_client=http)
             async with Client(transport, mode=self.mode) as client:
                 yield client

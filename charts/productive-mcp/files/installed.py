@@ -23,8 +23,13 @@ def main() -> None:
     """Ask for what a client asks for first."""
     # As the Ingress does: /mcp answers to its public name only.
     host = {"Host": urlsplit(PUBLIC_URL).netloc}
-    with httpx.Client(base_url=GATEWAY, headers=host, timeout=10, trust_env=False) as http:
-        resource = http.get("/.well-known/oauth-protected-resource/mcp")
+    # A cluster's network takes a moment to learn what a new pod may reach; this waits up to 7.5 s.
+    patient = httpx.HTTPTransport(retries=5)
+    with httpx.Client(transport=patient, base_url=GATEWAY, headers=host, timeout=10) as http:
+        try:
+            resource = http.get("/.well-known/oauth-protected-resource/mcp")
+        except httpx.TransportError as error:
+            sys.exit(f"{GATEWAY} does not answer: {error}. See `kubectl get pods` of the release.")
         must(resource.is_success, f"The resource's metadata answered {resource.status_code}")
         said = resource.json()["resource"]
         must(said == f"{PUBLIC_URL}/mcp", f"The resource calls itself {said}, not {PUBLIC_URL}/mcp")

@@ -1,0 +1,155 @@
+"""One release on one cluster, used by all files as one story: installed first, gone last.
+
+Each file can be run by itself: what it needs is made by these fixtures. What a run made and did
+not take away stays for whoever wants to look at it; the next run begins by removing it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import time
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from harness.browser import chromium
+from harness.cache import locked
+from harness.installation import (
+    ANA,
+    HERE,
+    MARKO,
+    NAMESPACES,
+    OUTSIDE,
+    REPORTS,
+    ROOT,
+    Figures,
+    Installation,
+    Surroundings,
+    example_test_is_here,
+)
+from harness.podlogs import keep
+from harness.processes import new_folder, remove_folder
+from harness.sdkclient import Assistant
+from harness.terminal import Terminal
+
+STORY = (
+    "test_pods_install.py",
+    "test_pods_sign_in.py",
+    "test_pods_disruption.py",
+    "test_pods_operator.py",
+    "test_pods_network.py",
+    "test_pods_upgrade.py",
+    "test_pods_taken_away.py",
+    "test_pods_uninstall.py",
+    "test_development.py",
+    "test_images.py",
+)
+LONGEST_SECONDS = 600
+SHOWN = (
+    *NAMESPACES,
+    OUTSIDE,
+    "development",
+    "development-users",
+    "elsewhere",
+    "monitoring",
+    "projectcontour",
+    "kube-system",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files in the story's order, their tests as they stand, and give them time."""
+    items.sort(key=_place)
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.timeout(LONGEST_SECONDS))
+
+
+def _place(item: pytest.Item) -> tuple[int, int]:
+    if item.path.parent != HERE:
+        return (-1, 0)
+    name = item.path.name
+    return (STORY.index(name) if name in STORY else len(STORY), item.location[1] or 0)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Keep logs, events and pod states of a failed test as one folder."""
+    report = yield
+    if report.failed and item.path.parent == HERE and "KUBECONFIG" in os.environ:
+        keep(Terminal(ROOT), REPORTS / "failed" / re.sub(r"\W+", "-", item.name), SHOWN)
+    return report
+
+
+@pytest.fixture(scope="session")
+def figures(around: Surroundings) -> Figures:
+    """What is measured: `.reports/e2e/figures.json`."""
+    return Figures(REPORTS / "figures.json")
+
+
+@pytest.fixture(scope="session")
+def terminal() -> Iterator[Terminal]:
+    """The administrator's terminal, at the top of the repository; one run at a time has it."""
+    if "KUBECONFIG" not in os.environ or shutil.which("helm") is None:
+        pytest.fail("no cluster is here: `make e2e`, or see tests/README.md", pytrace=False)
+    with locked(Path(os.environ["KUBECONFIG"]).with_name("tests.lock")):
+        yield Terminal(ROOT)
+
+
+@pytest.fixture(scope="session")
+def around(terminal: Terminal) -> Iterator[Surroundings]:
+    """Provider and Productive, and nothing of ours."""
+    shutil.rmtree(REPORTS, ignore_errors=True)
+    REPORTS.mkdir(parents=True)
+    folder = new_folder("e2e")
+    around = Surroundings(terminal, folder)
+    with example_test_is_here():
+        around.prepare()
+        yield around
+    remove_folder(folder)
+
+
+@pytest.fixture(scope="session")
+def installation(around: Surroundings, figures: Figures) -> Installation:
+    """The release, installed as the docs say."""
+    installation = Installation(around)
+    installation.prepare()
+    started = time.monotonic()
+    installation.install()
+    figures.note("helm_install_s", round(time.monotonic() - started, 1))
+    return installation
+
+
+@pytest.fixture(scope="session")
+def people(installation: Installation, terminal: Terminal) -> Sequence[str]:
+    """Ana and Marko of the examples; returns the names of their ProductiveUsers."""
+    terminal("kubectl apply -n productive-users -f examples/productiveuser.yaml")
+    terminal("kubectl apply -n productive-users -f examples/second-person.yaml")
+    names = ("ana-kovac", "marko-cavic")
+    for name in names:
+        terminal(f"kubectl wait -n productive-users pu/{name} --for=condition=Ready --timeout=30s")
+    return names
+
+
+@pytest.fixture(scope="session")
+def assistants(installation: Installation, people: Sequence[str]) -> Sequence[Assistant]:
+    """Three that are signed in, to be used by all tests: two of Ana's and one of Marko's."""
+    return asyncio.run(_signed_in(installation, (ANA, ANA, MARKO)))
+
+
+async def _signed_in(installation: Installation, emails: Sequence[str]) -> list[Assistant]:
+    found = []
+    async with chromium(*installation.around.chromium_flags) as browser:
+        for email in emails:
+            assistant = installation.assistant(email, browser)
+            async with assistant.connected() as client:
+                assert (await client.list_tools()).tools
+            found.append(assistant)
+    return found

@@ -1,0 +1,98 @@
+"""What a pod reaches, tried from within it: the way to see a NetworkPolicy at work.
+
+A target is `host:port` (TCP) or `dns:name` (a name to resolve). Nothing is sent: a connection that
+stands is reached, one that is refused or not answered is not.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.kube import Object
+from harness.processes import eventually
+from harness.terminal import Terminal
+
+IN_FORCE_SECONDS = 30
+"""What the network may take to learn of a new pod or policy."""
+TRY = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+def reached(target):
+    host, _, port = target.rpartition(":")
+    try:
+        if host == "dns":
+            socket.getaddrinfo(port, None)
+        else:
+            socket.create_connection((host, int(port)), timeout=3).close()
+    except OSError:
+        return False
+    return True
+with ThreadPoolExecutor(32) as pool:
+    print(json.dumps(dict(zip(sys.argv[1:], pool.map(reached, sys.argv[1:])))))
+"""
+LISTEN = """
+import asyncio
+async def closed(reader, writer):
+    writer.close()
+async def main():
+    for port in {ports}:
+        await asyncio.start_server(closed, "0.0.0.0", port)
+    await asyncio.Event().wait()
+asyncio.run(main())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """A pod that can be asked what it reaches."""
+
+    terminal: Terminal
+    namespace: str
+    name: str
+
+    @property
+    def address(self) -> str:
+        """Its IP address."""
+        asked = f"kubectl get pod -n {self.namespace} {self.name} -o json"
+        return str(self.terminal.found(asked)["status"]["podIP"])
+
+    def reached(self, targets: Sequence[str]) -> dict[str, bool]:
+        """Tell which targets it reaches."""
+        line = f"kubectl exec -n {self.namespace} {self.name} -- python -c {shlex.quote(TRY)}"
+        return dict(json.loads(self.terminal(f"{line} {shlex.join(targets)}")))
+
+    def reaches(self, expected: Mapping[str, bool]) -> None:
+        """Hold that it reaches these targets and not those, at the latest when all is in force.
+
+        Raises:
+            AssertionError: something else was true to the end.
+        """
+        seen: dict[str, bool] = {}
+
+        def right() -> bool:
+            seen.update(self.reached(list(expected)))
+            return seen == expected
+
+        try:
+            eventually(right, seconds=IN_FORCE_SECONDS, what="flows as expected")
+        except AssertionError:
+            wrong = {
+                target: seen[target] for target in expected if seen[target] != expected[target]
+            }
+            raise AssertionError(f"{self.namespace}/{self.name} reaches: {wrong}") from None
+
+
+def listener(ports: Sequence[int]) -> list[str]:
+    """Return the command of a container that accepts connections on these ports."""
+    return ["python", "-c", LISTEN.format(ports=list(ports))]
+
+
+def started(terminal: Terminal, manifest: Object) -> Pod:
+    """Start a pod and wait until it runs."""
+    namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
+    terminal("kubectl apply -f -", given=json.dumps(manifest))
+    terminal(f"kubectl wait -n {namespace} pod/{name} --for=condition=Ready --timeout=60s")
+    return Pod(terminal, namespace, name)
