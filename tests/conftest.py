@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 
 import pytest
@@ -13,7 +13,9 @@ from harness.build import programs
 from harness.cluster import Cluster
 from harness.deployment import Deployment, Plan
 from harness.golang import BuildError
+from harness.ledger import Ledger
 from harness.plane import Plane, running_plane
+from harness.rightstable import rights
 
 # Speed is reported by benchmarks; a busy machine must fail no test.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,6 +23,11 @@ settings.load_profile("untimed")
 
 LONGEST_ID = 60
 ATTACK_ID = re.compile(r"[A-Z]-\d{2}[a-z]?")
+LEDGER = pytest.StashKey[Ledger]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[LEDGER] = Ledger()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -40,8 +47,29 @@ def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str)
     return argname if len(str(val)) > LONGEST_ID or not isinstance(val, str) else None
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note which tests passed."""
+    report = yield
+    if report.when == "call" and report.passed:
+        item.config.stash[LEDGER].passed.add(_function(item))
+    return report
+
+
 @pytest.fixture(scope="session")
-def plane() -> Iterator[Plane]:
+def ledger(pytestconfig: pytest.Config) -> Iterator[Ledger]:
+    """What programs asked of the planes; at the end it must be what the table of rights says."""
+    mine = pytestconfig.stash[LEDGER]
+    yield mine
+    wrong = list(mine.complaints(rights()))
+    if wrong:
+        pytest.fail("\n".join(["Rights over the whole run:", *wrong]), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def plane(ledger: Ledger) -> Iterator[Plane]:
     """A real control plane with our CRDs, one for the whole run."""
     try:
         folder = programs()
@@ -49,13 +77,23 @@ def plane() -> Iterator[Plane]:
         pytest.fail(str(error), pytrace=False)
     with running_plane(folder) as running:
         yield running
+        ledger.asked.update(running.asked())
 
 
 @pytest.fixture
-def cluster(plane: Plane) -> Iterator[Cluster]:
+def cluster(plane: Plane, ledger: Ledger, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """Namespaces and accounts of this test's own."""
+    test = _function(request.node)
+    for marker in request.node.iter_markers("refused"):
+        ledger.refusals[test] = frozenset(marker.args)
     with closing(Cluster(plane)) as mine:
+        ledger.owners[mine.names.release] = test
         yield mine
+
+
+def _function(test: pytest.Item) -> str:
+    """Return the test's id without parameters."""
+    return test.nodeid.partition("[")[0]
 
 
 @pytest.fixture(scope="session")

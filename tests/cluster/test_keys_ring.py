@@ -94,6 +94,7 @@ async def test_the_job_stops_at_a_ring_that_nobody_could_use(cluster: Cluster) -
 
 
 @pytest.mark.attack("R-01")
+@pytest.mark.refused("keys")
 async def test_the_job_can_neither_change_nor_list_secrets(cluster: Cluster) -> None:
     await make_ring(cluster)
     made = cluster.kube.get(path(cluster))

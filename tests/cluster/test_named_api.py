@@ -114,6 +114,7 @@ async def test_a_version_that_is_none_is_refused(api: ClusterApi, grants: str) -
 
 
 @pytest.mark.attack("R-01")
+@pytest.mark.refused("gateway")
 async def test_the_release_namespace_is_open_by_name_only(
     api: ClusterApi, cluster: Cluster
 ) -> None:

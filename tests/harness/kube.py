@@ -16,6 +16,8 @@ import httpx
 from harness.certificates import KeyPair
 
 Object = dict[str, Any]
+USER_AGENT = "productive-tests"
+"""Tells what a test asks from what a program asks under the same account."""
 
 
 class ApiRefused(AssertionError):
@@ -93,7 +95,7 @@ class Kube:
         self._http = httpx.Client(
             base_url=identity.server,
             verify=identity.tls(folder),
-            headers={"User-Agent": "productive-tests", **bearer},
+            headers={"User-Agent": USER_AGENT, **bearer},
             timeout=30,
             trust_env=False,
         )

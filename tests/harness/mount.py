@@ -23,7 +23,7 @@ from pathlib import Path
 import aiohttp
 
 from harness.background import BackgroundLoop
-from harness.kube import Object, secret_data, secrets_path
+from harness.kube import USER_AGENT, Object, secret_data, secrets_path
 from harness.plane import Plane
 
 DATA = "..data"
@@ -83,7 +83,9 @@ class MappingMount:
     async def _follow(self, server: str, tls: ssl.SSLContext, path: str, name: str) -> None:
         connector = aiohttp.TCPConnector(ssl=tls)
         timeout = aiohttp.ClientTimeout(total=None)
-        async with aiohttp.ClientSession(server, connector=connector, timeout=timeout) as api:
+        async with aiohttp.ClientSession(
+            server, connector=connector, timeout=timeout, headers={"User-Agent": USER_AGENT}
+        ) as api:
             while True:
                 try:
                     await self._watch(api, path, name)

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import yaml
 
+from harness.audit import ADMINISTRATOR, Asked, asked_by_programs, audit_arguments
 from harness.certificates import Authority, KeyPair, token_signer
 from harness.kube import Identity, Kube, Object
 from harness.processes import Program, eventually, free_port, new_folder, remove_folder
@@ -41,7 +42,7 @@ class Plane:
         self._port = port or free_port()
         self._running: list[Program] = []
         server = f"https://127.0.0.1:{self._port}"
-        pair = self.authority.client("admin", groups=["system:masters"])
+        pair = self.authority.client(ADMINISTRATOR, groups=["system:masters"])
         self.admin = Identity(server, self.authority.certificate, pair=pair)
 
     @functools.cached_property
@@ -56,11 +57,23 @@ class Plane:
     @property
     def api_server(self) -> Program:
         """The API server's process, for tests that restart it (and then call `until_ready`)."""
-        return next(program for program in self._running if program.name == "kube-apiserver")
+        return self._program("kube-apiserver")
+
+    @property
+    def etcd(self) -> Program:
+        """Its process, for tests that restore a backup of its folder `etcd`."""
+        return self._program("etcd")
+
+    def _program(self, name: str) -> Program:
+        return next(program for program in self._running if program.name == name)
 
     def client(self, identity: Identity) -> Kube:
         """Return a client of somebody else; the caller closes it."""
         return Kube(identity, self.folder)
+
+    def asked(self) -> Iterator[Asked]:
+        """Return what the programs under test have asked so far."""
+        return asked_by_programs(self.folder)
 
     def start(self) -> None:
         """Start all programs and make the CRDs known.
@@ -125,6 +138,7 @@ class Plane:
             f"--service-account-key-file={signer}.crt",
             "--service-cluster-ip-range=10.96.0.0/16",
             f"--cert-dir={self.folder}",
+            *audit_arguments(self.folder),
         )
 
     def _start_controllers(self) -> None:

@@ -6,11 +6,14 @@ The rules are the chart's own files, `charts/productive-mcp/files/rbac/PROGRAM.y
 from __future__ import annotations
 
 import functools
+import itertools
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import yaml
 
+from harness.audit import qualified
 from harness.kube import Identity, Kube, Object
 from harness.namespaces import Namespaces
 from harness.plane import Plane
@@ -21,6 +24,44 @@ RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
 TOKEN_SECONDS = 12 * 3600
 
 Account = Literal["operator", "gateway", "keys"]
+ACCOUNTS: tuple[Account, ...] = get_args(Account)
+ANY = "any"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Right:
+    """One verb that an account may use."""
+
+    account: str
+    place: str
+    """`release`, `users` or `grants`."""
+    resource: str
+    """As kubectl writes it."""
+    name: str
+    """`mapping`, `key_ring`, or `any`."""
+    verb: str
+
+    def __str__(self) -> str:
+        return f"{self.account}: {self.verb} {self.resource} ({self.name}) in {self.place}"
+
+
+def granted(account: Account) -> set[Right]:
+    """Return what the account's file grants, verb by verb."""
+    words = Namespaces("release", "users", "grants", mapping="mapping", key_ring="key_ring")
+    found = set()
+    for role in roles(account, words):
+        for rule in role["rules"]:
+            assert rule.keys() <= {"apiGroups", "resources", "resourceNames", "verbs"}
+            for group, resource, name, verb in itertools.product(
+                rule["apiGroups"],
+                rule["resources"],
+                rule.get("resourceNames", [ANY]),
+                rule["verbs"],
+            ):
+                plain, _, subresource = resource.partition("/")
+                full = qualified(group, plain, subresource)
+                found.add(Right(account, role["namespace"], full, name, verb))
+    return found
 
 
 def roles(account: Account, names: Namespaces) -> list[dict[str, Any]]:
@@ -33,23 +74,27 @@ def roles(account: Account, names: Namespaces) -> list[dict[str, Any]]:
 
 def grant_rights(plane: Plane, names: Namespaces, account: Account) -> Identity:
     """Make the ServiceAccount and its Roles, and return it once its rights are in force."""
-    kube = plane.kube
-    accounts = f"/api/v1/namespaces/{names.release}/serviceaccounts"
-    kube.create(accounts, {"kind": "ServiceAccount", "metadata": {"name": account}})
-    granted = roles(account, names)
-    for role in granted:
-        _bind(kube, names, account, role)
-    identity = Identity(
-        plane.admin.server,
-        plane.authority.certificate,
-        namespace=names.release,
-        token=_token(kube, f"{accounts}/{account}/token"),
-    )
+    identity = new_account(plane, names, account)
+    given = roles(account, names)
+    for role in given:
+        _bind(plane.kube, names, account, role)
     with plane.client(identity) as own:
-        for role in granted:
+        for role in given:
             in_force = functools.partial(_in_force, own, role)
             eventually(in_force, what=f"the rights of {account}")
     return identity
+
+
+def new_account(plane: Plane, names: Namespaces, name: str) -> Identity:
+    """Make a ServiceAccount that has no rights."""
+    accounts = f"/api/v1/namespaces/{names.release}/serviceaccounts"
+    plane.kube.create(accounts, {"kind": "ServiceAccount", "metadata": {"name": name}})
+    return Identity(
+        plane.admin.server,
+        plane.authority.certificate,
+        namespace=names.release,
+        token=_token(plane.kube, f"{accounts}/{name}/token"),
+    )
 
 
 def _bind(kube: Kube, names: Namespaces, account: str, role: dict[str, Any]) -> None:
