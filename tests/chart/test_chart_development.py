@@ -135,6 +135,14 @@ def test_the_released_chart_has_no_values_of_it() -> None:
             "no ingress, httpRoute or service.type may lead",
         ),
         (nested("service.type", "NodePort"), "no ingress, httpRoute or service.type may lead"),
+        (nested("networkPolicy.enabled", False), "networkPolicy.enabled must keep"),
+        (
+            nested(
+                "operator.extraContainers",
+                [{"name": "idp", "command": ["productive-dev", "idp", "--beyond-loopback"]}],
+            ),
+            "take --beyond-loopback from the container idp",
+        ),
         (nested("gateway.replicas", 2), "has one replica of the gateway"),
         (nested("gateway.autoscaling.enabled", True), "has one replica of the gateway"),
         (nested("development.enabled", False), "must be https and a host in lower case"),
@@ -149,6 +157,15 @@ def test_what_would_let_real_people_in_is_refused(
     with pytest.raises(HelmRefused) as refused:
         helm.render(None, below, f"--values={above}", bare=True)
     assert sentence in str(refused.value)
+
+
+def test_image_tags_that_are_written_out_are_the_version_of_the_programs() -> None:
+    version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    places = [CHART / "values-dev.yaml", TOP / "docs" / "install.md", *TOP.glob("tests/e2e/*")]
+    texts = [place.read_text() for place in places if place.is_file()]
+    tags = re.findall(r"productive-mcp-(?:gateway|operator|dev):([\w.]+)", "".join(texts))
+    assert len(tags) > 3
+    assert set(tags) == {version}
 
 
 def test_the_notes_warn_and_say_how_to_get_there(helm: Helm) -> None:

@@ -145,8 +145,9 @@ def with_policy_or_not(
         pod.reaches(expected)
         neighbours.stranger.reaches({address: False})
     finally:
-        terminal(f"kubectl delete pod -n productive {pod.name} --grace-period=1")
-        terminal(f"kubectl delete networkpolicy -n productive productive-{component}")
+        gone = "--ignore-not-found --grace-period=1"
+        terminal(f"kubectl delete pod -n productive {pod.name} {gone}")
+        terminal(f"kubectl delete networkpolicy -n productive productive-{component} {gone}")
 
 
 def template_of(hook: Object) -> Object:

@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 from kind import cluster, daemon, images
-from kind.shell import Failed, say
-from kind.world import here
+from kind.shell import Failed, say, works
+from kind.world import World, here
 
 
 def main() -> int:
@@ -40,6 +40,8 @@ def _do(options: argparse.Namespace) -> int:
                 if world.private
                 else "using the Docker that runs here, and its public images"
             )
+            if world.private:
+                daemon.require_root()
             world.link_programs()
             if world.private:
                 daemon.start(world)
@@ -54,11 +56,21 @@ def _do(options: argparse.Namespace) -> int:
             command = [os.fspath(word) for word in world.inside(*words)]
             return subprocess.run(command, check=False, env=world.tests).returncode
         case "down":
-            if world.kubeconfig.exists():
-                cluster.delete(world)
-            if world.private:
-                daemon.stop(world)
+            _down(world)
     return 0
+
+
+def _down(world: World) -> None:
+    """Take away what answers, and then the daemons of a private world, whatever they still do."""
+    try:
+        if works(*world.inside("docker", "version"), env=world.docker):
+            world.link_programs()
+            cluster.delete(world)
+        if world.private and works("docker", "version", env=world.builder):
+            images.tidy(world)
+    finally:
+        if world.private:
+            daemon.stop(world)
 
 
 if __name__ == "__main__":

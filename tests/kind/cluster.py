@@ -43,7 +43,9 @@ def make(world: World, node_image: str | None) -> None:
         node_image: the image of the nodes; None is kind's own.
     """
     env = world.tests
-    if not works(*world.inside("kubectl", "get", "--raw", "/readyz"), env=env):
+    # Without its kubeconfig it is what a killed run left.
+    there = world.kubeconfig.exists()
+    if not there or not works(*world.inside("kubectl", "get", "--raw", "/readyz"), env=env):
         run(*world.inside("kind", "delete", "cluster", "--name", CLUSTER), env=env)
         _create(world, node_image)
     if world.private:

@@ -7,6 +7,7 @@ machine's network as it is, without bridges, and makes the product's images only
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from pathlib import Path
 from harness.cache import cache_folder
 from kind.programs import HERE
 from kind.shell import Failed, run, say, step, until, works
-from kind.world import CLUSTER, World
+from kind.world import CLUSTER, NETWORK, World
 
 PACKAGES = ("docker.io", "debootstrap", "iptables", "iproute2", "util-linux")
 PROGRAMS = ("/usr/sbin/dockerd", "/usr/sbin/debootstrap", "/usr/sbin/iptables", "/usr/sbin/ip")
@@ -32,14 +33,27 @@ SYSCTLS = (
 CAP_SYS_RESOURCE = 24
 
 
+def require_root() -> None:
+    """Refuse to begin what only root can do.
+
+    Raises:
+        Failed: this is somebody else.
+    """
+    if os.geteuid():
+        raise Failed(
+            "No Docker answers here, and only root can make one: start Docker, or see with "
+            "`docker info` why it does not answer you."
+        )
+
+
 def start(world: World) -> None:
     """Start both daemons unless they run."""
-    if os.geteuid():
-        raise Failed("No Docker answers here, and only root can make one: start Docker.")
     _install()
     world.state.mkdir(parents=True, exist_ok=True)
     _remember_sysctls(world.state)
     if not works("ip", "netns", "exec", CLUSTER, "true"):
+        # A killed run may have left its file without the namespace.
+        NETWORK.unlink(missing_ok=True)
         run("ip", "netns", "add", CLUSTER)
         run(*world.inside("ip", "link", "set", "lo", "up"))
     # Without it kubelet's traffic between nodes' bridges would not be forwarded.
@@ -50,14 +64,17 @@ def start(world: World) -> None:
 
 def stop(world: World) -> None:
     """End both daemons and take their network away; what they stored stays in the cache."""
-    for name in ("docker", "builder"):
-        _end(world.state / f"{name}.pid")
-        run_folder = world.state / f"{name}-exec"
-        for mount in sorted(_mounts_below(run_folder), reverse=True):
-            run("umount", "-l", mount)
-    if works("ip", "netns", "exec", CLUSTER, "true"):
-        run("ip", "netns", "delete", CLUSTER)
-    _restore_sysctls(world.state)
+    try:
+        for name in ("docker", "builder"):
+            _end(world.state / f"{name}.pid")
+            run_folder = world.state / f"{name}-exec"
+            _end_orphans(run_folder)
+            for mount in sorted(_mounts_below(run_folder), reverse=True):
+                run("umount", "-l", mount)
+        if NETWORK.exists():
+            run("ip", "netns", "delete", CLUSTER)
+    finally:
+        _restore_sysctls(world.state)
     shutil.rmtree(world.state, ignore_errors=True)
 
 
@@ -123,18 +140,51 @@ def _may_raise_limits() -> bool:
 
 
 def _end(pid_file: Path) -> None:
-    """Ask a daemon to end; it removes its pid file when it has."""
+    """Ask a daemon to end, if it runs; it removes its pid file when it has."""
     try:
         pid = int(pid_file.read_text())
-        os.kill(pid, signal.SIGTERM)
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+    except (FileNotFoundError, ValueError):
         return
+    # After a crash the number may be another program's.
+    if str(pid_file) not in _command(pid):
+        return
+    os.kill(pid, signal.SIGTERM)
     gone = time.monotonic() + 60
     while pid_file.exists() and time.monotonic() < gone:
         threading.Event().wait(0.2)
     if pid_file.exists():
         say(f"Docker (process {pid}) did not end within 60 s and is killed")
         os.kill(pid, signal.SIGKILL)
+
+
+def _end_orphans(exec_root: Path) -> None:
+    """Kill the containers of a daemon that was killed: their shims, and what those began."""
+    parents = {pid: _parent(pid) for pid in _processes()}
+    shims = [pid for pid in parents if f"{exec_root}/" in _command(pid)]
+    for pid in (*(pid for pid, parent in parents.items() if parent in shims), *shims):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _processes() -> list[int]:
+    return [int(one.name) for one in Path("/proc").iterdir() if one.name.isdecimal()]
+
+
+def _command(pid: int) -> str:
+    try:
+        return (
+            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        )
+    except OSError:
+        return ""
+
+
+def _parent(pid: int) -> int:
+    try:
+        # The name of the program, in brackets, may hold anything.
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
 
 
 def _mounts_below(folder: Path) -> list[str]:

@@ -91,6 +91,12 @@ def unit_tests(world: World) -> int:
     ).returncode
 
 
+def tidy(world: World) -> None:
+    """Let go of what newer builds replaced; what makes the next build quick stays."""
+    run("docker", "image", "prune", "--force", env=world.builder)
+    run("docker", "builder", "prune", "--force", "--keep-storage=4GB", env=world.builder)
+
+
 def python_base(world: World) -> str:
     """Return the base of the product's images: Debian's own Python 3.13."""
     name = debian("trixie", PYTHON_PACKAGES, world.builder)
@@ -198,10 +204,8 @@ _OWN_TARGETS = ("proxy", "pause", "coredns", "kube-router", "contour", "envoy")
 
 def _fill(env: Mapping[str, str], plain: str, images: Iterable[str], tag: str) -> None:
     """Put images into a node image's containerd, as kind itself builds its own."""
-    started = run(
-        "docker", "run", "--detach", "--privileged", "--entrypoint=sleep", plain, "600", env=env
-    )
-    container = started.strip()
+    waiting = ("--detach", "--privileged", "--entrypoint=sleep", plain, "infinity")
+    container = run("docker", "run", *waiting, env=env).strip()
     try:
         run("docker", "exec", "--detach", container, "containerd", env=env)
         _await_containerd(env, container)

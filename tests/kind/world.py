@@ -8,12 +8,18 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from harness.cache import cache_folder
 from kind.programs import built, kubernetes
 from kind.shell import works
 
 CLUSTER = "productive-e2e"
+NETWORK = Path("/run/netns") / CLUSTER
 STATE = Path("/run") / CLUSTER
-"""Sockets, process numbers and the kubeconfig; gone with the machine's next start."""
+"""Sockets, process numbers and the kubeconfig of a private world."""
+
+
+MARK = "PRODUCTIVE_MCP_E2E"
+"""Variable that says which kubeconfig is ours: the tests delete what they find in a cluster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +46,19 @@ class World:
     @property
     def tests(self) -> dict[str, str]:
         """Return the environment of the tests: the cluster, and its programs first on PATH."""
-        return self.docker | {"KUBECONFIG": str(self.kubeconfig)}
+        return self.docker | {"KUBECONFIG": str(self.kubeconfig), MARK: str(self.kubeconfig)}
 
     def inside(self, *command: str | Path) -> tuple[str | Path, ...]:
         """Return the command as it must run to reach the nodes."""
         if not self.private:
             return command
-        return ("nsenter", f"--net=/run/netns/{CLUSTER}", *command)
+        return ("nsenter", f"--net={NETWORK}", *command)
 
     def link_programs(self) -> None:
         """Lay kind, kubectl, helm and docker where the tests find them first."""
         folder = self.state / "bin"
-        folder.mkdir(parents=True, exist_ok=True)
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
         programs = {"kind": built("kind")}
         programs |= {name: kubernetes() / name for name in ("kubectl", "helm")}
         if self.private:
@@ -76,8 +83,6 @@ class World:
 
 def here() -> World:
     """Return this machine's world; its own Docker wins where one answers."""
-    made = (STATE / "docker.pid").exists()
-    if not made and shutil.which("docker") and works("docker", "info"):
-        cache = os.environ.get("XDG_RUNTIME_DIR") or "/tmp"
-        return World(private=False, state=Path(cache) / CLUSTER)
+    if not STATE.exists() and shutil.which("docker") and works("docker", "info"):
+        return World(private=False, state=cache_folder() / "kind" / "state")
     return World(private=True, state=STATE)

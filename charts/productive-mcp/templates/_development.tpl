@@ -18,6 +18,14 @@
 {{- if or .Values.ingress.enabled .Values.httpRoute.enabled (ne .Values.service.type "ClusterIP") -}}
 {{- $bad = append $bad "development.enabled lets anybody sign in as anybody: no ingress, httpRoute or service.type may lead others there. Use kubectl port-forward." -}}
 {{- end -}}
+{{- if not .Values.networkPolicy.enabled -}}
+{{- $bad = append $bad "development.enabled lets anybody sign in as anybody: networkPolicy.enabled must keep the rest of the cluster out." -}}
+{{- end -}}
+{{- range concat .Values.gateway.extraContainers .Values.operator.extraContainers -}}
+{{- if has "--beyond-loopback" (concat (.command | default list) (.args | default list)) -}}
+{{- $bad = append $bad (printf "development.enabled keeps all in the pod itself: take --beyond-loopback from the container %s." .name) -}}
+{{- end -}}
+{{- end -}}
 {{- if or .Values.gateway.autoscaling.enabled (ne (int .Values.gateway.replicas) 1) -}}
 {{- $bad = append $bad "development.enabled has one replica of the gateway: each would have a sign-in and a Productive of its own. Set gateway.replicas to 1, without autoscaling." -}}
 {{- end -}}
