@@ -17,7 +17,7 @@ from contextlib import closing
 from pathlib import Path
 
 import structlog
-from benchmarks.operator.report import as_json, table
+from benchmarks.operator.report import as_json, markdown
 from benchmarks.operator.scenario import Result, measure
 
 from harness.build import programs
@@ -38,7 +38,7 @@ def main() -> None:
         # A new control plane for each: what the last one left would be in every list's way.
         with running_plane(programs()) as plane, closing(Cluster(plane)) as cluster:
             results.append(asyncio.run(measure(cluster, size, parsed.repeats)))
-        print(table(results[-1]), flush=True)
+        print(markdown(results[-1]), flush=True)
     if parsed.json is not None:
         parsed.json.write_text(json.dumps(as_json(results), indent=1) + "\n")
 

@@ -1,44 +1,130 @@
 """A picture of the figures in a JSON file of `python -m benchmarks.operator`.
 
-uv run --no-project --with matplotlib benchmarks/operator/plot.py operator.json operator.svg
+.venv/bin/python -m benchmarks.operator.plot operator.json docs/operator.svg
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
+from benchmarks.operator.report import ONE_PASS, quantile
+from benchmarks.operator.scenario import CHANGES
 
-mpl.use("Agg")
-import matplotlib.pyplot as plt
+WIDTH, HEIGHT = 300, 240
+"""Of one panel, in pixels; the axes leave room for numbers and words."""
+LEFT, RIGHT, TOP, BOTTOM = 46, 12, 34, 40
+COLOURS = ("#0b6bcb", "#c2410c", "#3f7d20")
 
-AIM_SECONDS = 2.0
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Lines over the number of people, both axes logarithmic."""
+
+    title: str
+    lowest: float
+    highest: float
+    """Powers of ten."""
+    lines: dict[str, list[Point]]
+    aim: float | None = None
+
+    def draw(self, sizes: list[int]) -> Iterator[str]:
+        """Yield SVG elements."""
+        yield f'<text x="{LEFT}" y="16" font-weight="600">{self.title}</text>'
+        right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
+        for power in range(round(math.log10(self.lowest)), round(math.log10(self.highest)) + 1):
+            y = self._y(10.0**power)
+            yield f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#ddd"/>'
+            yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:g}</text>'
+        for size in sizes:
+            x = self._x(size, sizes)
+            yield f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{size:,}</text>'
+        yield f'<text x="{(LEFT + right) / 2}" y="{bottom + 32}" text-anchor="middle">people</text>'
+        if self.aim is not None:
+            y = self._y(self.aim)
+            yield f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#888" stroke-dasharray="3 3"/>'
+            yield f'<text x="{right}" y="{y - 4:.1f}" text-anchor="end" fill="#666">aim</text>'
+        for row, (name, points) in enumerate(self.lines.items()):
+            colour = COLOURS[row]
+            places = [(self._x(size, sizes), self._y(value)) for size, value in points]
+            path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+            yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
+            yield from (
+                f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places
+            )
+            yield f'<text x="{LEFT + 6}" y="{TOP + 12 + 15 * row}" fill="{colour}">{name}</text>'
+
+    def _x(self, size: float, sizes: list[int]) -> float:
+        inner = 24
+        part = math.log(size / sizes[0]) / math.log(sizes[-1] / sizes[0]) if sizes[1:] else 0.5
+        return LEFT + inner + part * (WIDTH - LEFT - RIGHT - 2 * inner)
+
+    def _y(self, value: float) -> float:
+        part = math.log(value / self.lowest) / math.log(self.highest / self.lowest)
+        return HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM)
+
+
+def panels(results: list[dict[str, Any]]) -> list[Panel]:
+    def line(figure: str) -> list[Point]:
+        steady = [(r["people"], r["costs"][ONE_PASS]) for r in results]
+        return [(people, cost[figure] / cost["passes"]) for people, cost in steady]
+
+    def latency(part: float) -> list[Point]:
+        together = [(r["people"], [v for n in CHANGES for v in r["latencies"][n]]) for r in results]
+        return [(people, quantile(values, part)) for people, values in together]
+
+    def peak(name: str) -> list[Point]:
+        return [(r["people"], r["costs"][name]["peak_mb"]) for r in results]
+
+    return [
+        Panel(
+            "a change, sent → in use (s)",
+            0.01,
+            10,
+            {"p99": latency(0.99), "p50": latency(0.5)},
+            aim=2.0,
+        ),
+        Panel(
+            "a steady pass (CPU s)",
+            0.001,
+            10,
+            {"operator": line("cpu_seconds"), "control plane": line("control_plane_cpu_seconds")},
+            aim=1.0,
+        ),
+        Panel(
+            "memory, peak (MB)",
+            10,
+            1000,
+            {"mass suspension": peak("mass suspension"), "restart": peak("restart")},
+        ),
+    ]
+
+
+def svg(results: list[dict[str, Any]]) -> str:
+    """Return the picture."""
+    drawn = panels(results)
+    sizes = [result["people"] for result in results]
+    parts = [
+        f'<g transform="translate({number * WIDTH} 0)">{"".join(panel.draw(sizes))}</g>'
+        for number, panel in enumerate(drawn)
+    ]
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH * len(drawn)} {HEIGHT}" '
+        'font-family="sans-serif" font-size="12">'
+        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
+    )
 
 
 def main() -> None:
-    source, target = sys.argv[1:]
-    results: list[dict[str, Any]] = json.loads(Path(source).read_text())
-    sizes = [result["people"] for result in results]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4))
-    for name in ("a change", "a rotation", "a new person", "a removal"):
-        worst = [max(result["latencies"][name]) for result in results]
-        left.plot(sizes, worst, marker="o", label=name)
-    left.axhline(AIM_SECONDS, linestyle=":", color="grey")
-    left.set(title="sent → in use at the gateway, the slowest", ylabel="seconds")
-    steady = [result["costs"]["steady passes"] for result in results]
-    passes = [cost["cpu_seconds"] / cost["passes"] for cost in steady]
-    right.plot(sizes, passes, marker="o", label="a steady pass")
-    plain = [result["baseline_cpu_seconds"] for result in results]
-    right.plot(sizes, plain, marker="o", label="list and decode alone")
-    right.set(title="CPU of a pass", ylabel="CPU seconds", yscale="log")
-    for axes in (left, right):
-        axes.set(xlabel="people", xscale="log")
-        axes.legend()
-    figure.tight_layout()
-    figure.savefig(target)
+    source, target = map(Path, sys.argv[1:])
+    target.write_text(svg(json.loads(source.read_text())))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What an operator has used so far: by its own metrics and by the kernel's account of it."""
+"""What an operator and the control plane have used: by metrics and by the kernel's account."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from pathlib import Path
 import httpx
 
 from harness.operatorsite import RunningOperator
+from harness.plane import Plane
+from harness.processes import Program
 
 WRITES = ("apply", "create", "patch")
 
@@ -20,6 +22,7 @@ class Reading:
 
     at: float
     cpu: float
+    control_plane_cpu: float
     peak_mb: float
     samples: dict[str, float]
 
@@ -38,6 +41,8 @@ class Cost:
 
     seconds: float
     cpu_seconds: float
+    control_plane_cpu_seconds: float
+    """Of API server and etcd together, whoever asked them."""
     peak_mb: float
     passes: int
     pass_seconds: float
@@ -49,29 +54,36 @@ class Cost:
     status_writes: int
 
 
-def read(operator: RunningOperator) -> Reading:
+def read(operator: RunningOperator, plane: Plane) -> Reading:
     """Take a reading."""
     text = httpx.get(f"http://127.0.0.1:{operator.port}/metrics", trust_env=False).text
     lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
-    process = Path("/proc") / str(operator.program.pid)
-    # After the name in brackets: state is field 3, user and system time are 14 and 15 (proc(5)).
-    fields = (process / "stat").read_text().rpartition(")")[2].split()
-    peak = next(
-        line.split()[1]
-        for line in (process / "status").read_text().splitlines()
-        if line.startswith("VmHWM")
-    )
+    status = (Path("/proc") / str(operator.program.pid) / "status").read_text()
+    peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
     return Reading(
         time.monotonic(),
-        (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"),
+        _cpu(operator.program),
+        _cpu(plane.api_server) + _cpu(plane.etcd),
         int(peak) / 1024,
         {name: float(value) for name, value in lines},
     )
 
 
-def cost(before: Reading | None, after: Reading, *, begun: float | None = None) -> Cost:
-    """Return the difference; without a `before`, since the start of the process at `begun`."""
-    start = before or Reading(begun or after.at, 0.0, 0.0, {})
+def _cpu(program: Program) -> float:
+    """Return the seconds that a process has used, in user and system mode."""
+    stat = (Path("/proc") / str(program.pid) / "stat").read_text()
+    # After the name in brackets: state is field 3, user and system time are 14 and 15 (proc(5)).
+    fields = stat.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def at_start(plane: Plane) -> Reading:
+    """Take the reading of an operator that is started now."""
+    return Reading(time.monotonic(), 0.0, _cpu(plane.api_server) + _cpu(plane.etcd), 0.0, {})
+
+
+def cost(start: Reading, after: Reading) -> Cost:
+    """Return the difference."""
 
     def grown(name: str, *parts: str) -> float:
         return after.total(name, *parts) - start.total(name, *parts)
@@ -80,6 +92,7 @@ def cost(before: Reading | None, after: Reading, *, begun: float | None = None) 
     return Cost(
         seconds=after.at - start.at,
         cpu_seconds=after.cpu - start.cpu,
+        control_plane_cpu_seconds=after.control_plane_cpu - start.control_plane_cpu,
         peak_mb=after.peak_mb,
         passes=int(grown("productive_operator_passes_total", 'result="ok"')),
         pass_seconds=grown("productive_operator_pass_seconds_sum"),

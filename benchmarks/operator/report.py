@@ -1,13 +1,13 @@
-"""The figures as a table for people and as JSON for a plot or a comparison."""
+"""The figures as Markdown for people and as JSON for the plot or a comparison."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.operator.scenario import Result
+from benchmarks.operator.scenario import CHANGES, Result
 
 ONE_PASS = "steady passes"
 
@@ -30,36 +30,49 @@ def as_json(results: Sequence[Result]) -> list[dict[str, Any]]:
     return [asdict(result) | {"ratios": ratios(result)} for result in results]
 
 
-def table(result: Result) -> str:
+def markdown(result: Result) -> str:
     """Return one size as text."""
-    part = "{:20} {:>9} {:>7} {:>6} {:>6} {:>7} {:>8} {:>7} {:>8}".format
-    lines = [
-        f"{result.people} people",
-        part("", "seconds", "CPU s", "MB", "passes", "s/pass", "requests", "writes", "statuses"),
-    ]
-    for name, c in result.costs.items():
-        lines.append(
-            part(
-                name,
-                f"{c.seconds:.1f}",
-                f"{c.cpu_seconds:.2f}",
-                f"{c.peak_mb:.0f}",
-                c.passes,
-                f"{c.pass_seconds / max(1, c.passes):.2f}",
-                c.requests,
-                f"{c.mapping_writes}/{c.writes}",
-                c.status_writes,
-            )
-        )
-    lines.append("")
-    lines.append("from sending a change to using it at the gateway, seconds:")
-    for name, values in result.latencies.items():
-        p50, p99 = quantile(values, 0.5), quantile(values, 0.99)
-        lines.append(f"{name:20} p50 {p50:6.2f}  p99 {p99:6.2f}  of {len(values)}")
     found = ratios(result)
-    lines.append(
-        f"list and decode alone: {result.baseline_seconds:.2f} s, "
-        f"{result.baseline_cpu_seconds:.2f} CPU s; a steady pass takes {found['wall']:.1f} times "
-        f"that, and {found['cpu']:.1f} times the CPU"
+    seconds, cpu_seconds = result.baseline_seconds, result.baseline_cpu_seconds
+    plain = (
+        f"To list and decode the same objects, and no more, takes {seconds:.2f} s and "
+        f"{cpu_seconds:.2f} CPU s: a steady pass takes {found['wall']:.1f} times that, and "
+        f"{found['cpu']:.1f} times the CPU."
     )
-    return "\n".join(lines) + "\n"
+    title = f"### {result.people:,} people"
+    return "\n".join([title, "", *_costs(result), "", *_latencies(result), "", plain, ""])
+
+
+def _costs(result: Result) -> Iterable[str]:
+    yield _row(
+        "", "passes", "s per pass", "CPU s per pass", "control plane CPU s per pass", "peak MB",
+        "requests", "mapping writes", "status writes",
+    )  # fmt: skip
+    yield "|---|" + "--:|" * 8
+    for name, cost in result.costs.items():
+        passes = max(1, cost.passes)
+        yield _row(
+            name,
+            cost.passes,
+            f"{cost.pass_seconds / passes:.2f}",
+            f"{cost.cpu_seconds / passes:.2f}",
+            f"{cost.control_plane_cpu_seconds / passes:.2f}",
+            f"{cost.peak_mb:.0f}",
+            cost.requests,
+            cost.mapping_writes,
+            cost.status_writes,
+        )
+
+
+def _latencies(result: Result) -> Iterable[str]:
+    yield _row("sent → in use at the gateway", "of", "p50 s", "p99 s")
+    yield "|---|" + "--:|" * 3
+    together = [value for name in CHANGES for value in result.latencies[name]]
+    for name, values in {"any of the next four": together, **result.latencies}.items():
+        yield _row(
+            name, len(values), f"{quantile(values, 0.5):.2f}", f"{quantile(values, 0.99):.2f}"
+        )
+
+
+def _row(*cells: object) -> str:
+    return f"| {' | '.join(map(str, cells))} |"

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from benchmarks.operator.crowd import Crowd, crowd_of, email
-from benchmarks.operator.readings import Cost, Reading, cost, read
+from benchmarks.operator.readings import Cost, Reading, at_start, cost, read
 
 from harness.cluster import Cluster
 from harness.operatorsite import OperatorSite, RunningOperator
@@ -28,6 +28,7 @@ STEADY_PASSES = 5
 REST_SECONDS = 1.2
 """Longer than the operator waits for changes to pause."""
 LONGEST = 300.0
+CHANGES = ("a change", "a rotation", "a new person", "a removal")
 
 Holds = Callable[[dict[str, Person]], bool]
 
@@ -69,19 +70,18 @@ class Scenario:
         operator.program.stop()
 
     async def _first_pass(self) -> None:
-        begun = time.monotonic()
+        start = at_start(self._site.cluster.plane)
         operator = await self._start()
         await self._usable(lambda people: len(people) == self._result.people)
-        self._result.latencies["first start"] = [time.monotonic() - begun]
-        rest = await self._at_rest(operator)
-        self._result.costs["first start"] = cost(None, rest, begun=begun)
+        self._result.latencies["first start"] = [time.monotonic() - start.at]
+        self._result.costs["first start"] = cost(start, await self._at_rest(operator))
         await self._steady(operator)
         operator.program.stop()
 
     async def _restart(self) -> RunningOperator:
-        begun = time.monotonic()
+        start = at_start(self._site.cluster.plane)
         operator = await self._start()
-        self._result.costs["restart"] = cost(None, await self._read(operator), begun=begun)
+        self._result.costs["restart"] = cost(start, await self._read(operator))
         return operator
 
     async def _baseline(self) -> None:
@@ -144,8 +144,7 @@ class Scenario:
             await self._crowd.remove(number)
             return lambda people: email(number) not in people
 
-        kinds = {"a change": change, "a rotation": rotate, "a new person": add, "a removal": remove}
-        for name, kind in kinds.items():
+        for name, kind in zip(CHANGES, (change, rotate, add, remove), strict=True):
             await self._latencies(operator, name, kind, chosen)
 
     async def _latencies(
@@ -194,7 +193,7 @@ class Scenario:
             first = before = after
 
     async def _read(self, operator: RunningOperator) -> Reading:
-        return await asyncio.to_thread(read, operator)
+        return await asyncio.to_thread(read, operator, self._site.cluster.plane)
 
     async def _usable(self, holds: Holds) -> None:
         async with asyncio.timeout(LONGEST):

@@ -28,7 +28,7 @@ import pytest
 from harness.cluster import Cluster
 from harness.faults import Hold, Seen
 from harness.kube import secrets_path
-from harness.operatorsite import OperatorSite
+from harness.operatorsite import OperatorSite, follow_mapping
 from harness.processes import eventually, free_port
 from harness.proxy import RecordingProxy
 from productive_contract.mapping import Mapping, Person, decode
@@ -414,8 +414,7 @@ async def _recorded(site: OperatorSite) -> AsyncIterator[list[StoredMapping | No
 
     async def record() -> None:
         async with site.objects() as cluster:
-            async for stored in cluster.watch_mapping():
-                history.append(stored)  # noqa: PERF401 (it ends by being cancelled)
+            await follow_mapping(cluster, history.append)
 
     recorder = asyncio.create_task(record())
     try:

@@ -196,7 +196,7 @@ def test_a_list_that_fails_keeps_the_last_mapping(
     before = site.kube.get(site.mapping_path)["metadata"]["resourceVersion"]
 
     def lists(seen: Seen) -> bool:
-        return seen.resource == resource and _by_us(seen) and "limit" in seen.query
+        return seen.resource == resource and _by_us(seen) and seen.name is None
 
     rule = proxy.rule(lists, Answer(status), times=None)
     begun = len(proxy.requests)

@@ -21,6 +21,7 @@ from productive_operator.clock import system_clock
 from productive_operator.cluster.api import Api
 from productive_operator.cluster.objects import ClusterObjects, Place
 from productive_operator.rendering import Rendering
+from productive_operator.view import OnMapping
 
 API = "/apis/productive-mcp.dev/v1alpha1/namespaces"
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -135,6 +136,13 @@ class OperatorSite:
         """Make passes by hand, under the operator's rights."""
         async with self.objects(proxy) as cluster:
             yield Rendering(cluster, system_clock)
+
+
+async def follow_mapping(cluster: ClusterObjects, on_mapping: OnMapping) -> None:
+    """Tell the mapping and each change of it, until cancelled."""
+    version = await cluster.list_mapping(on_mapping)
+    while True:
+        version = await cluster.watch_mapping(version, on_mapping) or version
 
 
 class RunningOperator:

@@ -8,9 +8,11 @@ from functools import cache
 import pytest
 
 from harness.operatorkit import token_secret, user
-from productive_contract.mapping import Mapping, Reason, encode
+from productive_contract.mapping import Mapping, Reason, decode
 from productive_operator.capacity import LIMIT, fit
 from productive_operator.resolve import Outcome, people, resolve
+
+REVISION = 1_795_500_000_000
 
 
 @cache
@@ -28,7 +30,7 @@ def crowd(count: int, token_length: int) -> tuple[Outcome, ...]:
 
 
 def size(outcomes: tuple[Outcome, ...]) -> int:
-    return sum(map(len, encode(Mapping(10**12, people(outcomes))).values()))
+    return fit(outcomes, REVISION).size
 
 
 def test_nine_tenths_of_a_secret_are_used_at_most() -> None:
@@ -37,43 +39,51 @@ def test_nine_tenths_of_a_secret_are_used_at_most() -> None:
 
 def test_what_fits_is_not_touched() -> None:
     outcomes = crowd(50, 36)
-    assert fit(outcomes) == outcomes
-    assert fit(outcomes, size(outcomes)) == outcomes
+    for fitted in (fit(outcomes, REVISION), fit(outcomes, REVISION, size(outcomes))):
+        assert fitted.outcomes == outcomes
+        assert fitted.mapping == Mapping(REVISION, people(outcomes))
 
 
 def test_the_youngest_are_left_out_and_told() -> None:
     outcomes = crowd(50, 36)
-    fitted = fit(outcomes, size(outcomes[:30]))
-    assert fitted[:30] == outcomes[:30]
-    assert {o.reason for o in fitted[30:]} == {Reason.MAPPING_FULL}
-    assert [o.user for o in fitted] == [o.user for o in outcomes]
-    assert set(people(fitted)) == {f"p{n}@example.com" for n in range(30)}
+    fitted = fit(outcomes, REVISION, size(outcomes[:30]))
+    assert fitted.outcomes[:30] == outcomes[:30]
+    assert {o.reason for o in fitted.outcomes[30:]} == {Reason.MAPPING_FULL}
+    assert [o.user for o in fitted.outcomes] == [o.user for o in outcomes]
+    assert set(fitted.mapping.people) == {f"p{n}@example.com" for n in range(30)}
+
+
+def test_what_is_stored_is_the_mapping() -> None:
+    outcomes = crowd(50, 36)
+    for limit in (LIMIT, 5_000):
+        fitted = fit(outcomes, REVISION, limit)
+        assert decode(fitted.data) == fitted.mapping
+        assert fitted.size <= limit
 
 
 def test_one_byte_less_leaves_one_person_more_out() -> None:
     outcomes = crowd(50, 36)
-    fitted = fit(outcomes, size(outcomes[:30]) - 1)
-    assert len(people(fitted)) == 29
+    assert len(fit(outcomes, REVISION, size(outcomes[:30]) - 1).mapping.people) == 29
 
 
 def test_who_is_out_anyway_keeps_the_own_reason() -> None:
     younger = user("copy", email="p0@example.com", age=1000)
     outcomes = resolve([*(o.user for o in crowd(20, 36)), younger], [])
-    assert fit(outcomes, 1000)[-1].reason is Reason.EMAIL_CONFLICT
+    assert fit(outcomes, REVISION, 1000).outcomes[-1].reason is Reason.EMAIL_CONFLICT
 
 
 def test_nobody_fits_into_nothing() -> None:
-    assert not people(fit(crowd(5, 36), 0))
+    assert not fit(crowd(5, 36), REVISION, 0).mapping.people
 
 
 @pytest.mark.parametrize(("count", "token_length"), [(13_000, 36), (9_000, 64)])
 def test_as_many_people_fit_as_is_promised(count: int, token_length: int) -> None:
-    assert len(people(fit(crowd(count, token_length)))) == count
+    assert len(fit(crowd(count, token_length), REVISION).mapping.people) == count
 
 
 def test_a_mapping_that_is_too_large_even_compressed_is_cut_to_the_limit() -> None:
-    fitted = fit(crowd(2_000, 1_000))
-    kept = len(people(fitted))
+    fitted = fit(crowd(2_000, 1_000), REVISION)
+    kept = len(fitted.mapping.people)
     assert 900 < kept < 2_000
-    assert LIMIT * 0.98 < size(fitted) <= LIMIT
-    assert all(o.reason is Reason.MAPPING_FULL for o in fitted[kept:])
+    assert LIMIT * 0.98 < fitted.size <= LIMIT
+    assert all(o.reason is Reason.MAPPING_FULL for o in fitted.outcomes[kept:])

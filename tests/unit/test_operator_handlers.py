@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
-from collections.abc import AsyncIterator
 
 import pytest
 
 from harness.operatorkit import secret_body, user_body
 from productive_contract.names import TOKEN_TYPE
 from productive_operator import handlers
-from productive_operator.cluster.errors import Unreachable
 from productive_operator.conditions import Status
-from productive_operator.mapping_watch import watch_mapping
 from productive_operator.users import User
-from productive_operator.view import StoredMapping
 
 
 class Nudged:
@@ -100,35 +95,3 @@ def test_kopf_never_gives_up_on_the_api_server() -> None:
     delays = list(itertools.islice(handlers.Backoffs(), 1000))
     assert delays[:3] == [0.5, 1, 2]
     assert max(delays) == 8
-
-
-async def test_the_mapping_is_watched_again_after_a_failure() -> None:
-    ours = StoredMapping("uid", "1", "t", {"users.json": b"{}"})
-    foreign = StoredMapping("uid", "2", "t", {"users.json": b"{}", "x": b""})
-
-    class Windows:
-        def __init__(self) -> None:
-            self.count = 0
-
-        async def watch_mapping(self) -> AsyncIterator[StoredMapping | None]:
-            self.count += 1
-            match self.count:
-                case 1:
-                    yield ours
-                    yield foreign
-                case 2:
-                    raise Unreachable("watch", 0)
-                case 3:
-                    yield None
-                case _:
-                    await asyncio.Event().wait()
-
-    windows, nudged = Windows(), Nudged()
-    task = asyncio.create_task(
-        watch_mapping(windows, lambda s: s is ours, nudged.nudge, pause=0.001)
-    )
-    async with asyncio.timeout(5):
-        while windows.count < 4:  # noqa: ASYNC110 (a counter without an event)
-            await asyncio.sleep(0.001)
-    task.cancel()
-    assert nudged.kinds == ["mapping", "mapping"]

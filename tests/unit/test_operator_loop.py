@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 
@@ -80,7 +80,7 @@ async def test_many_changes_at_once_are_one_pass() -> None:
 
 async def test_changes_without_a_pause_do_not_put_a_pass_off_for_ever() -> None:
     rendering = HeldRendering()
-    async with running(rendering) as loop:
+    async with running(rendering, replace(SOON, quiet=60.0)) as loop:
         await until(lambda: loop.ready)
         began = asyncio.get_running_loop().time()
         while rendering.passes < 2:
@@ -125,15 +125,6 @@ async def test_an_error_that_nobody_foresaw_ends_the_program() -> None:
     rendering.errors = [KeyError("spec")]
     with pytest.raises(KeyError):
         await Loop(rendering, pace=SOON).run()
-
-
-def test_delays_double_up_to_a_bound_and_are_spread() -> None:
-    pace = Pace()
-    shortest = Loop(HeldRendering(), pace=pace, chance=lambda: 0.0)
-    longest = Loop(HeldRendering(), pace=pace, chance=lambda: 1.0)
-    assert [longest._delay(n) for n in (1, 2, 3)] == [0.5, 1.0, 2.0]
-    assert longest._delay(10_000) == pace.retry_to
-    assert math.isclose(shortest._delay(10_000), pace.retry_to / 2)
 
 
 async def test_what_the_server_asks_for_is_waited() -> None:

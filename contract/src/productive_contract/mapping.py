@@ -43,6 +43,9 @@ class Reason(StrEnum):
     INVALID = "Invalid"
 
 
+_REASONS: Final = {reason.value: reason for reason in Reason}
+
+
 class State(StrEnum):
     """What a person may do: everything, sign in only, or sign in without a usable token."""
 
@@ -205,7 +208,7 @@ def _decode_person(key: str, entry: Any) -> Person:
 
 def _reason(text: Any) -> Reason | None:
     # A newer operator may know more reasons; the state is what decides.
-    return next((reason for reason in Reason if reason.value == text), None)
+    return _REASONS.get(text) if isinstance(text, str) else None
 
 
 def _decode_worker(document: dict[str, Any]) -> Mapping:

@@ -64,6 +64,7 @@ def _run() -> int:
     from productive_operator import logs, program
     from productive_operator.cluster.errors import ApiError, NoCluster
     from productive_operator.health import PortUnavailable
+    from productive_operator.mapping_watch import StoreWentBack
     from productive_operator.settings import Settings, SettingsError
 
     try:
@@ -73,7 +74,7 @@ def _run() -> int:
     logs.configure(settings.log_level)
     try:
         asyncio.run(program.run(settings))
-    except (NoCluster, PortUnavailable, program.NotInstalled) as error:
+    except (NoCluster, PortUnavailable, StoreWentBack, program.NotInstalled) as error:
         return fail(str(error))
     except ApiError as error:
         return fail(f"the API server refused the operator: {error}; check its Role")

@@ -117,7 +117,7 @@ _SENTENCES: Final[Mapping[Reason, str]] = {
     ),
     Reason.TOKEN_EMPTY: (
         'Key "{key}" of Secret "{secret}" is empty. Put the person\'s Productive API token there '
-        "(in Productive: Settings, API access)."
+        "(in Productive: Settings, API integrations)."
     ),
     Reason.SUSPENDED: (
         "Suspended: the person cannot use Productive, and sign-ins are kept. Set spec.suspend to "

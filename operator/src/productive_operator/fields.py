@@ -24,7 +24,7 @@ class Fields:
     @classmethod
     def of(cls, value: object, path: str, problems: list[str]) -> Fields:
         """Read an object that must be there; anything else is a problem and has no fields."""
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             return cls(value, path, problems)
         problems.append(f"{path} is missing" if value is None else f"{path} must be an object")
         return cls(None, path, problems)

@@ -109,6 +109,8 @@ def settings() -> kopf.OperatorSettings:
     values.watching.connect_timeout = SLACK_SECONDS
     values.watching.chunk_size = CHUNK
     values.watching.field_selectors["", "v1", "secrets"] = f"type={TOKEN_TYPE}"
+    # Each object's worker waits that long for another event; a start has one for every object.
+    values.queueing.idle_timeout = 0.2
     values.networking.request_timeout = 15
     values.networking.connect_timeout = SLACK_SECONDS
     values.networking.error_backoffs = Backoffs()

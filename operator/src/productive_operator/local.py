@@ -27,7 +27,7 @@ from productive_operator.manifests import (
     read_manifests,
     secret_data,
 )
-from productive_operator.resolve import people, resolve
+from productive_operator.resolve import resolve
 from productive_operator.revision import next_revision
 from productive_operator.users import TokenSecret, User, decode_secret, decode_user
 
@@ -81,11 +81,10 @@ def render_files(
     secrets = [
         secret for manifest in manifests if manifest.kind != KIND and (secret := _secret(manifest))
     ]
-    outcomes = fit(resolve(users, secrets))
-    found = people(outcomes)
-    same = previous.revision > 0 and previous.people == found
+    fitted = fit(resolve(users, secrets), next_revision(previous.revision, clock()))
+    same = previous.revision > 0 and previous.people == fitted.mapping.people
     return Rendered(
-        previous if same else Mapping(next_revision(previous.revision, clock()), found),
+        previous if same else fitted.mapping,
         tuple(
             Row(
                 outcome.user.title,
@@ -94,7 +93,7 @@ def render_files(
                 outcome.reason,
                 describe(outcome),
             )
-            for outcome in outcomes
+            for outcome in fitted.outcomes
         ),
     )
 

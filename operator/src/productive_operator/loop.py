@@ -14,6 +14,7 @@ from typing import Final, Protocol
 import structlog
 
 from productive_operator import metrics
+from productive_operator.backoff import Backoff
 from productive_operator.clock import Chance, Clock, system_chance, system_clock
 from productive_operator.cluster.errors import ApiError, Conflict
 from productive_operator.rendering import MappingUnusable
@@ -97,24 +98,23 @@ class Loop:
 
     async def run(self) -> None:
         """Make passes until cancelled; the first one at once."""
-        failures = 0
+        backoff = Backoff(self._pace.retry_from, self._pace.retry_to, self._chance)
         while True:
             self.attempt()
             try:
                 await self._pass()
             except Conflict:
-                failures += 1
                 metrics.PASSES.labels(result="conflict").inc()
                 _log.info("pass.overtaken")
-                await asyncio.sleep(self._delay(failures))
+                await asyncio.sleep(backoff.next())
             except (ApiError, MappingUnusable) as error:
-                failures += 1
+                pause = backoff.next()
                 metrics.PASSES.labels(result="failed").inc()
-                _log.error("pass.failed", why=str(error), failures=failures)
+                _log.error("pass.failed", why=str(error), failures=backoff.failures)
                 asked = error.retry_after if isinstance(error, ApiError) else 0.0
-                await asyncio.sleep(max(asked, self._delay(failures)))
+                await asyncio.sleep(max(asked, pause))
             else:
-                failures = 0
+                backoff.reset()
                 metrics.PASSES.labels(result="ok").inc()
                 metrics.LAST_SUCCESS.set(self._clock())
                 self._ready = True
@@ -145,8 +145,3 @@ class Loop:
         except TimeoutError:
             return False
         return True
-
-    def _delay(self, failures: int) -> float:
-        # The exponent is bounded: hours of failures must not overflow a float.
-        longest = min(self._pace.retry_to, self._pace.retry_from * 2.0 ** min(failures - 1, 16))
-        return longest * (0.5 + 0.5 * self._chance())

@@ -15,7 +15,7 @@ from productive_operator.cluster.errors import Unreachable
 from productive_operator.cluster.objects import ClusterObjects, Place
 from productive_operator.health import serving
 from productive_operator.loop import Loop
-from productive_operator.mapping_watch import watch_mapping
+from productive_operator.mapping_watch import MappingWatch, StoreWentBack
 from productive_operator.rendering import Rendering
 from productive_operator.settings import Settings
 
@@ -39,6 +39,7 @@ async def run(settings: Settings) -> None:
         NoCluster: no API server is configured.
         NotInstalled: the CRD is missing.
         PortUnavailable: the internal port cannot be bound.
+        StoreWentBack: the cluster was restored from a backup.
     """
     # A pass over 10,000 people makes a million objects that die young and hold no cycles; looking
     # for cycles among them takes four tenths of the pass.
@@ -54,7 +55,10 @@ async def run(settings: Settings) -> None:
             if not await _installed(cluster, passes, stop):
                 return
             _log.info("operator.started", users=settings.users_namespace, mapping=name)
-            await _work(cluster, rendering, passes, settings.users_namespace, stop)
+            try:
+                await _work(cluster, rendering, passes, settings.users_namespace, stop)
+            except* StoreWentBack as group:
+                raise group.exceptions[0] from None
     # Kopf leaves generators of its watches for the loop to close, which complain at that.
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     _log.info("operator.stopped")
@@ -88,13 +92,12 @@ async def _work(
     namespace: str,
     stop: asyncio.Event,
 ) -> None:
+    mapping = MappingWatch(cluster, rendering.is_expected, passes.nudge)
     async with asyncio.TaskGroup() as group:
         # Kopf, when it ends, cancels whatever began after it: our own tasks begin before.
         tasks = [
             group.create_task(passes.run(), name="passes"),
-            group.create_task(
-                watch_mapping(cluster, rendering.is_expected, passes.nudge), name="mapping watch"
-            ),
+            group.create_task(mapping.run(), name="mapping watch"),
         ]
         await handlers.watch(passes, rendering, namespace, stop)
         for task in tasks:

@@ -20,18 +20,16 @@ from productive_contract.mapping import (
     EMPTY,
     Mapping,
     MappingError,
-    Person,
     Reason,
     decode,
-    encode,
 )
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP, MAPPING_TYPE
 from productive_operator import metrics
-from productive_operator.capacity import fit
+from productive_operator.capacity import Fitted, fit
 from productive_operator.clock import Clock
 from productive_operator.cluster.errors import ApiError, Conflict, NotFound, Refused
 from productive_operator.conditions import Status, desired_status, is_transition
-from productive_operator.resolve import Outcome, people, resolve
+from productive_operator.resolve import Outcome, resolve
 from productive_operator.revision import next_revision
 from productive_operator.users import TokenSecret, User
 from productive_operator.view import ClusterView, ListedUser, StoredMapping
@@ -70,7 +68,8 @@ class Rendering:
         self._clock = clock
         self._overtaken = overtaken
         self._resolved: tuple[Outcome, ...] = ()
-        self._fitted: tuple[Outcome, ...] = ()
+        """What was decided last, and what could be published of it."""
+        self._fitted: Fitted | None = None
         self._live: Mapping | None = None
         self._live_data: dict[str, bytes] = {}
         """The mapping that is published, decoded and as it is stored."""
@@ -91,8 +90,7 @@ class Rendering:
         stored = await self._cluster.mapping() or await self._cluster.make_mapping()
         listed, secrets = await self._lists()
         self._secrets = frozenset(secret.version for secret in secrets)
-        outcomes = self._decide(listed, secrets)
-        await self._publish(stored, people(outcomes))
+        outcomes = await self._publish(stored, resolve((item.user for item in listed), secrets))
         await self._write_statuses(outcomes, {item.user.uid: item.status for item in listed})
         _count(outcomes)
 
@@ -125,16 +123,10 @@ class Rendering:
         """Tell whether the last pass saw a token Secret in just this version."""
         return version in self._secrets
 
-    def _decide(
-        self, listed: Sequence[ListedUser], secrets: Sequence[TokenSecret]
+    async def _publish(
+        self, stored: StoredMapping, resolved: tuple[Outcome, ...]
     ) -> tuple[Outcome, ...]:
-        resolved = resolve((item.user for item in listed), secrets)
-        if resolved != self._resolved:
-            # To measure what fits may take a compression of everything.
-            self._fitted, self._resolved = fit(resolved), resolved
-        return self._fitted
-
-    async def _publish(self, stored: StoredMapping, wanted: dict[str, Person]) -> None:
+        """Publish what was decided; returns it with MappingFull for who does not fit."""
         if stored.type != MAPPING_TYPE:
             raise MappingUnusable(
                 f"the mapping Secret has type {stored.type} in place of {MAPPING_TYPE}, which "
@@ -143,10 +135,18 @@ class Rendering:
         data = _document(stored)
         mapping = self._read(data)
         known = max(found.revision for found in (EMPTY, mapping, self._live) if found)
-        if mapping is None or mapping.people != wanted or not 0 < mapping.revision == known:
+        revision = next_revision(known, self._clock())
+        fitted = self._fit(resolved, revision)
+        if (
+            mapping is None
+            or mapping.people != fitted.mapping.people
             # A revision that fell, or a document without one, is somebody else's.
-            mapping = Mapping(next_revision(known, self._clock()), wanted)
-            self._expected = data = encode(mapping)
+            or not 0 < mapping.revision == known
+        ):
+            if fitted.mapping.revision != revision:
+                fitted = self._fitted = fit(resolved, revision)
+            mapping, data = fitted.mapping, fitted.data
+            self._expected = data
             stored = await self._write(stored, mapping, data)
         self._live, self._live_data, self._expected = mapping, data, data
         metrics.MAPPING_REVISION.set(mapping.revision)
@@ -156,6 +156,16 @@ class Rendering:
             await self._cluster.drop_keys(stored, foreign)
             metrics.MAPPING_WRITES.labels(cause="drift").inc()
             _log.warning("mapping.keys_removed", keys=foreign)
+        return fitted.outcomes
+
+    def _fit(self, resolved: tuple[Outcome, ...], revision: int) -> Fitted:
+        """Return what can be published; as before, at the revision of before, if nothing changed.
+
+        To encode everything, and to find out what fits, takes a good part of a pass.
+        """
+        if self._fitted is None or resolved != self._resolved:
+            self._fitted, self._resolved = fit(resolved, revision), resolved
+        return self._fitted
 
     def _read(self, data: dict[str, bytes]) -> Mapping | None:
         """Decode what is published; None if it is no mapping."""

@@ -5,7 +5,7 @@ The port is implemented by `cluster.objects`; tests of the loop put a cluster of
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +21,10 @@ class StoredMapping:
     resource_version: str
     type: str
     data: Mapping[str, bytes] = field(repr=False)
+
+
+OnMapping = Callable[[StoredMapping | None], None]
+"""Called with the mapping Secret, or with None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,7 @@ def _token(value: Any, problems: list[str]) -> Secret | None:
     if isinstance(found, Secret):
         return found
     problems.append(
-        "apiToken must be the person's token (in Productive: Settings, API access)"
+        "apiToken must be the person's token (in Productive: Settings, API integrations)"
         if found is Reason.TOKEN_EMPTY
         else f"apiToken is no token: it is longer than {MAX_TOKEN} characters or has a space, "
         "control or non-ASCII character"

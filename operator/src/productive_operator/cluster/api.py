@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
@@ -23,16 +23,16 @@ from kubernetes.aio.config.config_exception import ConfigException
 from productive_contract.names import OPERATOR_FIELD_MANAGER
 from productive_operator.cluster.credentials import load_credentials
 from productive_operator.cluster.errors import Unreachable, of_status
+from productive_operator.cluster.listing import ListReader, MalformedList
 from productive_operator.metrics import KUBERNETES_REQUESTS
 
 Query = Sequence[tuple[str, str]]
+Item = TypeVar("Item")
 
-PAGE: Final = 500
-"""Objects in one page of a list."""
 REQUEST_SECONDS: Final = 5.0
 """How long a request for one object may take."""
-PAGE_SECONDS: Final = 15.0
-"""How long one page of a list may take."""
+SILENCE_SECONDS: Final = 15.0
+"""How long a list may pause while it comes in; the API server itself ends it after a minute."""
 WATCH_SLACK: Final = 3.0
 """How much longer than asked for a watch may last before it counts as dead."""
 _IDLE_SECONDS: Final = 5.0
@@ -47,6 +47,15 @@ _METHODS: Final = {
     "apply": "PATCH",
     "patch": "PATCH",
 }
+_FAILURES: Final = (
+    TimeoutError,
+    aiohttp.ClientError,
+    MalformedList,
+    OpenApiException,
+    # The service account token could not be read again.
+    OSError,
+    ConfigException,
+)
 _CONTENT_TYPES: Final = {
     "apply": "application/apply-patch+yaml",
     "patch": "application/merge-patch+json",
@@ -116,20 +125,30 @@ class Api:
         query = (("fieldManager", OPERATOR_FIELD_MANAGER),)
         return await self._request("patch", path, query=query, body=body)
 
-    async def pages(self, path: str, *, query: Query = ()) -> AsyncIterator[dict[str, Any]]:
-        """Yield each page of a complete list, all at one resourceVersion."""
+    async def read_list(
+        self, path: str, decode: Callable[[dict[str, Any]], Item], *, query: Query = ()
+    ) -> list[Item]:
+        """Read a complete list; returns what `decode` makes of each object.
+
+        It comes in one piece: the API server has it in memory, while pages after the first may be
+        read from etcd, at several times the cost.
+        """
+        request = f"list {path}"
+        found: list[Item] = []
         more = ""
         while True:
-            page = await self._request(
-                "list",
-                path,
-                query=[*query, ("limit", str(PAGE)), *([("continue", more)] if more else [])],
-                seconds=PAGE_SECONDS,
-            )
-            yield page
-            more = (page.get("metadata") or {}).get("continue") or ""
+            reader = ListReader()
+            parameters = [*query, *([("continue", more)] if more else [])]
+            async with (
+                _deadline(request, SILENCE_SECONDS) as deadline,
+                self._open("list", path, parameters, None) as response,
+            ):
+                async for part in response.content.iter_any():
+                    deadline.reschedule(asyncio.get_running_loop().time() + SILENCE_SECONDS)
+                    found.extend(map(decode, reader.feed(part)))
+                more = (reader.end().get("metadata") or {}).get("continue") or ""
             if not more:
-                return
+                return found
 
     async def watch(
         self, path: str, *, query: Query, resource_version: str, seconds: int
@@ -212,13 +231,12 @@ class Api:
 
 
 @asynccontextmanager
-async def _deadline(request: str, seconds: float) -> AsyncIterator[None]:
+async def _deadline(request: str, seconds: float) -> AsyncIterator[asyncio.Timeout]:
     """Bound a request and translate what the libraries raise in it."""
     try:
-        async with asyncio.timeout(seconds):
-            yield
-    except (TimeoutError, aiohttp.ClientError, OSError, OpenApiException, ConfigException) as error:
-        # OSError and ConfigException: the service account token could not be read again.
+        async with asyncio.timeout(seconds) as deadline:
+            yield deadline
+    except _FAILURES as error:
         raise Unreachable(request, 0) from error
 
 

@@ -6,7 +6,7 @@ The paths and selectors here are all that the operator's Roles allow.
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -25,7 +25,7 @@ from productive_operator.cluster.api import Api
 from productive_operator.cluster.errors import NotFound
 from productive_operator.conditions import Status, decode_status, encode_status
 from productive_operator.users import TokenSecret, User, decode_secret, decode_user
-from productive_operator.view import ListedUser, StoredMapping
+from productive_operator.view import ListedUser, OnMapping, StoredMapping
 
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 WINDOW_SECONDS: Final = 10
@@ -59,6 +59,7 @@ class ClusterObjects:
         self._events = f"/api/v1/namespaces/{namespace}/events"
         self._mappings = f"/api/v1/namespaces/{place.mapping_namespace}/secrets"
         self._mapping = f"{self._mappings}/{place.mapping_name}"
+        self._by_name = (("fieldSelector", f"metadata.name={place.mapping_name}"),)
 
     async def serves_users(self) -> bool:
         """Tell whether the API server knows ProductiveUsers, that is, whether the CRD is there."""
@@ -79,19 +80,11 @@ class ClusterObjects:
         return _stored(await self._api.apply(self._mapping, body, manager=_MAKER))
 
     async def users(self) -> list[ListedUser]:
-        return [
-            ListedUser(decode_user(item), decode_status(item))
-            async for page in self._api.pages(self._users)
-            for item in page["items"]
-        ]
+        return await self._api.read_list(self._users, _listed)
 
     async def secrets(self) -> list[TokenSecret]:
         query = (("fieldSelector", f"type={TOKEN_TYPE}"),)
-        return [
-            decode_secret(item)
-            async for page in self._api.pages(self._secrets, query=query)
-            for item in page["items"]
-        ]
+        return await self._api.read_list(self._secrets, decode_secret, query=query)
 
     async def publish(self, stored: StoredMapping, data: Mapping[str, bytes]) -> StoredMapping:
         encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
@@ -114,22 +107,20 @@ class ClusterObjects:
     async def post_event(self, user: User, status: Status) -> None:
         await self._api.create(self._events, _event(user, status))
 
-    async def watch_mapping(self) -> AsyncIterator[StoredMapping | None]:
-        """Yield the mapping as it is, then each change of it, until an error; None is none.
+    async def list_mapping(self, on_mapping: OnMapping) -> str:
+        listed = await self._api.get(self._mappings, query=self._by_name)
+        on_mapping(_stored(listed["items"][0]) if listed["items"] else None)
+        return str(listed["metadata"]["resourceVersion"])
 
-        Windows follow each other without a gap.
-        """
-        by_name = (("fieldSelector", f"metadata.name={self._place.mapping_name}"),)
-        listed = await self._api.get(self._mappings, query=by_name)
-        version = listed["metadata"]["resourceVersion"]
-        yield _stored(listed["items"][0]) if listed["items"] else None
-        while True:
-            async for event in self._api.watch(
-                self._mappings, query=by_name, resource_version=version, seconds=WINDOW_SECONDS
-            ):
-                version = event["object"]["metadata"]["resourceVersion"]
-                if event["type"] != "BOOKMARK":
-                    yield None if event["type"] == "DELETED" else _stored(event["object"])
+    async def watch_mapping(self, version: str, on_mapping: OnMapping) -> str | None:
+        reached: str | None = None
+        async for event in self._api.watch(
+            self._mappings, query=self._by_name, resource_version=version, seconds=WINDOW_SECONDS
+        ):
+            reached = str(event["object"]["metadata"]["resourceVersion"])
+            if event["type"] != "BOOKMARK":
+                on_mapping(None if event["type"] == "DELETED" else _stored(event["object"]))
+        return reached
 
     def _mapping_body(self, precondition: Mapping[str, str]) -> dict[str, Any]:
         place = self._place
@@ -143,6 +134,10 @@ class ClusterObjects:
             },
             "type": MAPPING_TYPE,
         }
+
+
+def _listed(body: Mapping[str, Any]) -> ListedUser:
+    return ListedUser(decode_user(body), decode_status(body))
 
 
 def _precondition(stored: StoredMapping) -> dict[str, str]:

@@ -1,0 +1,77 @@
+"""The JSON of a list, read object by object while it comes in.
+
+So thousands of objects are never in memory at once, and the API server writes on meanwhile. Where
+the items stand among the other fields is the server's affair: of custom resources they come first.
+Pure.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, Final
+
+_ITEMS: Final = re.compile(r'"items"\s*:\s*\[')
+_BETWEEN: Final = frozenset(", \t\r\n")
+_DECODER: Final = json.JSONDecoder()
+
+
+class MalformedList(Exception):
+    """What came is no list, or a part of one."""
+
+
+class ListReader:
+    """Reads one list: `feed` all of it, then ask for the `end`.
+
+    Both raise `MalformedList`. The objects are believed only when the end was reached without.
+    """
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")()
+        self._head: str | None = None
+        """What stands before the items, with their bracket."""
+        self._text = ""
+        """What was not read yet."""
+
+    def feed(self, part: bytes) -> Iterator[Any]:
+        """Yield each object that is complete with this part."""
+        try:
+            self._text += self._decoder.decode(part)
+        except UnicodeDecodeError as error:
+            raise MalformedList from error
+        if self._head is None:
+            begin = _ITEMS.search(self._text)
+            if begin is None:
+                return
+            self._head, self._text = self._text[: begin.end()], self._text[begin.end() :]
+        at = 0
+        while True:
+            try:
+                item, at = _DECODER.raw_decode(self._text, _next(self._text, at))
+            except ValueError:
+                # The objects are at their end, or the next one is cut here.
+                break
+            yield item
+        self._text = self._text[at:]
+
+    def end(self) -> dict[str, Any]:
+        """Return the list without its objects."""
+        # If anything is left of the objects, it makes this no JSON, or a list that is not empty.
+        try:
+            rest = json.loads(
+                (self._head or "") + self._text + self._decoder.decode(b"", final=True)
+            )
+        except ValueError as error:
+            raise MalformedList from error
+        if not isinstance(rest, dict) or rest.get("items", ()) not in ([], None):
+            raise MalformedList
+        return rest
+
+
+def _next(text: str, at: int) -> int:
+    """Return where the next object begins."""
+    while text[at : at + 1] in _BETWEEN:
+        at += 1
+    return at

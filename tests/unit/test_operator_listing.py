@@ -1,0 +1,89 @@
+"""A list read in parts is the list, and a part of one is none."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from productive_operator.cluster.listing import ListReader, MalformedList
+
+OBJECTS = [
+    {"metadata": {"name": "ana"}, "data": {"token": "eA=="}},
+    {"metadata": {"name": "bob", "annotations": {"note": 'č "items":[{}] \\ 🦊', "ž": "]}"}}},
+    {"metadata": {"name": "cleo"}, "spec": {"items": [{"a": []}, 1.5e3]}, "status": None},
+]
+METADATA = {"resourceVersion": "812", "continue": "eyJ2IjoibWV0YS"}
+SHAPES = {
+    "items last": {
+        "kind": "SecretList",
+        "apiVersion": "v1",
+        "metadata": METADATA,
+        "items": OBJECTS,
+    },
+    "items first": {"apiVersion": "v1", "items": OBJECTS, "kind": "List", "metadata": METADATA},
+}
+TEXTS = [
+    json.dumps(shape, ensure_ascii=False, indent=indent).encode() + b"\n"
+    for shape in SHAPES.values()
+    for indent in (None, 1)
+]
+
+
+def read(parts: list[bytes]) -> tuple[list[Any], dict[str, Any]]:
+    reader = ListReader()
+    found = [item for part in parts for item in reader.feed(part)]
+    return found, reader.end()
+
+
+@given(st.sampled_from(TEXTS), st.lists(st.integers(0, 900), max_size=20))
+def test_a_list_is_the_same_however_it_was_cut(text: bytes, cuts: list[int]) -> None:
+    places = [0, *sorted(cuts), len(text)]
+    found, rest = read([text[a:b] for a, b in pairwise(places)])
+    whole = json.loads(text)
+    assert found == OBJECTS
+    assert rest == whole | {"items": []}
+
+
+def test_each_object_comes_as_soon_as_it_is_complete() -> None:
+    reader = ListReader()
+    assert list(reader.feed(b'{"items":[{"a":1},{"a"')) == [{"a": 1}]
+    assert list(reader.feed(b":2}")) == [{"a": 2}]
+    assert list(reader.feed(b"]}")) == []
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_part_of_a_list_is_none(text: bytes) -> None:
+    for end in range(len(text.rstrip())):
+        with pytest.raises(MalformedList):
+            read([text[:end]])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"ok",
+        b"[]",
+        b"{}",
+        b'{"kind":"Status"}',
+        b'{"items":{}}',
+        b'{"items":[{"a":1}{]}',
+        b'{"items":[{"a":1},]}',
+        b'{"items":[{"a":"\xff"}]}',
+        b'{"metadata":{"items":[{"a":1}]}}',
+        b'{"items":[{"a":1}]}{',
+    ],
+)
+def test_what_is_no_list_is_refused(text: bytes) -> None:
+    with pytest.raises(MalformedList):
+        read([text])
+
+
+@pytest.mark.parametrize("text", [b'{"items":[]}', b'{"items":null}', b'{"items" : [ ] }'])
+def test_an_empty_list_is_one(text: bytes) -> None:
+    assert read([text])[0] == []
