@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 import pytest
+from structlog.testing import capture_logs
 
 from harness.mcpkit import NOW, person
 from productive_contract.mapping import Mapping, Person, Reason, State
@@ -74,9 +75,19 @@ async def test_whoever_is_positively_gone_is_turned_away_for_good() -> None:
 @pytest.mark.attack("M-09")
 async def test_a_suspended_person_is_denied_with_the_reason() -> None:
     ana = person(None, state=State.SUSPENDED, reason=Reason.SUSPENDED)
-    with pytest.raises(AccessDenied, match=r"suspended.*it@example\.test") as caught:
+    with (
+        capture_logs() as lines,
+        pytest.raises(AccessDenied, match=r"suspended.*it@example\.test") as caught,
+    ):
         await gatekeeper(People(ana)).authenticate("t")
     assert caught.value.reason == "suspended"
+    [line] = lines
+    assert (line["event"], line["reason"], line["email"], line["grant"]) == (
+        "token_refused",
+        "suspended",
+        ana.email,
+        "grant-1",
+    )
 
 
 @pytest.mark.attack("M-09")

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from productive_contract.mapping import Person, State
 from productive_gateway.errors import AccessDenied, InvalidToken
+from productive_gateway.observability.audit import Event, audit
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.snapshot import People
 
@@ -78,6 +79,14 @@ class Gatekeeper:
                 reason="revoked_before",
             )
         if person.state is State.SUSPENDED:
+            audit(
+                Event.TOKEN_REFUSED,
+                reason="suspended",
+                email=person.email,
+                user=person.user,
+                grant=grant.name,
+                client=grant.client,
+            )
             raise AccessDenied(
                 f"Access for {person.email} is suspended. Ask {self._whom_to_ask} to lift it; "
                 "signing in again does not help.",
