@@ -1,6 +1,6 @@
 """A picture of the figures in a JSON file of `python -m benchmarks.operator`.
 
-.venv/bin/python -m benchmarks.operator.plot operator.json docs/operator.svg
+PYTHONPATH=tests .venv/bin/python -m benchmarks.operator.plot operator.json docs/operator.svg
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.operator.report import ONE_PASS, quantile
+from benchmarks.operator.quantile import quantile
+from benchmarks.operator.report import ONE_PASS
 from benchmarks.operator.scenario import CHANGES
 
 WIDTH, HEIGHT = 300, 240

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from benchmarks.operator.quantile import quantile
 from benchmarks.operator.scenario import CHANGES, Result
 
 ONE_PASS = "steady passes"
-
-
-def quantile(values: Sequence[float], part: float) -> float:
-    """Return the value that this part of all does not exceed."""
-    return sorted(values)[max(0, math.ceil(part * len(values)) - 1)]
 
 
 def ratios(result: Result) -> dict[str, float]:

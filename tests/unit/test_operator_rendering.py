@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from harness.operatorkit import TOKEN, MemoryCluster, secret_body, user_body
 from productive_contract.mapping import Mapping, Reason, State, encode
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
+from productive_operator import capacity
 from productive_operator.cluster.errors import ApiError, Conflict, Forbidden, Refused, Unreachable
 from productive_operator.conditions import decode_status
 from productive_operator.rendering import MappingUnusable, Rendering
@@ -94,6 +95,25 @@ async def test_one_change_is_one_write_of_the_mapping_and_one_of_a_status(
     world.tokens["bob-productive"] = secret_body("bob-productive", token="another")
     await rendering.render()
     assert world.writes == ["publish"]
+
+
+async def test_a_mapping_is_encoded_once_for_a_change_and_not_at_all_without(
+    world: MemoryCluster, rendering: Rendering, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[Mapping] = []
+
+    def counting(mapping: Mapping) -> dict[str, bytes]:
+        encoded.append(mapping)
+        return encode(mapping)
+
+    monkeypatch.setattr(capacity, "encode", counting)
+    world.add("ana")
+    await rendering.render()
+    await rendering.render()
+    assert encoded == [world.people()]
+    world.add("bob")
+    await rendering.render()
+    assert encoded[1:] == [world.people()]
 
 
 async def test_a_revision_rises_even_when_the_clock_falls(
