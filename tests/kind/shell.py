@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-_pause = threading.Event()
-"""Never set: waiting for it is a pause between two looks."""
+from harness.processes import pause
 
 
 class Failed(Exception):
@@ -95,7 +93,7 @@ def until(what: str, ready: Sequence[str | Path], env: Mapping[str, str], second
         except Failed as error:
             if time.monotonic() > end:
                 raise Failed(f"{what} did not come within {seconds:.0f} s; {error}") from error
-            _pause.wait(0.3)
+            pause()
         else:
             return
 

@@ -16,8 +16,6 @@ CLUSTER = "productive-e2e"
 NETWORK = Path("/run/netns") / CLUSTER
 STATE = Path("/run") / CLUSTER
 """Sockets, process numbers and the kubeconfig of a private world."""
-
-
 MARK = "PRODUCTIVE_MCP_E2E"
 """Variable that says which kubeconfig is ours: the tests delete what they find in a cluster."""
 
