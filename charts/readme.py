@@ -1,8 +1,7 @@
 """Writes the table of values into the chart's README, from the comments of values.yaml.
 
-`python charts/readme.py` writes it, `--check` tells whether it is up to date. A value's words are
-the comment above it that begins with `# -- `; a `## ` line begins a section. A value without words,
-and not below one with words, is refused.
+A value's words are the comment above it that begins with `# -- `; a `## ` line begins a section. A
+value without words, and not below one with words, is refused.
 """  # noqa: INP001 (a script)
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from pathlib import Path
 import yaml
 
 CHART = Path(__file__).parent / "productive-mcp"
+README = CHART / "README.md"
 BEGIN = "<!-- values -->\n"
 END = "<!-- /values -->\n"
 LONGEST_DEFAULT = 60
@@ -101,23 +101,9 @@ def _row(value: Value) -> str:
     return f"| `{value.path}` | {shown} | {words} |\n"
 
 
-def main() -> int:
-    """Write the README, or check it."""
-    file = CHART / "README.md"
-    readme = file.read_text()
-    try:
-        new = rendered(readme, (CHART / "values.yaml").read_text())
-    except UndocumentedError as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
-    if sys.argv[1:] == ["--check"]:
-        if new != readme:
-            sys.stderr.write(f"{file} is not up to date: run python charts/readme.py\n")
-            return 1
-        return 0
-    file.write_text(new)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        new = rendered(README.read_text(), (CHART / "values.yaml").read_text())
+    except UndocumentedError as error:
+        sys.exit(str(error))
+    README.write_text(new)

@@ -1,11 +1,7 @@
-"""Writes the table of rights into docs/security.md, from the rule files of the chart.
-
-`python charts/rights.py` writes it, `--check` tells whether it is up to date.
-"""  # noqa: INP001 (a script)
+"""Writes the table of rights into docs/security.md, from the rule files of the chart."""  # noqa: INP001 (a script)
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -42,18 +38,5 @@ def _rows(file: str) -> Iterator[tuple[str, ...]]:
                 yield PROGRAMS[file], role["namespace"], resource, names, verbs
 
 
-def main() -> int:
-    """Write the page, or check it."""
-    page = PAGE.read_text()
-    new = rendered(page)
-    if sys.argv[1:] == ["--check"]:
-        if new != page:
-            sys.stderr.write(f"{PAGE} is not up to date: run python charts/rights.py\n")
-            return 1
-        return 0
-    PAGE.write_text(new)
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    PAGE.write_text(rendered(PAGE.read_text()))
