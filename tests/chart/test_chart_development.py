@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,11 @@ def test_nothing_leads_there_from_outside(rendered: Rendered) -> None:
     assert service["spec"]["type"] == "ClusterIP"
 
 
-def test_the_released_chart_has_no_values_of_it() -> None:
-    assert "values-dev.yaml" in (CHART / ".helmignore").read_text().splitlines()
+def test_the_released_chart_has_no_values_of_it(helm: Helm, tmp_path: Path) -> None:
+    with tarfile.open(helm.package(tmp_path)) as archive:
+        names = {Path(name).name for name in archive.getnames()}
+    assert "values.yaml" in names
+    assert "values-dev.yaml" not in names
 
 
 @pytest.mark.parametrize(

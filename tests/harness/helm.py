@@ -136,6 +136,11 @@ class Helm:
         """
         return self._run(["lint", str(CHART), "--strict"], None)
 
+    def package(self, folder: Path) -> Path:
+        """Pack the chart into a folder, as for a release; return the archive."""
+        said = self._call(["package", str(CHART), "--destination", str(folder)], "")
+        return Path(said.rpartition(": ")[2].strip())
+
     def _run(self, command: list[str], values: Values | None, *, bare: bool = False) -> str:
         below = [] if bare else ["--values", str(self._minimum)]
         return self._call([*command, *below, "--values", "-"], json.dumps(dict(values or {})))
