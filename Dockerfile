@@ -29,6 +29,7 @@ WORKDIR /src
 # Dependencies are a layer of their own in each of the next stages: a changed source leaves it as it is.
 COPY pyproject.toml uv.lock ./
 COPY contract/pyproject.toml contract/
+COPY kube/pyproject.toml kube/
 COPY operator/pyproject.toml operator/
 COPY gateway/pyproject.toml gateway/
 COPY dev/pyproject.toml dev/
@@ -41,6 +42,7 @@ RUN --mount=type=cache,target=/root/.cache \
 # Of the Kubernetes client, its classes for each kind of object: 115 MB that nothing loads, since the programs speak JSON.
 RUN find /app/lib -regex '.*/kubernetes/.*client/\(api\|models\)/.*' -type f ! -name '__init__.*' -delete
 COPY contract contract
+COPY kube kube
 COPY gateway gateway
 RUN --mount=type=cache,target=/root/.cache \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
@@ -54,6 +56,7 @@ RUN --mount=type=cache,target=/root/.cache \
 # As for the gateway.
 RUN find /app/lib -regex '.*/kubernetes/.*client/\(api\|models\)/.*' -type f ! -name '__init__.*' -delete
 COPY contract contract
+COPY kube kube
 COPY operator operator
 RUN --mount=type=cache,target=/root/.cache \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
@@ -87,6 +90,7 @@ RUN --mount=type=cache,target=/root/.cache \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     uv sync --all-packages --group test --no-install-package playwright --no-install-workspace
 COPY contract contract
+COPY kube kube
 COPY operator operator
 COPY gateway gateway
 COPY dev dev

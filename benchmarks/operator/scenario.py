@@ -20,9 +20,9 @@ from benchmarks.operator.readings import Cost, Reading, at_start, cost, read
 from harness.cluster import Cluster
 from harness.operatorsite import OperatorSite, RunningOperator
 from productive_contract.mapping import Person, State
-from productive_gateway.cluster.api import ClusterApi
 from productive_gateway.errors import Unavailable
-from productive_gateway.people.source import MappingSource
+from productive_gateway.watched.mapping import MappingSource
+from productive_kube.client import ClusterApi
 
 STEADY_PASSES = 5
 REST_SECONDS = 1.2

@@ -213,7 +213,7 @@ def test_skaffold_copies_what_is_watched() -> None:
     [artifact] = _skaffold()["build"]["artifacts"]
     assert artifact["docker"]["target"] == "dev"
     copied = {one["src"]: one["dest"] for one in artifact["sync"]["manual"]}
-    for member in ("contract", "dev", "gateway", "operator"):
+    for member in ("contract", "dev", "gateway", "kube", "operator"):
         assert copied[f"{member}/src/**"] == "/src"
 
 

@@ -14,7 +14,7 @@ import yaml
 from harness.deployment import Deployment
 from harness.helm import CHART, Helm, nested
 from harness.processes import free_port
-from productive_gateway.oauth.redirect_uri import may_be_used, parse_redirect_uri
+from productive_gateway.oauth.clients.redirect_uri import may_be_used, parse_redirect_uri
 from productive_gateway.observability import metrics as gateway_metrics
 from productive_gateway.observability.audit import Event
 from productive_gateway.settings import load_settings

@@ -27,15 +27,15 @@ from harness.grantkit import (
 from harness.kube import secret_data, secrets_path
 from harness.proxy import RecordingProxy
 from harness.quota import limit_secrets
+from productive_contract.clock import system_clock
 from productive_contract.names import LABEL_STATE, LABEL_USER
-from productive_gateway.clock import system_clock
-from productive_gateway.cluster.api import ClusterApi
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.errors import InvalidGrant, StoreFull, SubjectMismatch
-from productive_gateway.grants.kubernetes import KubernetesGrantStore
 from productive_gateway.grants.record import decode
 from productive_gateway.grants.service import Tokens
 from productive_gateway.grants.store import Kind
+from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
+from productive_kube.client import ClusterApi
 
 
 @dataclass

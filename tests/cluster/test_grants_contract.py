@@ -13,11 +13,11 @@ from harness.cluster import Cluster
 from harness.grantkit import records
 from harness.quota import limit_secrets
 from productive_contract.names import LABEL_USER_UID
-from productive_gateway.cluster.api import ClusterApi
 from productive_gateway.grants.errors import Conflict, Exists, Expired, Missing, StoreFull
-from productive_gateway.grants.kubernetes import KubernetesGrantStore
-from productive_gateway.grants.memory import MemoryGrantStore
 from productive_gateway.grants.store import Change, GrantStore, Kind, Record
+from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
+from productive_gateway.grants.store_memory import MemoryGrantStore
+from productive_kube.client import ClusterApi
 
 Limit = Callable[[int], None]
 """Lets a store take no more than so many records."""
@@ -217,7 +217,7 @@ async def test_a_version_that_is_too_old_to_watch_from_is_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Kubernetes does so after minutes only; the cluster tests make it by a proxy."""
-    monkeypatch.setattr("productive_gateway.grants.memory._HISTORY", 3)
+    monkeypatch.setattr("productive_gateway.grants.store_memory._HISTORY", 3)
     store = MemoryGrantStore()
     [page] = [page async for page in store.pages(Kind.GRANT)]
     for _ in range(4):

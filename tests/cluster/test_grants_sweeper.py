@@ -10,15 +10,15 @@ import pytest
 
 from harness.cluster import Cluster
 from harness.grantkit import Desk, HeldClock, ana, desk, records, sign_in
-from productive_gateway.clock import system_clock, system_entropy
-from productive_gateway.cluster.api import ClusterApi
+from productive_contract.clock import system_clock, system_entropy
 from productive_gateway.grants.beginning import pending_grant
 from productive_gateway.grants.config import DAY, GrantConfig
 from productive_gateway.grants.grant import Grant, State
-from productive_gateway.grants.kubernetes import KubernetesGrantStore
 from productive_gateway.grants.record import decode, encode
 from productive_gateway.grants.store import GrantStore, Record
+from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_gateway.grants.sweeper import Sweeper
+from productive_kube.client import ClusterApi
 
 PARALLEL = 24
 

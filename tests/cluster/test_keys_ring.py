@@ -12,15 +12,15 @@ from harness.cluster import Cluster
 from harness.faults import HalfOpen, Seen
 from harness.kube import secret, secrets_path
 from harness.proxy import RecordingProxy
+from productive_contract.clock import system_entropy
 from productive_contract.names import KEY_RING_KEY, KEY_RING_TYPE
-from productive_gateway.clock import system_entropy
-from productive_gateway.cluster.api import ClusterApi
-from productive_gateway.cluster.errors import Forbidden
-from productive_gateway.cluster.init_keys import init_keys
-from productive_gateway.cluster.keyring import FRESH_SECONDS, KeyRingSource
 from productive_gateway.errors import Unavailable
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import KeyRing, encode_ring, new_ring
+from productive_gateway.watched.init_key_ring import init_keys
+from productive_gateway.watched.key_ring import FRESH_SECONDS, KeyRingSource
+from productive_kube.client import ClusterApi
+from productive_kube.errors import Forbidden
 
 BOUND = 5.0
 NOW = 1_795_500_000.0

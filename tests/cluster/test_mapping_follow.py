@@ -17,9 +17,9 @@ from harness.proxy import RecordingProxy
 from productive_contract.mapping import Mapping, Person, Reason, State, encode
 from productive_contract.names import MAPPING_TYPE
 from productive_contract.secret import Secret
-from productive_gateway.cluster.api import ClusterApi
 from productive_gateway.errors import Unavailable
-from productive_gateway.people.source import MappingSource
+from productive_gateway.watched.mapping import MappingSource
+from productive_kube.client import ClusterApi
 
 BOUND = 5.0
 

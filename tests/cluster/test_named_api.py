@@ -12,8 +12,9 @@ import pytest
 from harness.cluster import Cluster
 from harness.faults import Answer, CutAfter, CutBefore
 from harness.kube import secret, secrets_path
-from productive_gateway.cluster.api import ClusterApi
-from productive_gateway.cluster.errors import (
+from productive_gateway.observability.metrics import REGISTRY
+from productive_kube.client import ClusterApi
+from productive_kube.errors import (
     AlreadyExists,
     ApiError,
     Conflict,
@@ -23,7 +24,6 @@ from productive_gateway.cluster.errors import (
     QuotaExceeded,
     Unreachable,
 )
-from productive_gateway.observability.metrics import REGISTRY
 
 KIND = "productive-mcp.dev/grant"
 

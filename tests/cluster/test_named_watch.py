@@ -13,9 +13,9 @@ from harness.cluster import Cluster
 from harness.faults import Answer, CutBefore, HalfOpen
 from harness.kube import secret, secrets_path
 from harness.proxy import RecordingProxy
-from productive_gateway.cluster.api import ClusterApi
-from productive_gateway.cluster.backoff import Backoff
-from productive_gateway.cluster.named import NamedSecret
+from productive_kube.backoff import Backoff
+from productive_kube.client import ClusterApi
+from productive_kube.reflector import NamedSecret
 
 HEALTHY_SECONDS = 5.0
 """Bound while watches are healthy."""

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Literal, TypeVar
 
+from productive_contract.clock import system_entropy
 from productive_contract.mapping import Mapping, Person, State
 from productive_contract.secret import Secret
-from productive_gateway.clock import system_entropy
 from productive_gateway.errors import InvalidToken, Unavailable
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.errors import Conflict, Expired

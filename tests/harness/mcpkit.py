@@ -26,8 +26,8 @@ from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.people.principal import Principal
 from productive_gateway.productive.client import ProductiveApi
 from productive_gateway.tools.catalog import TOOLS
+from productive_gateway.tools.registry import Answer, Toolbox
 from productive_gateway.tools.tool import READ, WRITE, Tool
-from productive_gateway.tools.toolbox import Answer, Toolbox
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC).timestamp()
 """A Monday, nine o'clock in Zagreb."""

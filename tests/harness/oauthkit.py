@@ -21,8 +21,8 @@ from harness.grantkit import HeldClock, HeldKeys, HeldPeople, ana
 from harness.oidcstub import CLIENT_ID, CLIENT_SECRET, ISSUER, Person, StubProvider
 from productive_contract.secret import Secret
 from productive_gateway.grants.config import GrantConfig
-from productive_gateway.grants.memory import MemoryGrantStore
 from productive_gateway.grants.service import Grants
+from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.routes import OAuth, oauth_routes
 from productive_gateway.upstream.client import UpstreamClient

@@ -15,12 +15,12 @@ from harness.cluster import Cluster
 from harness.kube import Object, secret, secret_data, secrets_path
 from harness.processes import Program, eventually, free_port
 from harness.proxy import RecordingProxy
+from productive_contract.clock import system_clock
 from productive_contract.mapping import Mapping, decode
 from productive_contract.names import TOKEN_TYPE
-from productive_operator.clock import system_clock
 from productive_operator.cluster.api import Api
 from productive_operator.cluster.objects import ClusterObjects, Place
-from productive_operator.rendering import Rendering
+from productive_operator.reconciler import Rendering
 from productive_operator.view import OnMapping
 
 API = "/apis/productive-mcp.dev/v1alpha1/namespaces"

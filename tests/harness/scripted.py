@@ -10,7 +10,7 @@ import base64
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Any
 
-from productive_gateway.cluster.errors import AlreadyExists, ApiError, NotFound, Unreachable
+from productive_kube.errors import AlreadyExists, ApiError, NotFound, Unreachable
 
 DEADLINE = 5.0
 

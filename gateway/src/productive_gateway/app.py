@@ -16,32 +16,32 @@ from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from productive_gateway import __version__
-from productive_gateway.cluster.api import ClusterApi
-from productive_gateway.cluster.keyring import KeyRingSource
 from productive_gateway.grants.config import GrantConfig
-from productive_gateway.grants.kubernetes import KubernetesGrantStore
-from productive_gateway.grants.memory import MemoryGrantStore
 from productive_gateway.grants.service import Grants
 from productive_gateway.grants.store import GrantStore
+from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
+from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.grants.sweeper import Sweeper
+from productive_gateway.mcp.authentication import Gatekeeper
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.oauth.config import OAuthConfig
-from productive_gateway.oauth.deps import OAuth
+from productive_gateway.oauth.context import OAuth
 from productive_gateway.oauth.metadata import resource_metadata_url
 from productive_gateway.oauth.routes import oauth_routes
-from productive_gateway.observability.internal import Readiness, internal_app
-from productive_gateway.observability.requests import Requests
-from productive_gateway.people.gatekeeper import Gatekeeper
-from productive_gateway.people.local import LocalMapping
-from productive_gateway.people.source import MappingSource
 from productive_gateway.productive.client import ProductiveApi
 from productive_gateway.sealing.keys import FixedKeys
 from productive_gateway.settings import Settings
 from productive_gateway.tools.catalog import TOOLS
-from productive_gateway.tools.toolbox import Toolbox
+from productive_gateway.tools.registry import Toolbox
 from productive_gateway.upstream.client import UpstreamClient
+from productive_gateway.watched.key_ring import KeyRingSource
+from productive_gateway.watched.mapping import MappingSource
+from productive_gateway.watched.mapping_file import LocalMapping
 from productive_gateway.web.pages import connect_page
+from productive_gateway.web.probes import Readiness, internal_app
+from productive_gateway.web.request_log import Requests
+from productive_kube.client import ClusterApi
 
 Task = Callable[[], Awaitable[None]]
 

@@ -9,12 +9,12 @@ import sys
 from collections.abc import Sequence
 
 from productive_gateway import __version__
-from productive_gateway.cluster.api import ClusterApi
-from productive_gateway.cluster.errors import ApiError, NoCluster
-from productive_gateway.cluster.init_keys import init_keys
 from productive_gateway.observability.logs import configure_logs
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.settings import SettingsError, load_settings
+from productive_gateway.watched.init_key_ring import init_keys
+from productive_kube.client import ClusterApi
+from productive_kube.errors import ApiError, NoCluster
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,8 +18,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from productive_gateway.app import Gateway, compose
-from productive_gateway.request_head import BoundedHead
 from productive_gateway.settings import Settings
+from productive_gateway.web.request_head import BoundedHead
 
 _log = structlog.get_logger("gateway")
 

@@ -23,10 +23,10 @@ from kubernetes.aio.client.exceptions import OpenApiException
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config.config_exception import ConfigException
 
-from productive_gateway.cluster.credentials import load_credentials
-from productive_gateway.cluster.errors import Unreachable, from_status
-from productive_gateway.cluster.lines import split_lines
 from productive_gateway.observability.metrics import KUBERNETES_REQUESTS
+from productive_kube.credentials import load_credentials
+from productive_kube.errors import Unreachable, from_status
+from productive_kube.lines import split_lines
 
 Query = Sequence[tuple[str, str]]
 

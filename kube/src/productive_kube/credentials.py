@@ -15,7 +15,7 @@ from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 from kubernetes.aio.config.kube_config import load_kube_config
 from yaml import YAMLError
 
-from productive_gateway.cluster.errors import NoCluster
+from productive_kube.errors import NoCluster
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _DEFAULT_NAMESPACE: Final = "default"

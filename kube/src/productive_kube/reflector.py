@@ -18,10 +18,10 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from productive_gateway.cluster.api import WATCH_SLACK, Query
-from productive_gateway.cluster.backoff import Backoff
-from productive_gateway.cluster.errors import ApiError, Gone
 from productive_gateway.observability.metrics import WATCH_HEALTHY
+from productive_kube.backoff import Backoff
+from productive_kube.client import WATCH_SLACK, Query
+from productive_kube.errors import ApiError, Gone
 
 _log = structlog.get_logger(__name__)
 

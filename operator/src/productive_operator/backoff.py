@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from productive_operator.clock import Chance, system_chance
+from productive_contract.clock import Chance, system_chance
 
 
 class Backoff:

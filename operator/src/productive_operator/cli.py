@@ -13,10 +13,10 @@ from typing import NoReturn
 
 import structlog
 
-from productive_operator.import_command import import_worker_mapping
-from productive_operator.local import Rendered, render_files, watch_files
-from productive_operator.manifests import ManifestError
-from productive_operator.private_file import write_mapping
+from productive_operator.offline.import_command import import_worker_mapping
+from productive_operator.offline.manifests import ManifestError
+from productive_operator.offline.private_file import write_mapping
+from productive_operator.offline.render import Rendered, render_files, watch_files
 from productive_operator.terminal import FAILED, columns, fail
 
 

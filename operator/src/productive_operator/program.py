@@ -8,15 +8,15 @@ from typing import Final
 
 import structlog
 
+from productive_contract.clock import system_clock
 from productive_operator import handlers
-from productive_operator.clock import system_clock
 from productive_operator.cluster.api import Api
 from productive_operator.cluster.errors import Unreachable
 from productive_operator.cluster.objects import ClusterObjects, Place
 from productive_operator.health import serving
-from productive_operator.loop import Loop
 from productive_operator.mapping_watch import MappingWatch, StoreWentBack
-from productive_operator.rendering import Rendering
+from productive_operator.reconciler import Rendering
+from productive_operator.scheduler import Loop
 from productive_operator.settings import Settings
 
 WAIT_SECONDS: Final = 5.0

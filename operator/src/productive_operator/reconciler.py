@@ -16,6 +16,7 @@ from typing import Final
 
 import structlog
 
+from productive_contract.clock import Clock
 from productive_contract.mapping import (
     EMPTY,
     Mapping,
@@ -25,12 +26,11 @@ from productive_contract.mapping import (
 )
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP, MAPPING_TYPE
 from productive_operator import metrics
-from productive_operator.capacity import Fitted, fit
-from productive_operator.clock import Clock
 from productive_operator.cluster.errors import ApiError, Conflict, NotFound, Refused
 from productive_operator.conditions import Status, desired_status, is_transition
 from productive_operator.resolve import Outcome, resolve
 from productive_operator.revision import next_revision
+from productive_operator.size_limit import Fitted, fit
 from productive_operator.users import TokenSecret, User
 from productive_operator.view import ClusterView, ListedUser, StoredMapping
 

@@ -13,11 +13,11 @@ from typing import Final, Protocol
 
 import structlog
 
+from productive_contract.clock import Chance, Clock, system_chance, system_clock
 from productive_operator import metrics
 from productive_operator.backoff import Backoff
-from productive_operator.clock import Chance, Clock, system_chance, system_clock
 from productive_operator.cluster.errors import ApiError, Conflict
-from productive_operator.rendering import MappingUnusable
+from productive_operator.reconciler import MappingUnusable
 
 _log = structlog.get_logger("loop")
 

@@ -13,7 +13,7 @@ from productive_contract.mapping import Reason
 from productive_contract.names import DEFAULT_TOKEN_KEY, GROUP, KIND, PLURAL, TOKEN_TYPE, VERSION
 from productive_operator.users import MAX_USER_ID, TOOLSETS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CRD: dict[str, Any] = yaml.safe_load((ROOT / "crds" / f"productiveusers.{GROUP}.yaml").read_text())
 (SERVED,) = CRD["spec"]["versions"]
 SPEC = SERVED["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harness.operatorkit import user
 from productive_contract.email import MAX_LENGTH, EmailError, canonical_email
 
-TABLE = Path(__file__).resolve().parents[1] / "contract" / "email_cases.json"
+TABLE = Path(__file__).resolve().parents[2] / "contract" / "email_cases.json"
 CASES: list[dict[str, Any]] = json.loads(TABLE.read_text())
 GOOD = [case for case in CASES if case["canonical"] is not None]
 BAD = [case for case in CASES if case["canonical"] is None]

@@ -28,7 +28,7 @@ from productive_contract.mapping import (
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
 from productive_contract.secret import Secret
 
-GOLDEN = Path(__file__).resolve().parents[1] / "contract"
+GOLDEN = Path(__file__).resolve().parents[2] / "contract"
 V1 = (GOLDEN / "mapping-v1.json").read_bytes().rstrip(b"\n")
 
 ANA = Person(

@@ -15,12 +15,12 @@ from starlette.testclient import TestClient
 from harness.grantkit import HeldKeys, HeldPeople, eventually
 from productive_gateway import app as app_module
 from productive_gateway.app import Gateway
-from productive_gateway.observability.internal import Readiness, internal_app
 from productive_gateway.observability.metrics import REGISTRY
-from productive_gateway.observability.requests import Requests
 from productive_gateway.serving import _run, _Server, _server
 from productive_gateway.settings import Settings
 from productive_gateway.web.endpoint import Endpoint
+from productive_gateway.web.probes import Readiness, internal_app
+from productive_gateway.web.request_log import Requests
 
 
 class Named:

@@ -14,10 +14,10 @@ import certifi
 import pytest
 from aiohttp import web
 
-from productive_gateway.cluster import api as module
-from productive_gateway.cluster import credentials
-from productive_gateway.cluster.api import ClusterApi
-from productive_gateway.cluster.errors import Gone, NoCluster, Unreachable
+from productive_kube import client as module
+from productive_kube import credentials
+from productive_kube.client import ClusterApi
+from productive_kube.errors import Gone, NoCluster, Unreachable
 
 PATH = "/api/v1/namespaces/x/secrets"
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]

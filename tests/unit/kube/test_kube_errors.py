@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productive_gateway.cluster.backoff import MOST_ASKED_SECONDS, MOST_SECONDS, Backoff
-from productive_gateway.cluster.errors import (
+from productive_kube.backoff import MOST_ASKED_SECONDS, MOST_SECONDS, Backoff
+from productive_kube.errors import (
     AlreadyExists,
     ApiError,
     Conflict,

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productive_gateway.cluster.lines import split_lines
+from productive_kube.lines import split_lines
 
 
 async def _chunks(parts: list[bytes]) -> AsyncIterator[bytes]:

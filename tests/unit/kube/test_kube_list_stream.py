@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productive_operator.cluster.listing import ListReader, MalformedList
+from productive_kube.list_stream import ListReader, MalformedList
 
 OBJECTS = [
     {"metadata": {"name": "ana"}, "data": {"token": "eA=="}},

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from harness.mount import MappingMount
-from productive_gateway.cluster import mount as module
-from productive_gateway.cluster.mount import Mount
+from productive_kube import mount as module
+from productive_kube.mount import Mount
 
 
 def test_each_version_is_returned_once(tmp_path: Path) -> None:

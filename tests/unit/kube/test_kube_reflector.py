@@ -8,9 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from harness.scripted import Hands, ScriptedApi, unreachable, until
-from productive_gateway.cluster.errors import Forbidden, Gone, Unreachable
-from productive_gateway.cluster.named import NamedSecret
 from productive_gateway.observability.metrics import REGISTRY
+from productive_kube.errors import Forbidden, Gone, Unreachable
+from productive_kube.reflector import NamedSecret
 
 
 class Followed:

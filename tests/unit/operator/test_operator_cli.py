@@ -12,10 +12,10 @@ import pytest
 
 from productive_contract.mapping import GZIP_ABOVE, Mapping, Person, State, decode_document
 from productive_contract.secret import Secret
-from productive_operator import private_file
 from productive_operator.cli import main
+from productive_operator.offline import private_file
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 
 
 def run(*arguments: str | Path) -> int | str | None:

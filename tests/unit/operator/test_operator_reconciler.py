@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from harness.operatorkit import TOKEN, MemoryCluster, secret_body, user_body
 from productive_contract.mapping import Mapping, Reason, State, encode
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
-from productive_operator import capacity
+from productive_operator import size_limit
 from productive_operator.cluster.errors import ApiError, Conflict, Forbidden, Refused, Unreachable
 from productive_operator.conditions import decode_status
-from productive_operator.rendering import MappingUnusable, Rendering
+from productive_operator.reconciler import MappingUnusable, Rendering
 from productive_operator.users import decode_user
 from productive_operator.view import ListedUser
 
@@ -106,7 +106,7 @@ async def test_a_mapping_is_encoded_once_for_a_change_and_not_at_all_without(
         encoded.append(mapping)
         return encode(mapping)
 
-    monkeypatch.setattr(capacity, "encode", counting)
+    monkeypatch.setattr(size_limit, "encode", counting)
     world.add("ana")
     await rendering.render()
     await rendering.render()

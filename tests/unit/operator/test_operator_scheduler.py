@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from productive_operator import loop as loop_module
+from productive_operator import scheduler as loop_module
 from productive_operator.cluster.errors import Conflict, Unreachable
-from productive_operator.loop import Loop, Pace
-from productive_operator.rendering import MappingUnusable
+from productive_operator.reconciler import MappingUnusable
+from productive_operator.scheduler import Loop, Pace
 
 SECONDS = 5.0
 SOON = Pace(quiet=0.02, patience=0.2, resync=60.0, retry_from=0.01, retry_to=0.04)

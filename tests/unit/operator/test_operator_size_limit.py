@@ -9,8 +9,8 @@ import pytest
 
 from harness.operatorkit import token_secret, user
 from productive_contract.mapping import Mapping, Reason, decode
-from productive_operator.capacity import LIMIT, fit
 from productive_operator.resolve import Outcome, people, resolve
+from productive_operator.size_limit import LIMIT, fit
 
 REVISION = 1_795_500_000_000
 

@@ -7,8 +7,8 @@ from collections.abc import Collection
 
 from harness.operatorkit import MemoryCluster
 from productive_operator.conditions import Status
-from productive_operator.loop import Loop, Pace
-from productive_operator.rendering import STATUSES_AT_LEAST, STATUSES_IN_FLIGHT, Rendering
+from productive_operator.reconciler import STATUSES_AT_LEAST, STATUSES_IN_FLIGHT, Rendering
+from productive_operator.scheduler import Loop, Pace
 from productive_operator.users import User
 
 MANY = 3 * STATUSES_AT_LEAST

@@ -17,7 +17,7 @@ from productive_contract.secret import Secret
 from productive_operator.users import TOOLSETS, decode_secret, decode_user
 
 ABSENT = ...
-TABLE = Path(__file__).resolve().parents[1] / "contract" / "spec_cases.json"
+TABLE = Path(__file__).resolve().parents[2] / "contract" / "spec_cases.json"
 SPECS: list[dict[str, Any]] = json.loads(TABLE.read_text())
 
 

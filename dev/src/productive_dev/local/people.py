@@ -13,9 +13,9 @@ from typing import Final
 
 from productive_contract.mapping import EMPTY
 from productive_dev.idp.config import User
-from productive_operator.local import Rendered, Row, watch_files
-from productive_operator.manifests import ManifestError
-from productive_operator.private_file import write_mapping
+from productive_operator.offline.manifests import ManifestError
+from productive_operator.offline.private_file import write_mapping
+from productive_operator.offline.render import Rendered, Row, watch_files
 
 STRANGER: Final = User("nobody@example.com", "Nobody (no example names this person)")
 """Somebody without access, so that the page for such people can be seen."""

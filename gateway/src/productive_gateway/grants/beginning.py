@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from productive_contract.clock import Entropy
 from productive_contract.mapping import Person
-from productive_gateway.clock import Entropy
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.errors import AlreadyCompleted, Exists

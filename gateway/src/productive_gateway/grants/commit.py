@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from productive_gateway.clock import Clock, Entropy
+from productive_contract.clock import Clock, Entropy
 from productive_gateway.errors import GatewayError, Unavailable
-from productive_gateway.grants.claims import Advance, End, Refuse, Repeat, Step
 from productive_gateway.grants.ending import put_to_end
 from productive_gateway.grants.errors import Conflict, InvalidGrant, InvalidScope, Missing
 from productive_gateway.grants.grant import Cause, Grant, Refusal
@@ -21,6 +20,7 @@ from productive_gateway.grants.opening import opened
 from productive_gateway.grants.patience import Patience
 from productive_gateway.grants.record import Tampered, encode
 from productive_gateway.grants.store import GrantStore, Record
+from productive_gateway.grants.transitions import Advance, End, Refuse, Repeat, Step
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.sealing.errors import UnknownKey
 from productive_gateway.sealing.keys import KeyRing, Keys

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from productive_gateway.clock import Clock, Entropy
+from productive_contract.clock import Clock, Entropy
 from productive_gateway.errors import InvalidToken, Unavailable
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.errors import Expired

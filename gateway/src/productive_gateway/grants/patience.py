@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Final, TypeVar
 
-from productive_gateway.clock import Entropy
+from productive_contract.clock import Entropy
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.errors import StoreFull
 

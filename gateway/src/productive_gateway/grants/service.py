@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from productive_gateway.clock import Clock, Entropy, system_clock, system_entropy
-from productive_gateway.grants import claims
+from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
+from productive_gateway.grants import transitions
 from productive_gateway.grants.beginning import SignIn, create_once, pending_grant
+from productive_gateway.grants.commit import Settled, Settlement
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.errors import InvalidGrant, InvalidTarget
 from productive_gateway.grants.grant import (
@@ -36,7 +37,6 @@ from productive_gateway.grants.naming import (
 from productive_gateway.grants.ratchet import current_secret, digest
 from productive_gateway.grants.record import encode
 from productive_gateway.grants.resource import same_resource
-from productive_gateway.grants.settling import Settled, Settlement
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.grants.subject import bind_subject
 from productive_gateway.grants.tokens import (
@@ -165,14 +165,14 @@ class Grants:
         """
         presented = await self._read(lambda ring: read_code(ring, code, self._config.resource))
         self._check_target(resource)
-        claim = claims.Redemption(
+        claim = transitions.Redemption(
             presented.secret, client_hash(client_id), redirect_uri, verifier, self._attempt()
         )
         people = self._people.snapshot()
 
-        def decide(grant: Grant, ring: KeyRing) -> claims.Step:
+        def decide(grant: Grant, ring: KeyRing) -> transitions.Step:
             unfit = standing(grant, people.by_uid.get(grant.user_uid), ring.epoch)
-            return claims.redeem(grant, claim, ring, unfit, now=self._clock())
+            return transitions.redeem(grant, claim, ring, unfit, now=self._clock())
 
         settled = await self._settlement.settle(presented.grant, decide)
         _audit(Event.TOKEN_ISSUED, settled.grant)
@@ -200,14 +200,14 @@ class Grants:
         """
         presented = await self._read(lambda ring: read_refresh(ring, token, self._config.resource))
         self._check_target(resource)
-        claim = claims.Refreshing(
+        claim = transitions.Refreshing(
             presented.generation, presented.secret, client_hash(client_id), scopes, self._attempt()
         )
         people = self._people.snapshot()
 
-        def decide(grant: Grant, ring: KeyRing) -> claims.Step:
+        def decide(grant: Grant, ring: KeyRing) -> transitions.Step:
             unfit = standing(grant, people.by_uid.get(grant.user_uid), ring.epoch)
-            return claims.refresh(grant, claim, ring, unfit, self._config, now=self._clock())
+            return transitions.refresh(grant, claim, ring, unfit, self._config, now=self._clock())
 
         settled = await self._settlement.settle(presented.grant, decide)
         _audit(Event.TOKEN_REFRESHED, settled.grant)
@@ -255,10 +255,10 @@ class Grants:
         await self._end(presented.grant, Cause.REVOKED, lambda grant: grant.client == client)
 
     async def _end(self, name: str, cause: Cause, allowed: Callable[[Grant], bool]) -> None:
-        def decide(grant: Grant, _: KeyRing) -> claims.Step:
+        def decide(grant: Grant, _: KeyRing) -> transitions.Step:
             if grant.state is State.GONE or not allowed(grant):
-                return claims.Refuse(Refusal.GONE)
-            return claims.End(ended(grant, cause, now=self._clock()), cause)
+                return transitions.Refuse(Refusal.GONE)
+            return transitions.End(ended(grant, cause, now=self._clock()), cause)
 
         with contextlib.suppress(InvalidGrant):
             await self._settlement.settle(name, decide)

@@ -14,8 +14,11 @@ from datetime import datetime
 from typing import Any, Final
 
 from productive_contract.names import LABEL_USER_UID
-from productive_gateway.cluster.api import ClusterApi
-from productive_gateway.cluster.errors import (
+from productive_gateway.errors import Unavailable
+from productive_gateway.grants.errors import Conflict, Exists, Expired, Missing, StoreFull
+from productive_gateway.grants.store import Change, Kind, Page, Record
+from productive_kube.client import ClusterApi
+from productive_kube.errors import (
     AlreadyExists,
     ApiError,
     Forbidden,
@@ -23,10 +26,7 @@ from productive_gateway.cluster.errors import (
     NotFound,
     QuotaExceeded,
 )
-from productive_gateway.cluster.errors import Conflict as ApiConflict
-from productive_gateway.errors import Unavailable
-from productive_gateway.grants.errors import Conflict, Exists, Expired, Missing, StoreFull
-from productive_gateway.grants.store import Change, Kind, Page, Record
+from productive_kube.errors import Conflict as ApiConflict
 
 RETRY_AFTER: Final = 5
 """Seconds that a client is told to wait when the API server names none."""

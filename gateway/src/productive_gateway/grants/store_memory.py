@@ -12,8 +12,8 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Final
 
+from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.names import LABEL_USER_UID
-from productive_gateway.clock import Clock, Entropy, system_clock, system_entropy
 from productive_gateway.grants.errors import Conflict, Exists, Expired, Missing, StoreFull
 from productive_gateway.grants.store import Change, Kind, Page, Record
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hmac
 from typing import Final
 
+from productive_contract.clock import Entropy
 from productive_contract.names import LABEL_USER, LABEL_USER_UID
-from productive_gateway.clock import Entropy
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.errors import Exists, SubjectMismatch
 from productive_gateway.grants.naming import subject_name

@@ -12,8 +12,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Final
 
+from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.names import LABEL_USER_UID
-from productive_gateway.clock import Clock, Entropy, system_clock, system_entropy
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.config import SKEW, GrantConfig
 from productive_gateway.grants.ending import put_to_end

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import Final
 
-from productive_gateway.clock import Entropy
+from productive_contract.clock import Entropy
 from productive_gateway.grants.naming import NAME_BYTES, pack_name, unpack_name
 from productive_gateway.sealing.errors import BrokenSeal
 from productive_gateway.sealing.keys import Key, KeyRing

@@ -20,10 +20,14 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
-from productive_gateway.mcp import replies
-from productive_gateway.mcp.body import Disconnected, read_body, replay
+from productive_gateway.mcp import responses
 from productive_gateway.mcp.config import MAX_BODY, McpConfig
-from productive_gateway.mcp.headers import (
+from productive_gateway.mcp.prebuilt import Lists
+from productive_gateway.mcp.server import PRINCIPAL, build_server
+from productive_gateway.people.principal import Principal
+from productive_gateway.tools.registry import Toolbox
+from productive_gateway.web.body import Disconnected, read_body, replay
+from productive_gateway.web.headers import (
     RawHeaders,
     accepts,
     bearer,
@@ -31,10 +35,6 @@ from productive_gateway.mcp.headers import (
     stripped,
     values,
 )
-from productive_gateway.mcp.lists import Lists
-from productive_gateway.mcp.server import PRINCIPAL, build_server
-from productive_gateway.people.principal import Principal
-from productive_gateway.tools.toolbox import Toolbox
 
 Authenticate = Callable[[str], Awaitable[Principal]]
 ConnectPage = Callable[[], Response]
@@ -117,11 +117,11 @@ class McpEndpoint:
         host = single(headers, b"host")
         if host is None or not self._config.serves_host(host):
             sentence = f"This server answers as {self._config.public_url} only. Use that address."
-            return replies.refusal(421, "wrong_host", sentence)
+            return responses.refusal(421, "wrong_host", sentence)
         origins = values(headers, b"origin")
         if origins and not all(self._config.allows_origin(o.decode("latin-1")) for o in origins):
             sentence = "Web pages of this origin may not call this server. Ask its administrator."
-            return replies.refusal(403, "origin_not_allowed", sentence)
+            return responses.refusal(403, "origin_not_allowed", sentence)
         method = scope["method"]
         if method == "OPTIONS" and origins and values(headers, b"access-control-request-method"):
             return Response(
@@ -142,10 +142,10 @@ class McpEndpoint:
         try:
             exchange = await self._admitted(scope, receive, send)
             return await self._answer(exchange)
-        except replies.Refused as refused:
+        except responses.Refused as refused:
             return refused.response
         except (InvalidToken, AccessDenied, Unavailable) as error:
-            return replies.of_error(self._config, error)
+            return responses.of_error(self._config, error)
         except Disconnected:
             return None
 
@@ -153,12 +153,12 @@ class McpEndpoint:
         headers = scope["headers"]
         token = bearer(headers)
         if token is None:
-            raise replies.Refused(replies.no_token(self._config))
+            raise responses.Refused(responses.no_token(self._config))
         principal = await self._authenticate(token)
         if scope["method"] != _METHODS:
             sentence = "This endpoint takes POST only; it has no stream and no session."
-            refusal = replies.refusal(405, "method_not_allowed", sentence, {"allow": _METHODS})
-            raise replies.Refused(refusal)
+            refusal = responses.refusal(405, "method_not_allowed", sentence, {"allow": _METHODS})
+            raise responses.Refused(refusal)
         body = await read_body(headers, receive)
         scope = {**scope, PRINCIPAL: principal}
         return _Exchange(scope, replay(body, receive), send, token, principal, body)
@@ -169,7 +169,7 @@ class McpEndpoint:
             params = message.get("params")
             name = params.get("name") if isinstance(params, dict) else None
             if self._toolbox.lacks_scope(exchange.principal, name):
-                return replies.insufficient_scope(self._config, str(name))
+                return responses.insufficient_scope(self._config, str(name))
         headers = exchange.scope["headers"]
         prebuilt = self._lists.answer(exchange.principal, headers, message)
         if prebuilt is not None:
@@ -232,7 +232,7 @@ def _message(body: bytes) -> dict[str, Any]:
 
 def _hardened(send: Send, origin: str | None) -> Send:
     """Return a `send` that puts on every answer what every answer has."""
-    extra = list(replies.SECURITY_HEADERS)
+    extra = list(responses.SECURITY_HEADERS)
     if origin is not None:
         extra += [
             (b"access-control-allow-origin", origin.encode("latin-1")),

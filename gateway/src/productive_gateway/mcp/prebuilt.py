@@ -25,11 +25,11 @@ from mcp_types import methods
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
-from productive_gateway.mcp.headers import RawHeaders, accepts, single, values
 from productive_gateway.mcp.server import listed
 from productive_gateway.people.principal import Principal
+from productive_gateway.tools.registry import Toolbox
 from productive_gateway.tools.tool import Allowed
-from productive_gateway.tools.toolbox import Toolbox
+from productive_gateway.web.headers import RawHeaders, accepts, single, values
 
 _METHODS: Final = frozenset({"tools/list", "server/discover"})
 _WITHOUT_HEADER: Final = types.DEFAULT_NEGOTIATED_VERSION

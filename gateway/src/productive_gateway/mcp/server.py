@@ -18,8 +18,8 @@ from starlette.requests import Request
 
 from productive_gateway.mcp.instructions import INSTRUCTIONS
 from productive_gateway.people.principal import Principal
+from productive_gateway.tools.registry import Toolbox, UnknownTool
 from productive_gateway.tools.tool import Tool
-from productive_gateway.tools.toolbox import Toolbox, UnknownTool
 
 PRINCIPAL: Final = "productive_gateway.principal"
 """Key of the ASGI scope under which the endpoint puts who calls."""

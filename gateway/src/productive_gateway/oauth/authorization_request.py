@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from productive_gateway.oauth.redirect_uri import Kind, RedirectUri, parse_redirect_uri
+from productive_gateway.oauth.clients.redirect_uri import Kind, RedirectUri, parse_redirect_uri
 
 
 @dataclass(frozen=True, slots=True)

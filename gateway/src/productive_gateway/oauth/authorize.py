@@ -15,17 +15,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from productive_gateway.errors import GatewayError, Unavailable
-from productive_gateway.oauth.clients import Client, UnknownClient, find_client
+from productive_gateway.oauth.authorization_request import AuthorizationRequest, answer_url
+from productive_gateway.oauth.clients.redirect_uri import RedirectUri, may_be_used
+from productive_gateway.oauth.clients.registered import Client, UnknownClient, find_client
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.consent import consent_page
-from productive_gateway.oauth.deps import OAuth
+from productive_gateway.oauth.context import OAuth
 from productive_gateway.oauth.errors import Code, Refusal, code_of, described
-from productive_gateway.oauth.form import Form, query_of
-from productive_gateway.oauth.redirect_uri import RedirectUri, may_be_used
-from productive_gateway.oauth.request import AuthorizationRequest, answer_url
 from productive_gateway.oauth.resource import require_resource
 from productive_gateway.oauth.scope import parse_scope
 from productive_gateway.oauth.transaction import fits
+from productive_gateway.web.form import Form, query_of
 from productive_gateway.web.pages import problem
 
 MAX_STATE: Final = 1024

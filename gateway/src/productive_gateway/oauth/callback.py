@@ -17,16 +17,16 @@ from productive_gateway.errors import GatewayError, Unavailable
 from productive_gateway.grants.errors import AlreadyCompleted
 from productive_gateway.grants.service import SignIn
 from productive_gateway.oauth.authorize import redirect_to, unavailable_page
-from productive_gateway.oauth.clients import client_label
+from productive_gateway.oauth.clients.registered import client_label
+from productive_gateway.oauth.context import OAuth
 from productive_gateway.oauth.cookies import Kind
-from productive_gateway.oauth.deps import OAuth
 from productive_gateway.oauth.endings import NoAccess, refused
 from productive_gateway.oauth.errors import Code, Refusal
-from productive_gateway.oauth.form import Form, query_of
 from productive_gateway.oauth.transaction import Transaction, find_transaction, read_state
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.upstream.errors import IdentityRefused
 from productive_gateway.upstream.identity import VerifiedIdentity
+from productive_gateway.web.form import Form, query_of
 from productive_gateway.web.pages import problem
 
 MAX_CODE: Final = 4096

@@ -16,14 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from productive_gateway.grants.config import TRANSACTION_LIFE
-from productive_gateway.oauth.cookies import Kind
-from productive_gateway.oauth.deps import OAuth
-from productive_gateway.oauth.request import (
+from productive_gateway.oauth.authorization_request import (
     AuthorizationRequest,
     decode_request,
     encode_request,
     pack,
 )
+from productive_gateway.oauth.context import OAuth
+from productive_gateway.oauth.cookies import Kind
 from productive_gateway.oauth.scope import ALL, WORDS
 from productive_gateway.oauth.transaction import ID_BYTES
 from productive_gateway.sealing.errors import SealError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from productive_gateway.clock import Clock, Entropy, system_clock, system_entropy
+from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_gateway.grants.service import Grants
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.cookies import Cookies

@@ -9,15 +9,15 @@ from starlette.responses import Response
 
 from productive_gateway.errors import Unavailable
 from productive_gateway.oauth.authorize import refusal_page, unavailable_page
-from productive_gateway.oauth.clients import client_label
+from productive_gateway.oauth.clients.registered import client_label
 from productive_gateway.oauth.consent import Consent, find_consent
+from productive_gateway.oauth.context import OAuth
 from productive_gateway.oauth.cookies import Kind
-from productive_gateway.oauth.deps import OAuth
 from productive_gateway.oauth.errors import Code, Refusal, code_of, described
-from productive_gateway.oauth.form import Form, form_of
 from productive_gateway.oauth.transaction import open_transaction, write_state
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
+from productive_gateway.web.form import Form, form_of
 from productive_gateway.web.pages import Link, go_on, problem
 
 _AGAIN = "Go back to your app and connect it again."

@@ -7,10 +7,10 @@ from starlette.responses import Response
 
 from productive_gateway.errors import GatewayError
 from productive_gateway.grants.errors import AlreadyCompleted, StoreFull, SubjectMismatch
+from productive_gateway.oauth.authorization_request import AuthorizationRequest
 from productive_gateway.oauth.authorize import error_redirect
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.errors import Code
-from productive_gateway.oauth.request import AuthorizationRequest
 from productive_gateway.upstream.errors import IdentityRefused
 from productive_gateway.web.pages import Link, problem, render, wants_json
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from productive_gateway.oauth.clients import AuthMethod
+from productive_gateway.oauth.clients.registered import AuthMethod
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.register import GRANT_TYPES
 from productive_gateway.oauth.scope import ALL

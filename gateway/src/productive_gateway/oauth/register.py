@@ -13,25 +13,25 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from productive_gateway.errors import Unavailable
-from productive_gateway.oauth.client_name import UNNAMED, shown_name
-from productive_gateway.oauth.clients import (
+from productive_gateway.oauth.clients.display_name import UNNAMED, shown_name
+from productive_gateway.oauth.clients.redirect_uri import (
+    Kind,
+    Policy,
+    RedirectUriError,
+    parse_redirect_uri,
+)
+from productive_gateway.oauth.clients.registered import (
     AuthMethod,
     Client,
     Registration,
     register_client,
     usable,
 )
-from productive_gateway.oauth.deps import OAuth
+from productive_gateway.oauth.context import OAuth
 from productive_gateway.oauth.errors import Code, Refusal, json_error
-from productive_gateway.oauth.form import body_of
-from productive_gateway.oauth.redirect_uri import (
-    Kind,
-    Policy,
-    RedirectUriError,
-    parse_redirect_uri,
-)
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.upstream.document import DocumentError, is_json, read_object
+from productive_gateway.web.form import body_of
 
 MAX_BODY: Final = 64 * 1024
 MAX_URIS: Final = 10

@@ -8,10 +8,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from productive_gateway.errors import GatewayError
-from productive_gateway.oauth.client_auth import authenticate_client, uses_basic
-from productive_gateway.oauth.deps import OAuth
+from productive_gateway.oauth.clients.authentication import authenticate_client, uses_basic
+from productive_gateway.oauth.context import OAuth
 from productive_gateway.oauth.errors import Code, Refusal, json_error
-from productive_gateway.oauth.form import form_of
+from productive_gateway.web.form import form_of
 
 
 @dataclass(frozen=True, slots=True)

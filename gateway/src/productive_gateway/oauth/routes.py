@@ -12,8 +12,8 @@ from productive_contract.mapping import State
 from productive_gateway.errors import Unavailable
 from productive_gateway.oauth.authorize import Authorizer
 from productive_gateway.oauth.callback import Callback
+from productive_gateway.oauth.context import OAuth
 from productive_gateway.oauth.decision import Decider
-from productive_gateway.oauth.deps import OAuth
 from productive_gateway.oauth.metadata import (
     resource_metadata,
     resource_paths,

@@ -15,15 +15,15 @@ from starlette.responses import JSONResponse, Response
 from productive_gateway.errors import GatewayError
 from productive_gateway.grants.errors import InvalidGrant, InvalidTarget
 from productive_gateway.grants.service import Tokens
-from productive_gateway.oauth.client_auth import authenticate_client, uses_basic
-from productive_gateway.oauth.clients import Client
-from productive_gateway.oauth.deps import OAuth
+from productive_gateway.oauth.clients.authentication import authenticate_client, uses_basic
+from productive_gateway.oauth.clients.registered import Client
+from productive_gateway.oauth.context import OAuth
 from productive_gateway.oauth.errors import Code, Refusal, json_error
-from productive_gateway.oauth.form import Form, form_of
 from productive_gateway.oauth.register import GRANT_TYPES
 from productive_gateway.oauth.resource import require_resource
 from productive_gateway.oauth.scope import parse_scope, write_scope
 from productive_gateway.observability.audit import Event, audit
+from productive_gateway.web.form import Form, form_of
 
 MAX_TOKEN: Final = 1024
 """Characters; our codes and refresh tokens have about 150."""

@@ -13,15 +13,15 @@ import zlib
 from dataclasses import dataclass, field
 from typing import Final
 
-from productive_gateway.clock import Entropy
+from productive_contract.clock import Entropy
 from productive_gateway.grants.config import TRANSACTION_LIFE
-from productive_gateway.oauth.cookies import MAX_VALUE
-from productive_gateway.oauth.request import (
+from productive_gateway.oauth.authorization_request import (
     AuthorizationRequest,
     decode_request,
     encode_request,
     pack,
 )
+from productive_gateway.oauth.cookies import MAX_VALUE
 from productive_gateway.sealing.errors import BrokenSeal, SealError
 from productive_gateway.sealing.keys import Key, KeyRing, Keys, with_known_key
 from productive_gateway.sealing.purposes import Purpose

@@ -14,7 +14,7 @@ from typing import Final
 import structlog
 from structlog.types import Processor
 
-from productive_gateway.observability.masking import mask_line
+from productive_contract.masking import mask_line
 
 _OUTSPOKEN: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "httpx", "httpcore", "mcp")
 """Libraries that may set levels and handlers of their own."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
-from productive_gateway.clock import Clock, system_clock
+from productive_contract.clock import Clock, system_clock
 
 Key = tuple[str, ...]
 """Organization, token fingerprint, then what was read."""

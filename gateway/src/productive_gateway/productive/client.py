@@ -19,8 +19,8 @@ import anyio
 import anyio.lowlevel
 import httpx
 
+from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.secret import Secret
-from productive_gateway.clock import Clock, Entropy, system_clock, system_entropy
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.observability.metrics import PRODUCTIVE_REQUESTS
 from productive_gateway.people.principal import Principal

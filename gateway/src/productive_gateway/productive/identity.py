@@ -13,9 +13,9 @@ from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from productive_gateway.productive.capacity import Availability, parse_availabilities
 from productive_gateway.productive.document import Document, Resource
 from productive_gateway.productive.errors import WrongOrganization, WrongTokenOwner
+from productive_gateway.productive.working_hours import Availability, parse_availabilities
 
 PATH: Final = "/organization_memberships"
 QUERY: Final = (

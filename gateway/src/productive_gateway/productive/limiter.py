@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from typing import Final
 
-from productive_gateway.clock import Clock, system_clock
+from productive_contract.clock import Clock, system_clock
 from productive_gateway.productive.errors import RateLimited
 
 REQUESTS: Final = 90

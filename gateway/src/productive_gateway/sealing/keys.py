@@ -23,8 +23,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Final, Protocol, TypeVar
 
+from productive_contract.clock import Entropy
 from productive_contract.mapping import format_time, parse_time
-from productive_gateway.clock import Entropy
 from productive_gateway.sealing.errors import KeyRingError, UnknownKey
 
 KEY_BYTES: Final = 32

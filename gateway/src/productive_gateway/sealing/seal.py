@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from productive_gateway.clock import Entropy, system_entropy
+from productive_contract.clock import Entropy, system_entropy
 from productive_gateway.sealing.errors import BrokenSeal
 from productive_gateway.sealing.keys import KEY_BYTES, Key, KeyRing
 from productive_gateway.sealing.purposes import Purpose

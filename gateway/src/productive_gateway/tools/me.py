@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from productive_gateway.productive.capacity import week_hours
 from productive_gateway.productive.identity import Identity
 from productive_gateway.productive.work import Timer, entries_on, running_timer
+from productive_gateway.productive.working_hours import week_hours
 from productive_gateway.tools.days import today_in
 from productive_gateway.tools.shaping import (
     DayTotal,

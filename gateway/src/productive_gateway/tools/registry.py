@@ -15,8 +15,8 @@ from typing import Any
 import structlog
 from pydantic import ValidationError
 
+from productive_contract.clock import Entropy, system_entropy
 from productive_contract.mapping import Person, State
-from productive_gateway.clock import Entropy, system_entropy
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.observability.metrics import TOOL_SECONDS
 from productive_gateway.people.principal import Principal

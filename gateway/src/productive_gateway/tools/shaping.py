@@ -8,8 +8,8 @@ from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
-from productive_gateway.productive.capacity import Availability, hours_on
 from productive_gateway.productive.work import Entry, Named, Service
+from productive_gateway.productive.working_hours import Availability, hours_on
 
 
 class Shape(BaseModel):

@@ -20,7 +20,7 @@ import httpx2
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
-from productive_gateway.clock import Clock, system_clock
+from productive_contract.clock import Clock, system_clock
 from productive_gateway.upstream.config import SCOPE, UpstreamConfig
 from productive_gateway.upstream.document import fetch_object, is_json
 from productive_gateway.upstream.errors import (

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from jwt import PyJWK, PyJWKSet
 from jwt.exceptions import PyJWTError
 
-from productive_gateway.clock import Clock, system_clock
+from productive_contract.clock import Clock, system_clock
 from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
 
 FRESH: Final = 3600.0

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from productive_gateway.clock import Clock, system_clock
+from productive_contract.clock import Clock, system_clock
 from productive_gateway.errors import GatewayError
 from productive_gateway.upstream.config import UpstreamConfig
 from productive_gateway.upstream.document import fetch_object

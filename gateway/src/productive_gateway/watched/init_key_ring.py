@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 from typing import Any, Protocol
 
+from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.names import KEY_RING_KEY, KEY_RING_TYPE
-from productive_gateway.clock import Clock, Entropy, system_clock, system_entropy
-from productive_gateway.cluster.api import Query
-from productive_gateway.cluster.errors import AlreadyExists
-from productive_gateway.cluster.named import secret_data
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import encode_ring, new_ring, parse_ring
+from productive_kube.client import Query
+from productive_kube.errors import AlreadyExists
+from productive_kube.reflector import secret_data
 
 
 class Storing(Protocol):

@@ -15,15 +15,15 @@ from typing import Final
 import structlog
 
 from productive_contract.names import KEY_RING_KEY
-from productive_gateway.cluster.alarm import Alarm
-from productive_gateway.cluster.changes import Changes
-from productive_gateway.cluster.errors import ApiError
-from productive_gateway.cluster.mount import Mount
-from productive_gateway.cluster.named import WINDOW_SECONDS, NamedSecret, Watchable, secret_data
 from productive_gateway.errors import Unavailable
 from productive_gateway.observability.metrics import KEY_RING_BROKEN, KEYS_LOADED
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import KeyRing, parse_ring
+from productive_gateway.watched.alarm import Alarm
+from productive_gateway.watched.changes import Changes
+from productive_kube.errors import ApiError
+from productive_kube.mount import Mount
+from productive_kube.reflector import WINDOW_SECONDS, NamedSecret, Watchable, secret_data
 
 _log = structlog.get_logger(__name__)
 

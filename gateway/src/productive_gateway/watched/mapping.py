@@ -17,12 +17,12 @@ from typing import Final
 import structlog
 
 from productive_contract.mapping import MappingError, decode
-from productive_gateway.cluster.changes import Changes
-from productive_gateway.cluster.mount import Mount
-from productive_gateway.cluster.named import WINDOW_SECONDS, NamedSecret, Watchable
 from productive_gateway.errors import Unavailable
-from productive_gateway.people.last_good import LastGood
 from productive_gateway.people.snapshot import Snapshot
+from productive_gateway.watched.changes import Changes
+from productive_gateway.watched.watched_secret import LastGood
+from productive_kube.mount import Mount
+from productive_kube.reflector import WINDOW_SECONDS, NamedSecret, Watchable
 
 _log = structlog.get_logger(__name__)
 

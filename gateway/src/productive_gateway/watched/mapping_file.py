@@ -8,10 +8,10 @@ from typing import Final, Protocol
 
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
 from productive_contract.secret import Secret
-from productive_gateway.cluster.changes import Changes
-from productive_gateway.cluster.mount import Mount
-from productive_gateway.people.last_good import LastGood
 from productive_gateway.people.snapshot import Snapshot
+from productive_gateway.watched.changes import Changes
+from productive_gateway.watched.watched_secret import LastGood
+from productive_kube.mount import Mount
 
 _POLL_SECONDS: Final = 1.0
 

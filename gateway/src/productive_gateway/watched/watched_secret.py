@@ -8,8 +8,6 @@ from collections.abc import Mapping
 import structlog
 
 from productive_contract.mapping import MappingError, State, decode
-from productive_gateway.cluster.alarm import Alarm
-from productive_gateway.cluster.changes import Changes
 from productive_gateway.errors import Unavailable
 from productive_gateway.observability.metrics import (
     MAPPING_BROKEN,
@@ -17,6 +15,8 @@ from productive_gateway.observability.metrics import (
     MAPPING_REVISION,
 )
 from productive_gateway.people.snapshot import Snapshot
+from productive_gateway.watched.alarm import Alarm
+from productive_gateway.watched.changes import Changes
 
 _log = structlog.get_logger(__name__)
 

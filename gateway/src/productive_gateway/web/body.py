@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.types import Message, Receive
 
 from productive_gateway.mcp.config import MAX_BODY
-from productive_gateway.mcp.headers import RawHeaders, single, values
-from productive_gateway.mcp.replies import Refused, refusal
+from productive_gateway.mcp.responses import Refused, refusal
+from productive_gateway.web.headers import RawHeaders, single, values
 
 _LENGTH: Final = re.compile(r"[0-9]{1,20}")
 SECONDS: Final = 30.0

@@ -13,7 +13,7 @@ from typing import Final
 from starlette.types import Scope
 
 from productive_gateway.errors import InvalidToken
-from productive_gateway.mcp.replies import Refused, refusal
+from productive_gateway.mcp.responses import Refused, refusal
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 

@@ -21,9 +21,9 @@ from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config.config_exception import ConfigException
 
 from productive_contract.names import OPERATOR_FIELD_MANAGER
+from productive_kube.list_stream import ListReader, MalformedList
 from productive_operator.cluster.credentials import load_credentials
 from productive_operator.cluster.errors import Unreachable, of_status
-from productive_operator.cluster.listing import ListReader, MalformedList
 from productive_operator.metrics import KUBERNETES_REQUESTS
 
 Query = Sequence[tuple[str, str]]

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from productive_operator.importing import FolderInUse, Plan, plan_import, write_manifests
+from productive_operator.offline.importing import FolderInUse, Plan, plan_import, write_manifests
+from productive_operator.offline.worker_mapping import WorkerMappingError
 from productive_operator.terminal import FAILED, columns, fail
-from productive_operator.worker_mapping import WorkerMappingError
 
 
 def import_worker_mapping(path: Path, out: Path | None) -> int:

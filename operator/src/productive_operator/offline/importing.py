@@ -15,10 +15,10 @@ from typing import Final
 
 from productive_contract.names import DEFAULT_TOKEN_KEY, GROUP, KIND, TOKEN_TYPE, VERSION
 from productive_contract.secret import Secret
-from productive_operator.manifests import SUFFIXES
-from productive_operator.object_names import object_names
-from productive_operator.private_file import write_privately
-from productive_operator.worker_mapping import read_worker_mapping
+from productive_operator.offline.manifests import SUFFIXES
+from productive_operator.offline.object_names import object_names
+from productive_operator.offline.private_file import write_privately
+from productive_operator.offline.worker_mapping import read_worker_mapping
 
 SEPARATOR: Final = "---\n"
 

@@ -15,12 +15,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from productive_contract.clock import Clock, system_clock
 from productive_contract.mapping import EMPTY, Mapping, Reason
 from productive_contract.names import GROUP, KIND
-from productive_operator.capacity import fit
-from productive_operator.clock import Clock, system_clock
 from productive_operator.conditions import describe
-from productive_operator.manifests import (
+from productive_operator.offline.manifests import (
     Manifest,
     ManifestError,
     find_files,
@@ -29,6 +28,7 @@ from productive_operator.manifests import (
 )
 from productive_operator.resolve import resolve
 from productive_operator.revision import next_revision
+from productive_operator.size_limit import fit
 from productive_operator.users import TokenSecret, User, decode_secret, decode_user
 
 POLL_SECONDS: Final = 0.5

@@ -29,8 +29,8 @@ from productive_gateway.errors import Unavailable
 from productive_gateway.grants import index as index_module
 from productive_gateway.grants.errors import Expired
 from productive_gateway.grants.index import GrantIndex
-from productive_gateway.grants.memory import MemoryGrantStore
 from productive_gateway.grants.store import Change, Kind, Page
+from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.observability.metrics import GRANTS
 from productive_gateway.sealing.keys import KeyRing
 

@@ -7,9 +7,14 @@ from dataclasses import replace
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from unit.gateway.grants.test_grant_transitions import SECRET, pending
 
 from harness.grantkit import CALLBACK, CLIENT, NOW, RESOURCE, SCOPES, VERIFIER, new_key
-from productive_gateway.grants.claims import (
+from productive_gateway.grants.config import SKEW, GrantConfig
+from productive_gateway.grants.grant import Grant, State
+from productive_gateway.grants.naming import client_hash
+from productive_gateway.grants.ratchet import current_secret, digest
+from productive_gateway.grants.transitions import (
     Advance,
     End,
     Redemption,
@@ -20,12 +25,7 @@ from productive_gateway.grants.claims import (
     redeem,
     refresh,
 )
-from productive_gateway.grants.config import SKEW, GrantConfig
-from productive_gateway.grants.grant import Grant, State
-from productive_gateway.grants.naming import client_hash
-from productive_gateway.grants.ratchet import current_secret, digest
 from productive_gateway.sealing.keys import KeyRing
-from unit.test_grant_claims import SECRET, pending
 
 CONFIG = GrantConfig(RESOURCE)
 ORDER = [State.PENDING, State.ACTIVE, State.GONE]

@@ -34,10 +34,10 @@ from productive_gateway.grants.errors import (
     StoreFull,
     SubjectMismatch,
 )
-from productive_gateway.grants.memory import MemoryGrantStore
 from productive_gateway.grants.record import decode, encode
 from productive_gateway.grants.service import Tokens
 from productive_gateway.grants.store import Kind
+from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.observability import audit
 from productive_gateway.sealing.keys import KeyRing
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from productive_gateway.cluster.api import ClusterApi
-from productive_gateway.cluster.errors import ApiError, Conflict, NotFound
 from productive_gateway.errors import Unavailable
-from productive_gateway.grants.kubernetes import KubernetesGrantStore, _change
 from productive_gateway.grants.store import Change, Kind, Record
+from productive_gateway.grants.store_kubernetes import KubernetesGrantStore, _change
+from productive_kube.client import ClusterApi
+from productive_kube.errors import ApiError, Conflict, NotFound
 
 ITEM: dict[str, Any] = {
     "type": Kind.GRANT.value,

@@ -22,9 +22,9 @@ from harness.grantkit import (
 from productive_gateway.errors import InvalidToken, Unavailable
 from productive_gateway.grants.config import DAY, GrantConfig
 from productive_gateway.grants.errors import AlreadyCompleted, Expired
-from productive_gateway.grants.memory import MemoryGrantStore
 from productive_gateway.grants.record import decode
 from productive_gateway.grants.store import Kind
+from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.grants.sweeper import Sweeper
 from productive_gateway.sealing.keys import KeyRing
 

@@ -17,7 +17,11 @@ from harness.grantkit import (
     ana,
     new_key,
 )
-from productive_gateway.grants.claims import (
+from productive_gateway.grants.config import DAY, GrantConfig
+from productive_gateway.grants.grant import Cause, Grant, Refusal, State, ended, standing
+from productive_gateway.grants.naming import client_hash
+from productive_gateway.grants.ratchet import current_secret, digest
+from productive_gateway.grants.transitions import (
     Advance,
     End,
     Redemption,
@@ -27,10 +31,6 @@ from productive_gateway.grants.claims import (
     redeem,
     refresh,
 )
-from productive_gateway.grants.config import DAY, GrantConfig
-from productive_gateway.grants.grant import Cause, Grant, Refusal, State, ended, standing
-from productive_gateway.grants.naming import client_hash
-from productive_gateway.grants.ratchet import current_secret, digest
 from productive_gateway.sealing.errors import UnknownKey
 from productive_gateway.sealing.keys import KeyRing
 

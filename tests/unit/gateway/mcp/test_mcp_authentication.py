@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from harness.mcpkit import NOW, person
 from productive_contract.mapping import Mapping, Person, Reason, State
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
-from productive_gateway.people.gatekeeper import Gatekeeper
+from productive_gateway.mcp.authentication import Gatekeeper
 from productive_gateway.people.snapshot import Snapshot
 
 SIGNED_IN = datetime.fromtimestamp(NOW, UTC)

@@ -20,8 +20,8 @@ from harness.mcpkit import (
 )
 from productive_gateway.errors import AccessDenied, Unavailable
 from productive_gateway.mcp.config import McpConfig
-from productive_gateway.mcp.headers import bearer, stripped
 from productive_gateway.tools.tool import READ
+from productive_gateway.web.headers import bearer, stripped
 
 CHALLENGE = f'Bearer resource_metadata="{METADATA}", scope="productive:read productive:write"'
 LIST = request("tools/list")

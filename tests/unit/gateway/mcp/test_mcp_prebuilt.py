@@ -9,7 +9,7 @@ import pytest
 from harness.mcpkit import META, MODERN, Gate, gate, person, principal, request, result_of
 from productive_contract.mapping import Access
 from productive_gateway.mcp.instructions import INSTRUCTIONS
-from productive_gateway.mcp.lists import Lists
+from productive_gateway.mcp.prebuilt import Lists
 from productive_gateway.tools.catalog import TOOLS
 
 LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")

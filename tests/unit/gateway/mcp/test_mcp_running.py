@@ -224,7 +224,7 @@ async def test_a_client_that_goes_away_before_its_body_is_no_error() -> None:
 
 @pytest.mark.attack("L-10")
 async def test_a_body_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("productive_gateway.mcp.body.SECONDS", 0.01)
+    monkeypatch.setattr("productive_gateway.web.body.SECONDS", 0.01)
 
     async def trickle() -> Any:
         yield b"{"

@@ -11,7 +11,7 @@ import pytest
 
 from harness.grantkit import HeldKeys, new_key
 from harness.oauthkit import CALLBACK, audit_log, site
-from productive_gateway.oauth.client_name import shown_name
+from productive_gateway.oauth.clients.display_name import shown_name
 
 GOOD: dict[str, Any] = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
 JSON = {"content-type": "application/json"}

@@ -13,10 +13,10 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from productive_contract.masking import mask
 from productive_contract.secret import Secret
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.observability.logs import configure_logs
-from productive_gateway.observability.masking import mask
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl"
 

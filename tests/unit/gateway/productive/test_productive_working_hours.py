@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productive_gateway.productive.capacity import hours_on, parse_availabilities, week_hours
 from productive_gateway.productive.identity import zone_of
+from productive_gateway.productive.working_hours import hours_on, parse_availabilities, week_hours
 
 MONDAY = date(2026, 11, 23)
 FULL = [8, 8, 8, 8, 8, 0, 0]

@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from harness.mcpkit import Office, office, person, principal
 from productive_dev.simulator.faults import Fault
 from productive_gateway.productive.client import ProductiveSession
+from productive_gateway.tools.registry import Answer
 from productive_gateway.tools.time_entries import LOG_TIME
-from productive_gateway.tools.toolbox import Answer
 
 DESIGN = {"project": "relaunch", "service": "design", "hours": 2}
 LUKA = principal(person("simulator-luka-babic", user_id=9106))

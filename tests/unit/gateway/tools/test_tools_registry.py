@@ -13,9 +13,9 @@ from productive_gateway.observability.metrics import REGISTRY
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.catalog import TOOLS
 from productive_gateway.tools.errors import Problem, ToolError
+from productive_gateway.tools.registry import UnknownTool
 from productive_gateway.tools.shaping import Shape
 from productive_gateway.tools.tool import READ, WRITE, Call, Done, Kind, Tool
-from productive_gateway.tools.toolbox import UnknownTool
 
 
 class Words(BaseModel):

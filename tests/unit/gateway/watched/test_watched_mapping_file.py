@@ -10,7 +10,7 @@ import pytest
 from harness.mount import MappingMount
 from productive_contract.secret import Secret
 from productive_gateway.errors import Unavailable
-from productive_gateway.people.local import LocalMapping
+from productive_gateway.watched.mapping_file import LocalMapping
 
 ANA = '{"Ana@example.com":{"userId":"7","apiToken":"t"}}'
 BO = '{"bo@example.com":{"userId":8,"apiToken":"t"}}'

@@ -14,7 +14,7 @@ from harness.mount import MappingMount
 from harness.scripted import Hands, ScriptedApi
 from productive_contract.mapping import Mapping, encode
 from productive_gateway.errors import Unavailable
-from productive_gateway.people.source import MAX_STALENESS, MappingSource
+from productive_gateway.watched.mapping import MAX_STALENESS, MappingSource
 
 REVISIONS = st.integers(1, 9)
 

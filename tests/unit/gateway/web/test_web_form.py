@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
-from productive_gateway.oauth import form as module
 from productive_gateway.oauth.errors import Refusal
-from productive_gateway.oauth.form import MAX_FIELDS, FormError, body_of, parse_form
+from productive_gateway.web import form as module
+from productive_gateway.web.form import MAX_FIELDS, FormError, body_of, parse_form
 
 PLAIN = st.text(
     st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30

@@ -7,9 +7,9 @@ from starlette.testclient import TestClient
 
 from productive_contract.mapping import EMPTY
 from productive_gateway.errors import Unavailable
-from productive_gateway.observability.internal import Readiness, internal_app
 from productive_gateway.people.snapshot import Snapshot
 from productive_gateway.sealing.keys import KeyRing
+from productive_gateway.web.probes import Readiness, internal_app
 
 
 @dataclass

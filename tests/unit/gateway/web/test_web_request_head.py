@@ -10,8 +10,8 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from harness.grantkit import eventually
-from productive_gateway import request_head as module
 from productive_gateway.serving import _server
+from productive_gateway.web import request_head as module
 
 HEAD = b"POST / HTTP/1.1\r\nhost: x\r\n"
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from productive_contract.mapping import State
 from productive_operator.cli import main
-from productive_operator.importing import plan_import, write_manifests
-from productive_operator.local import render_files
-from productive_operator.object_names import object_names
+from productive_operator.offline.importing import plan_import, write_manifests
+from productive_operator.offline.object_names import object_names
+from productive_operator.offline.render import render_files
+from productive_operator.offline.worker_mapping import WorkerMappingError, read_worker_mapping
 from productive_operator.users import MAX_USER_ID
-from productive_operator.worker_mapping import WorkerMappingError, read_worker_mapping
 
 TOKEN = "secret-token-of-somebody"
 PRINTABLE = [chr(code) for code in range(ord("!"), ord("~") + 1)]

@@ -11,10 +11,10 @@ import pytest
 
 from productive_contract.mapping import Reason, State
 from productive_contract.secret import Secret
-from productive_operator.local import Rendered, render_files, watch_files
-from productive_operator.manifests import ManifestError
+from productive_operator.offline.manifests import ManifestError
+from productive_operator.offline.render import Rendered, render_files, watch_files
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[4] / "examples"
 
 ANA = """
 apiVersion: productive-mcp.dev/v1alpha1

@@ -9,10 +9,15 @@ from urllib.parse import unquote_plus
 
 from starlette.requests import Request
 
-from productive_gateway.oauth.clients import AuthMethod, Client, UnknownClient, find_client
+from productive_gateway.oauth.clients.registered import (
+    AuthMethod,
+    Client,
+    UnknownClient,
+    find_client,
+)
 from productive_gateway.oauth.errors import Code, Refusal
-from productive_gateway.oauth.form import Form
 from productive_gateway.sealing.keys import Keys
+from productive_gateway.web.form import Form
 
 
 @dataclass(frozen=True, slots=True)

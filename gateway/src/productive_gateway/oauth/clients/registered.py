@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from productive_contract.clock import Entropy
 from productive_contract.secret import Secret
-from productive_gateway.clock import Entropy
 from productive_gateway.grants.naming import CLIENT_PREFIX, client_hash
-from productive_gateway.oauth.errors import Code, Refusal
-from productive_gateway.oauth.redirect_uri import (
+from productive_gateway.oauth.authorization_request import pack
+from productive_gateway.oauth.clients.redirect_uri import (
     Policy,
     RedirectUri,
     RedirectUriError,
@@ -26,7 +26,7 @@ from productive_gateway.oauth.redirect_uri import (
     may_be_used,
     parse_redirect_uri,
 )
-from productive_gateway.oauth.request import pack
+from productive_gateway.oauth.errors import Code, Refusal
 from productive_gateway.sealing.errors import SealError
 from productive_gateway.sealing.keys import Key, KeyRing, Keys, with_known_key
 from productive_gateway.sealing.purposes import Purpose

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productive_gateway.oauth.redirect_uri import (
+from productive_gateway.oauth.clients.redirect_uri import (
     Kind,
     RedirectUriError,
     find_registered,
