@@ -1,5 +1,6 @@
-"""The Kubernetes API as the gateway uses it: raw requests, and the watch of one named object.
+"""What both programs do to the Kubernetes API: raw requests, lists, watches.
 
-This package and `grants` are the only importers of `kubernetes`; nothing of that library, nor of
-the HTTP client below it, leaves it: answers are JSON dictionaries, troubles are `cluster.errors`.
+The only importer of `kubernetes` and, with the operator's Kopf session, of `aiohttp`. Nothing of
+either leaves this package: answers are JSON dictionaries, failures are `errors.ApiError`. It knows
+nothing of Productive.
 """

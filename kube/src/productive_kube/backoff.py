@@ -1,34 +1,52 @@
-"""How long to wait between attempts."""
+"""How long to wait between attempts, after one failure and after more of them in a row."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
 from typing import Final
 
+from productive_contract.clock import Chance, system_chance
+
 FIRST_SECONDS: Final = 0.2
-MOST_SECONDS: Final = 5.0
-MOST_ASKED_SECONDS: Final = 15
+LONGEST_SECONDS: Final = 5.0
+_LONGEST_ASKED_SECONDS: Final = 15.0
 """A server may ask for a longer pause than ours, but not for so long that people notice."""
 
 
 class Backoff:
-    """Doubling pauses with full jitter, so that replicas do not come back in step."""
+    """Doubling pauses up to a bound; each is cut by up to a half, so that replicas spread out."""
 
-    def __init__(self, chance: Callable[[], float] = random.random) -> None:
-        self._chance = chance
-        self._ceiling = FIRST_SECONDS
-
-    def next(self, asked: int | None = None) -> float:
-        """Return the seconds to wait now.
+    def __init__(
+        self,
+        first: float = FIRST_SECONDS,
+        longest: float = LONGEST_SECONDS,
+        chance: Chance = system_chance,
+    ) -> None:
+        """Begin with the shortest pause.
 
         Args:
-            asked: what the server asked for (Retry-After), a lower bound.
+            first: seconds after the first failure, at most.
+            longest: seconds after many, at most.
+            chance: how much of the cut is spared.
         """
-        pause = self._ceiling * (0.5 + self._chance() / 2)
-        self._ceiling = min(self._ceiling * 2, MOST_SECONDS)
-        return max(pause, min(asked or 0, MOST_ASKED_SECONDS))
+        self._first = first
+        self._longest = longest
+        self._chance = chance
+        self._ceiling = first
+        self.failures = 0
+        """Failures since the last `reset`."""
+
+    def next(self, asked: float | None = None) -> float:
+        """Count one more failure; returns the seconds to wait now.
+
+        Args:
+            asked: seconds that the server asked for (Retry-After), a lower bound.
+        """
+        self.failures += 1
+        pause = self._ceiling * (0.5 + 0.5 * self._chance())
+        self._ceiling = min(self._longest, 2 * self._ceiling)
+        return max(pause, min(asked or 0.0, _LONGEST_ASKED_SECONDS))
 
     def reset(self) -> None:
-        """Begin again with the shortest pause: something worked."""
-        self._ceiling = FIRST_SECONDS
+        """Begin again with the shortest pause: it worked."""
+        self.failures = 0
+        self._ceiling = self._first

@@ -1,71 +1,88 @@
 """The Kubernetes API over `kubernetes.aio`'s client, used raw: JSON in, JSON out, one pool.
 
-The typed models of that library would double the memory of this process and cost five times the CPU
-of a list, and its watch neither lists again nor notices a dead connection; so paths and plain
-dictionaries stand here, and every request has a deadline. No write is repeated here: whoever asks
-knows whether it may be.
+The typed models of that library would double the memory of a process and cost five times the CPU
+of a list, and its watch neither lists again nor notices a dead connection; so this module works
+with paths and plain dictionaries, and every request has a deadline. No write is repeated here: the
+caller knows whether it may be.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Generic, Self, TypeVar
 
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.exceptions import OpenApiException
-from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config.config_exception import ConfigException
 
-from productive_gateway.observability.metrics import KUBERNETES_REQUESTS
+from productive_kube.connection import Connections, session_for
 from productive_kube.credentials import load_credentials
 from productive_kube.errors import Unreachable, from_status
-from productive_kube.lines import split_lines
+from productive_kube.list_stream import ListReader, MalformedList, split_lines
 
 Query = Sequence[tuple[str, str]]
+Observe = Callable[[str, str], None]
+"""Called with the verb and the status (or `timeout`, `error`) of each request, for metrics."""
+Item = TypeVar("Item")
 
 REQUEST_SECONDS: Final = 5.0
 """How long a request for one object may take."""
-PAGE_SECONDS: Final = 15.0
-"""How long one page of a list may take."""
+SILENCE_SECONDS: Final = 15.0
+"""How long a list may pause while it comes in; the API server itself ends it after a minute."""
 WATCH_SLACK: Final = 3.0
 """How much longer than asked for a watch may last before it counts as dead."""
-_IDLE_SECONDS: Final = 5.0
-"""How long an unused connection is kept. After a cut that nobody announced, an older one would be
-picked up by the very request that tries to recover, and cost a second deadline."""
-_READ_BUFFER: Final = 2**21
-"""Bytes that are taken from the socket ahead: a large Secret in one go."""
 
 
-class ClusterApi:
+@dataclass(frozen=True, slots=True)
+class Listed(Generic[Item]):
+    """A complete list, at the version that it shows."""
+
+    items: list[Item]
+    version: str
+
+
+class KubeClient:
     """Requests to the API server as our service account.
 
-    Every method raises `cluster.errors.ApiError` or one of its kinds. A path is absolute, such as
+    Every method raises `errors.ApiError` or one of its kinds. A path is absolute, such as
     `/api/v1/namespaces/x/secrets`, made from validated names.
     """
 
-    def __init__(self, client: ApiClient, namespace: str) -> None:
+    def __init__(self, client: ApiClient, namespace: str, observe: Observe) -> None:
         self._client = client
+        self._observe = observe
         self.namespace = namespace
 
     @classmethod
-    async def connect(cls, kubeconfig: Path | None = None) -> Self:
+    async def connect(
+        cls,
+        kubeconfig: Path | None = None,
+        *,
+        user_agent: str,
+        observe: Observe = lambda _verb, _status: None,
+    ) -> Self:
         """Make a client from the service account, else from KUBECONFIG; sends nothing yet.
 
         Args:
             kubeconfig: take this file instead, in a pod too.
+            user_agent: who we are, for the API server's logs.
+            observe: see `Observe`.
 
         Raises:
             NoCluster: there is no usable configuration.
         """
         configuration, namespace = await load_credentials(kubeconfig)
-        return cls(_raw_client(configuration), namespace)
+        client = ApiClient(configuration)
+        client.rest_client = Connections(configuration)
+        client.user_agent = user_agent
+        return cls(client, namespace, observe)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -82,8 +99,23 @@ class ClusterApi:
     ) -> None:
         await self.close()
 
+    @property
+    def server(self) -> str:
+        """The URL of the API server."""
+        return str(self._client.configuration.host)
+
+    def new_session(self, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
+        """Make a session for a library that sends requests of its own; the caller closes it.
+
+        Args:
+            middlewares: see each request on its way; the first is the outermost.
+        """
+        session = session_for(self._client.configuration, *middlewares)
+        session.headers["User-Agent"] = self._client.user_agent
+        return session
+
     async def get(self, path: str, *, query: Query = ()) -> dict[str, Any]:
-        """Read one object, or a whole list at once; without resourceVersion a quorum read."""
+        """Read one object, or a short list at once; without resourceVersion a quorum read."""
         return await self._request("get", path, query=query)
 
     async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,6 +125,15 @@ class ClusterApi:
     async def replace(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """PUT the object; its `metadata.resourceVersion` makes it a compare-and-swap."""
         return await self._request("replace", path, body=body)
+
+    async def apply(self, path: str, body: Mapping[str, Any], *, manager: str) -> dict[str, Any]:
+        """Apply our fields server-side, taking them over from whoever changed them."""
+        query = (("fieldManager", manager), ("force", "true"))
+        return await self._request("apply", path, query=query, body=body)
+
+    async def merge(self, path: str, body: Mapping[str, Any], *, manager: str) -> dict[str, Any]:
+        """Merge a JSON patch (RFC 7396) into the object; null removes a field."""
+        return await self._request("merge", path, query=(("fieldManager", manager),), body=body)
 
     async def delete(self, path: str, *, uid: str | None, resource_version: str | None) -> None:
         """Delete the object if it still is that one; a precondition that is None is not made."""
@@ -104,25 +145,33 @@ class ClusterApi:
         }
         await self._request("delete", path, body=options)
 
-    async def pages(
-        self, path: str, *, query: Query = (), limit: int = 500
-    ) -> AsyncGenerator[dict[str, Any], None]:
-        """Yield each page of a complete list (`items`, `metadata`), all at one resourceVersion.
+    async def list(
+        self, path: str, decode: Callable[[dict[str, Any]], Item], *, query: Query = ()
+    ) -> Listed[Item]:
+        """Read a complete list; holds what `decode` makes of each object, never all objects.
 
-        A `Gone` on a later page means that the list took too long: start again.
+        It comes in one piece: the API server has it in memory, while pages after the first may be
+        read from etcd, at several times the cost. It is decoded while it comes in, so the event
+        loop goes on in between.
         """
+        found: list[Item] = []
         more = ""
         while True:
-            page = await self._request(
-                "list",
-                path,
-                query=[*query, ("limit", str(limit)), *([("continue", more)] if more else [])],
-                seconds=PAGE_SECONDS,
+            parameters = [*query, *([("continue", more)] if more else [])]
+            reader = ListReader()
+            parts = self._stream(
+                "list", path, parameters, opening=SILENCE_SECONDS, left=lambda: SILENCE_SECONDS
             )
-            yield page
-            more = (page.get("metadata") or {}).get("continue") or ""
+            try:
+                async with aclosing(parts):
+                    async for part in parts:
+                        found.extend(map(decode, reader.feed(part)))
+                metadata = reader.end().get("metadata") or {}
+            except MalformedList as error:
+                raise Unreachable(f"list {path}", status=0, reason="NotJson") from error
+            more = metadata.get("continue") or ""
             if not more:
-                return
+                return Listed(found, str(metadata.get("resourceVersion") or ""))
 
     async def watch(
         self, path: str, *, query: Query = (), resource_version: str, seconds: int = 10
@@ -132,7 +181,7 @@ class ClusterApi:
         The end without an error says that the server closed the window in order: everything up to
         then was yielded. (Not so when not even a bookmark came: it may have waited for a version
         from its future, as after a restore of etcd, in silence.) A server that says nothing beyond
-        the window is `Unreachable`. Who may leave the loop early closes the generator
+        the window is `Unreachable`. Whoever may leave the loop early closes the generator
         (`contextlib.aclosing`).
 
         Args:
@@ -148,19 +197,14 @@ class ClusterApi:
             ("timeoutSeconds", str(seconds)),
             ("resourceVersion", resource_version),
         ]
-        request = f"watch {path}"
-        end = asyncio.get_running_loop().time() + seconds + WATCH_SLACK
-        async with _deadline(request, "watch", REQUEST_SECONDS):
-            response = await self._send("watch", path, parameters, None)
-        try:
-            async with (
-                aclosing(_chunks(request, response, end)) as chunks,
-                aclosing(split_lines(chunks)) as lines,
-            ):
-                async for line in lines:
-                    yield _event(request, line)
-        finally:
-            _drop(response)
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds + WATCH_SLACK
+        parts = self._stream(
+            "watch", path, parameters, opening=REQUEST_SECONDS, left=lambda: end - clock()
+        )
+        async with aclosing(parts), aclosing(split_lines(parts)) as lines:
+            async for line in lines:
+                yield _event(f"watch {path}", line)
 
     async def _request(
         self,
@@ -169,34 +213,63 @@ class ClusterApi:
         *,
         query: Query = (),
         body: Mapping[str, Any] | None = None,
-        seconds: float = REQUEST_SECONDS,
     ) -> dict[str, Any]:
         request = f"{verb} {path}"
-        async with _deadline(request, verb, seconds):
+        async with self._deadline(request, verb, REQUEST_SECONDS):
             response = await self._send(verb, path, query, body)
             try:
                 return _decode(request, await response.read())
             finally:
                 _drop(response)
 
+    async def _stream(
+        self, verb: str, path: str, query: Query, *, opening: float, left: Callable[[], float]
+    ) -> AsyncGenerator[bytes, None]:
+        """Yield the answer's bytes as they come.
+
+        Args:
+            verb: list or watch.
+            path: the collection.
+            query: selectors and the like.
+            opening: seconds until the answer begins.
+            left: returns the seconds that the next bytes may take.
+        """
+        request = f"{verb} {path}"
+        async with self._deadline(request, verb, opening):
+            response = await self._send(verb, path, query, None)
+        try:
+            while True:
+                # The deadline is around each read, not around the yield: a timeout cancels
+                # whatever its task is doing, and between two reads that is the consumer's code.
+                async with self._deadline(request, verb, left()):
+                    chunk = await response.content.readany()
+                if not chunk:
+                    return
+                yield chunk
+        finally:
+            _drop(response)
+
     async def _send(
         self, verb: str, path: str, query: Query, body: Mapping[str, Any] | None
     ) -> aiohttp.ClientResponse:
         """Send a request; returns an open answer below 400."""
-        method, url, headers, data, form = await self._client.param_serialize(
+        headers = {"Accept": "application/json"}
+        if verb in _CONTENT_TYPES:
+            headers["Content-Type"] = _CONTENT_TYPES[verb]
+        method, url, sent, data, form = await self._client.param_serialize(
             _METHODS[verb],
             path,
             query_params=list(query),
-            header_params={"Accept": "application/json"},
+            header_params=headers,
             body=body,
             auth_settings=["BearerToken"],
         )
         # The deadlines here are exact; the client's own would be rounded up to whole seconds.
         answer = await self._client.call_api(
-            method, url, headers, data, form, _request_timeout=aiohttp.ClientTimeout(total=None)
+            method, url, sent, data, form, _request_timeout=aiohttp.ClientTimeout(total=None)
         )
         response: aiohttp.ClientResponse = answer.response
-        KUBERNETES_REQUESTS.labels(verb=verb, status=str(response.status)).inc()
+        self._observe(verb, str(response.status))
         if response.status < 400:
             return response
         try:
@@ -207,6 +280,20 @@ class ClusterApi:
             f"{verb} {path}", response.status, status_object, response.headers.get("Retry-After")
         )
 
+    @asynccontextmanager
+    async def _deadline(self, request: str, verb: str, seconds: float) -> AsyncIterator[None]:
+        """Bound a part of a request and translate what the libraries raise in it."""
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError as error:
+            self._observe(verb, "timeout")
+            raise Unreachable(request, status=0, reason="Timeout") from error
+        except (aiohttp.ClientError, OSError, OpenApiException, ConfigException) as error:
+            # OSError and ConfigException: the service account token could not be read again.
+            self._observe(verb, "error")
+            raise Unreachable(request, status=0, reason=type(error).__name__) from error
+
 
 _METHODS: Final = {
     "get": "GET",
@@ -214,63 +301,14 @@ _METHODS: Final = {
     "watch": "GET",
     "create": "POST",
     "replace": "PUT",
+    "apply": "PATCH",
+    "merge": "PATCH",
     "delete": "DELETE",
 }
-
-
-class _Connections(RESTClientObject):
-    """The library's client with a pool of our own making.
-
-    It reads neither proxy variables nor .netrc (which would cost two threads per request): the API
-    server is reached directly, or through the `proxy-url` of a kubeconfig. It keeps no cookies.
-    """
-
-    def _create_pool_manager(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=self.maxsize, ssl=self.ssl_context, keepalive_timeout=_IDLE_SECONDS
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            middlewares=(_never_repeat_a_write,),
-            read_bufsize=_READ_BUFFER,
-        )
-
-
-async def _never_repeat_a_write(
-    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
-) -> aiohttp.ClientResponse:
-    """Keep the HTTP client from sending a PUT or DELETE again when its connection breaks.
-
-    The first may have been carried out; the second would then be told of a conflict with itself.
-    """
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        if request.method == "GET":
-            raise
-        raise aiohttp.ClientConnectionError(str(error)) from error
-
-
-def _raw_client(configuration: Configuration) -> ApiClient:
-    client = ApiClient(configuration)
-    client.rest_client = _Connections(configuration)
-    client.user_agent = "productive-gateway"
-    return client
-
-
-@asynccontextmanager
-async def _deadline(request: str, verb: str, seconds: float) -> AsyncIterator[None]:
-    """Bound a part of a request and translate what the libraries raise in it."""
-    try:
-        async with asyncio.timeout(seconds):
-            yield
-    except TimeoutError as error:
-        KUBERNETES_REQUESTS.labels(verb=verb, status="timeout").inc()
-        raise Unreachable(request, status=0, reason="Timeout") from error
-    except (aiohttp.ClientError, OSError, OpenApiException, ConfigException) as error:
-        # OSError and ConfigException: the service account token could not be read again.
-        KUBERNETES_REQUESTS.labels(verb=verb, status="error").inc()
-        raise Unreachable(request, status=0, reason=type(error).__name__) from error
+_CONTENT_TYPES: Final = {
+    "apply": "application/apply-patch+yaml",
+    "merge": "application/merge-patch+json",
+}
 
 
 def _drop(response: aiohttp.ClientResponse) -> None:
@@ -283,20 +321,6 @@ def _drop(response: aiohttp.ClientResponse) -> None:
     if connection is not None and connection.transport is not None:
         connection.transport.abort()
     response.close()
-
-
-async def _chunks(
-    request: str, response: aiohttp.ClientResponse, end: float
-) -> AsyncGenerator[bytes, None]:
-    # The deadline stands around each read, not around the yield: a timeout cancels whatever its
-    # task is doing, and between two events that is the consumer's code.
-    clock = asyncio.get_running_loop().time
-    while True:
-        async with _deadline(request, "watch", end - clock()):
-            chunk = await response.content.readany()
-        if not chunk:
-            return
-        yield chunk
 
 
 def _event(request: str, line: bytes) -> dict[str, Any]:

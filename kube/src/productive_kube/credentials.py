@@ -1,6 +1,6 @@
 """Where the API server is and who we are: the pod's service account, else a kubeconfig.
 
-Called by `ClusterApi.connect` only.
+Called by `KubeClient.connect` only.
 """
 
 from __future__ import annotations

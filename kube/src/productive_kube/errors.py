@@ -3,15 +3,16 @@
 ApiError
  ├─ NotFound        404
  ├─ AlreadyExists   409: the name is taken
- ├─ Conflict        409: the resourceVersion or a precondition is not the object's
- ├─ Forbidden       403: a right is missing
+ ├─ Conflict        409: the resourceVersion, the uid or a precondition is not the object's
+ ├─ Forbidden       403: a right is missing, or admission refused
  ├─ QuotaExceeded   403: the namespace is full
  ├─ Gone            410: the resourceVersion or continue token is too old; list again
+ ├─ Refused         another 4xx: the object cannot be written like that
  └─ Unreachable     no usable answer: network, timeout, 401, 429, 5xx; a write may have happened
 
-NoCluster stands apart: nothing says where an API server would be.
+NoCluster is not one of them: nothing says where an API server would be.
 
-The texts name the request and the status, never a body: an object here is a Secret.
+The texts name the request and the status, never a body: an object here may be a Secret.
 """
 
 from __future__ import annotations
@@ -26,16 +27,17 @@ class NoCluster(Exception):
 
 
 class ApiError(Exception):
-    """The API server refused a request.
+    """The API server did not do what was asked.
 
     Attributes:
+        request: verb and path.
         status: HTTP status; 0 when there was no answer.
         reason: the machine-readable reason of the Status object, or a slug of our own.
         retry_after: seconds the server asked us to wait, if it did.
     """
 
     def __init__(
-        self, request: str, *, status: int, reason: str, retry_after: int | None = None
+        self, request: str, *, status: int, reason: str = "", retry_after: int | None = None
     ) -> None:
         super().__init__(f"{request}: {status or 'no answer'} {reason}".rstrip())
         self.request = request
@@ -68,6 +70,10 @@ class Gone(ApiError):
     """The resourceVersion or continue token is older than what the server still holds."""
 
 
+class Refused(ApiError):
+    """The object cannot be written like that."""
+
+
 class Unreachable(ApiError):
     """No usable answer: whether a write took place is not known."""
 
@@ -93,8 +99,8 @@ def from_status(
 def _class_of(status: int, reason: str, message: str) -> type[ApiError]:
     match status:
         case 404:
-            # One without our Status object comes from a proxy in between, which knows nothing of
-            # what is there: taken at its word, it would end sign-ins.
+            # A 404 without a Status object comes from a proxy in between, which knows nothing of
+            # what is there: believing it would end sign-ins, or call the CRD missing.
             return NotFound if reason == "NotFound" else Unreachable
         case 409:
             return AlreadyExists if reason == "AlreadyExists" else Conflict
@@ -108,7 +114,7 @@ def _class_of(status: int, reason: str, message: str) -> type[ApiError]:
             # still starting. It says nothing about the object asked for.
             return Unreachable
         case _:
-            return Unreachable if status >= 500 else ApiError
+            return Unreachable if status >= 500 else Refused
 
 
 def _retry_after(header: str | None, answer: dict[str, Any]) -> int | None:
@@ -116,5 +122,5 @@ def _retry_after(header: str | None, answer: dict[str, Any]) -> int | None:
     value = header or (details.get("retryAfterSeconds") if isinstance(details, dict) else None)
     try:
         return min(max(int(value), 0), _MAX_RETRY_AFTER) if value is not None else None
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None

@@ -1,8 +1,7 @@
-"""The JSON of a list, read object by object while it comes in.
+"""What comes in from the API server, taken apart while it comes: the objects of a list, and lines.
 
-So thousands of objects are never in memory at once, and the API server writes on meanwhile. Where
-the items stand among the other fields is the server's affair: of custom resources they come first.
-Pure.
+So thousands of objects are never in memory at once, and the API server writes on meanwhile. The
+items may be anywhere among the other fields: of custom resources they come first. Pure.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Iterator
 from typing import Any, Final
 
 _ITEMS: Final = re.compile(r'"items"\s*:\s*\[')
@@ -31,7 +30,7 @@ class ListReader:
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._head: str | None = None
-        """What stands before the items, with their bracket."""
+        """What is before the items, with their bracket."""
         self._text = ""
         """What was not read yet."""
 
@@ -75,3 +74,23 @@ def _next(text: str, at: int) -> int:
     while text[at : at + 1] in _BETWEEN:
         at += 1
     return at
+
+
+async def split_lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
+    """Yield each line without its end; skips empty ones, and yields an unended last one.
+
+    A Secret of 1 MiB is one line of a watch, longer than the line readers of HTTP clients allow.
+    Takes time linear in the bytes, however small the chunks are.
+    """
+    begun: list[bytes] = []
+    async for chunk in chunks:
+        *ended, rest = chunk.split(b"\n")
+        for part in ended:
+            line = b"".join([*begun, part])
+            begun.clear()
+            if line:
+                yield line
+        if rest:
+            begun.append(rest)
+    if begun:
+        yield b"".join(begun)
