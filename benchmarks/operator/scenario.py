@@ -22,7 +22,7 @@ from harness.operatorsite import OperatorSite, RunningOperator
 from productive_contract.mapping import Person, State
 from productive_gateway.errors import Unavailable
 from productive_gateway.watched.mapping import MappingSource
-from productive_kube.client import ClusterApi
+from productive_kube.client import KubeClient
 
 STEADY_PASSES = 5
 REST_SECONDS = 1.2
@@ -221,7 +221,7 @@ async def measure(cluster: Cluster, people: int, repeats: int) -> Result:
 
 @asynccontextmanager
 async def _gateway(cluster: Cluster) -> AsyncIterator[MappingSource]:
-    async with await ClusterApi.connect(cluster.kubeconfig("gateway")) as api:
+    async with await KubeClient.connect(cluster.kubeconfig("gateway"), user_agent="productive-gateway") as api:
         source = MappingSource(api, api.namespace, cluster.names.mapping)
         following = asyncio.create_task(source.run())
         try:

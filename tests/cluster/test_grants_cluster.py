@@ -35,7 +35,7 @@ from productive_gateway.grants.record import decode
 from productive_gateway.grants.service import Tokens
 from productive_gateway.grants.store import Kind
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
-from productive_kube.client import ClusterApi
+from productive_kube.client import KubeClient
 
 
 @dataclass
@@ -75,7 +75,7 @@ async def site(cluster: Cluster) -> AsyncIterator[Site]:
         async def replica() -> Replica:
             proxy = cluster.proxy()
             kubeconfig = cluster.kubeconfig("gateway", proxy=proxy)
-            api = await stack.enter_async_context(await ClusterApi.connect(kubeconfig))
+            api = await stack.enter_async_context(await KubeClient.connect(kubeconfig))
             store = KubernetesGrantStore(api, cluster.names.grants)
             return Replica(desk(store, people=people, keys=keys, clock=Now()), proxy)
 

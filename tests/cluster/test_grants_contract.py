@@ -17,7 +17,7 @@ from productive_gateway.grants.errors import Conflict, Exists, Expired, Missing,
 from productive_gateway.grants.store import Change, GrantStore, Kind, Record
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_gateway.grants.store_memory import MemoryGrantStore
-from productive_kube.client import ClusterApi
+from productive_kube.client import KubeClient
 
 Limit = Callable[[int], None]
 """Lets a store take no more than so many records."""
@@ -34,7 +34,9 @@ async def limited(request: pytest.FixtureRequest) -> AsyncIterator[tuple[GrantSt
         yield memory, limit
         return
     cluster: Cluster = request.getfixturevalue("cluster")
-    async with await ClusterApi.connect(cluster.kubeconfig("gateway")) as api:
+    async with await KubeClient.connect(
+        cluster.kubeconfig("gateway"), user_agent="productive-gateway"
+    ) as api:
         yield KubernetesGrantStore(api, cluster.names.grants), lambda n: limit_secrets(cluster, n)
 
 

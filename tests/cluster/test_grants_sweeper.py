@@ -18,14 +18,16 @@ from productive_gateway.grants.record import decode, encode
 from productive_gateway.grants.store import GrantStore, Record
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_gateway.grants.sweeper import Sweeper
-from productive_kube.client import ClusterApi
+from productive_kube.client import KubeClient
 
 PARALLEL = 24
 
 
 @pytest.fixture
 async def front(cluster: Cluster) -> AsyncIterator[Desk]:
-    async with await ClusterApi.connect(cluster.kubeconfig("gateway")) as api:
+    async with await KubeClient.connect(
+        cluster.kubeconfig("gateway"), user_agent="productive-gateway"
+    ) as api:
         yield desk(KubernetesGrantStore(api, cluster.names.grants), clock=HeldClock(system_clock()))
 
 

@@ -17,9 +17,9 @@ from productive_contract.names import KEY_RING_KEY, KEY_RING_TYPE
 from productive_gateway.errors import Unavailable
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import KeyRing, encode_ring, new_ring
-from productive_gateway.watched.init_key_ring import init_keys
+from productive_gateway.watched.init_key_ring import init_key_ring
 from productive_gateway.watched.key_ring import FRESH_SECONDS, KeyRingSource
-from productive_kube.client import ClusterApi
+from productive_kube.client import KubeClient
 from productive_kube.errors import Forbidden
 
 BOUND = 5.0
@@ -28,8 +28,10 @@ NOW = 1_795_500_000.0
 
 async def make_ring(cluster: Cluster) -> str:
     """Do what the hook Job does, with its rights."""
-    async with await ClusterApi.connect(cluster.kubeconfig("keys")) as api:
-        return await init_keys(api, api.namespace, cluster.names.key_ring)
+    async with await KubeClient.connect(
+        cluster.kubeconfig("keys"), user_agent="productive-gateway"
+    ) as api:
+        return await init_key_ring(api, api.namespace, cluster.names.key_ring)
 
 
 def path(cluster: Cluster) -> str:
@@ -50,7 +52,9 @@ def another() -> KeyRing:
 async def following(
     cluster: Cluster, proxy: RecordingProxy | None = None
 ) -> AsyncIterator[KeyRingSource]:
-    async with await ClusterApi.connect(cluster.kubeconfig("gateway", proxy=proxy)) as api:
+    async with await KubeClient.connect(
+        cluster.kubeconfig("gateway", proxy=proxy), user_agent="productive-gateway"
+    ) as api:
         keys = KeyRingSource(api, api.namespace, cluster.names.key_ring)
         task = asyncio.create_task(keys.run())
         try:
@@ -98,7 +102,9 @@ async def test_the_job_stops_at_a_ring_that_nobody_could_use(cluster: Cluster) -
 async def test_the_job_can_neither_change_nor_list_secrets(cluster: Cluster) -> None:
     await make_ring(cluster)
     made = cluster.kube.get(path(cluster))
-    async with await ClusterApi.connect(cluster.kubeconfig("keys")) as api:
+    async with await KubeClient.connect(
+        cluster.kubeconfig("keys"), user_agent="productive-gateway"
+    ) as api:
         for attempt in (
             api.replace(path(cluster), made),
             api.delete(path(cluster), uid=None, resource_version=None),
@@ -131,12 +137,12 @@ async def test_a_changed_ring_is_in_use_within_seconds_and_a_broken_one_never(
         await uses(keys, both)
         await put(cluster, b'{"version":1,"keys":[]}')
         async with asyncio.timeout(BOUND):
-            while keys.trouble is None:  # noqa: ASYNC110 (an alarm has no event)
+            while keys.problem is None:  # noqa: ASYNC110 (an alarm has no event)
                 await asyncio.sleep(0.01)
         assert keys.ring() == both
         await put(cluster, second)
         await uses(keys, second)
-        assert keys.trouble is None
+        assert keys.problem is None
 
 
 def _is_watch(seen: Seen) -> bool:

@@ -19,7 +19,7 @@ from productive_contract.names import MAPPING_TYPE
 from productive_contract.secret import Secret
 from productive_gateway.errors import Unavailable
 from productive_gateway.watched.mapping import MappingSource
-from productive_kube.client import ClusterApi
+from productive_kube.client import KubeClient
 
 BOUND = 5.0
 
@@ -70,7 +70,7 @@ async def following(
     window: int = 10,
 ) -> AsyncIterator[MappingSource]:
     kubeconfig = cluster.kubeconfig("gateway", proxy=proxy)
-    async with await ClusterApi.connect(kubeconfig) as api:
+    async with await KubeClient.connect(kubeconfig, user_agent="productive-gateway") as api:
         source = MappingSource(
             api,
             api.namespace,
@@ -111,7 +111,7 @@ async def test_an_empty_mapping_of_the_chart_is_503_until_the_operator_published
     async with following(cluster) as source:
         await eventually(lambda: source.healthy)
         assert emails(source) is None
-        assert source.trouble is None
+        assert source.problem is None
         await mapping.put(published(1, "ana@example.com"))
         await serves(source, {"ana@example.com"})
 
@@ -156,16 +156,16 @@ async def test_malformed_deleted_and_restored_with_an_older_revision(
             {"users.json": b'{"version":1,"revision":-1,"users":{}}'},
             {},
         ):
-            told = source.trouble
+            told = source.problem
             await mapping.put(bad)
-            await eventually(lambda told=told: source.trouble not in (None, told))  # type: ignore[misc]
+            await eventually(lambda told=told: source.problem not in (None, told))  # type: ignore[misc]
             assert emails(source) == {"ana@example.com"}
         await mapping.delete()
-        await eventually(lambda: "does not exist" in (source.trouble or ""))
+        await eventually(lambda: "does not exist" in (source.problem or ""))
         assert emails(source) == {"ana@example.com"}
         await mapping.create(backup)
         await serves(source, {"old@example.com"})
-        assert source.trouble is None
+        assert source.problem is None
 
 
 @pytest.mark.attack("M-13")
@@ -177,7 +177,7 @@ async def test_made_anew_by_an_operator_with_a_slow_clock_it_is_followed(
         await serves(source, {"ana@example.com"})
         await mapping.delete()
         await asyncio.to_thread(cluster.make_empty_mapping)
-        await eventually(lambda: "empty" in (source.trouble or ""))
+        await eventually(lambda: "empty" in (source.problem or ""))
         assert emails(source) == {"ana@example.com"}
         await mapping.put(published(1))
         await serves(source, set())

@@ -13,7 +13,7 @@ from harness.cluster import Cluster
 from harness.faults import Answer, CutAfter, CutBefore
 from harness.kube import secret, secrets_path
 from productive_gateway.observability.metrics import REGISTRY
-from productive_kube.client import ClusterApi
+from productive_kube.client import KubeClient
 from productive_kube.errors import (
     AlreadyExists,
     ApiError,
@@ -29,8 +29,10 @@ KIND = "productive-mcp.dev/grant"
 
 
 @pytest.fixture
-async def api(cluster: Cluster) -> AsyncIterator[ClusterApi]:
-    async with await ClusterApi.connect(cluster.kubeconfig("gateway")) as client:
+async def api(cluster: Cluster) -> AsyncIterator[KubeClient]:
+    async with await KubeClient.connect(
+        cluster.kubeconfig("gateway"), user_agent="productive-gateway"
+    ) as client:
         yield client
 
 
@@ -46,7 +48,7 @@ def requests(verb: str, status: int) -> float:
 
 
 async def test_an_object_is_made_changed_and_deleted_by_compare_and_swap(
-    api: ClusterApi, grants: str
+    api: KubeClient, grants: str
 ) -> None:
     counted = requests("replace", 409)
     made = await api.create(grants, secret("one", {"a": b"1"}, kind=KIND))
@@ -74,7 +76,7 @@ def _meta(read: dict[str, Any]) -> dict[str, Any]:
     return {"metadata": read["metadata"], "type": KIND}
 
 
-async def test_a_long_list_comes_in_pages_of_one_version(api: ClusterApi, grants: str) -> None:
+async def test_a_long_list_comes_in_pages_of_one_version(api: KubeClient, grants: str) -> None:
     for number in range(7):
         await api.create(grants, secret(f"s{number}", {}, kind=KIND))
     pages = [page async for page in api.pages(grants, limit=3)]
@@ -83,13 +85,13 @@ async def test_a_long_list_comes_in_pages_of_one_version(api: ClusterApi, grants
     assert await _names(api, grants, limit=500) == [f"s{number}" for number in range(7)]
 
 
-async def _names(api: ClusterApi, path: str, *, limit: int) -> list[str]:
+async def _names(api: KubeClient, path: str, *, limit: int) -> list[str]:
     pages = [page async for page in api.pages(path, limit=limit)]
     return [item["metadata"]["name"] for page in pages for item in page["items"]]
 
 
 async def test_a_window_tells_what_happens_in_it_and_ends_in_order(
-    api: ClusterApi, grants: str
+    api: KubeClient, grants: str
 ) -> None:
     start = (await api.get(grants))["metadata"]["resourceVersion"]
     value = base64.b64encode(b"x" * 700_000).decode()
@@ -101,7 +103,7 @@ async def test_a_window_tells_what_happens_in_it_and_ends_in_order(
     assert told[0]["object"]["data"]["a"] == value
 
 
-async def test_a_watch_can_be_left_early(api: ClusterApi, grants: str) -> None:
+async def test_a_watch_can_be_left_early(api: KubeClient, grants: str) -> None:
     await api.create(grants, secret("one", {}, kind=KIND))
     async with aclosing(api.watch(grants, resource_version="0", seconds=30)) as events:
         event = await anext(events)
@@ -110,7 +112,7 @@ async def test_a_watch_can_be_left_early(api: ClusterApi, grants: str) -> None:
     assert event["object"]["metadata"]["name"] == "one"
 
 
-async def test_a_version_that_is_none_is_refused(api: ClusterApi, grants: str) -> None:
+async def test_a_version_that_is_none_is_refused(api: KubeClient, grants: str) -> None:
     with pytest.raises(ApiError):
         await anext(api.watch(grants, resource_version="not-a-number"))
 
@@ -118,7 +120,7 @@ async def test_a_version_that_is_none_is_refused(api: ClusterApi, grants: str) -
 @pytest.mark.attack("R-01")
 @pytest.mark.refused("gateway")
 async def test_the_release_namespace_is_open_by_name_only(
-    api: ClusterApi, cluster: Cluster
+    api: KubeClient, cluster: Cluster
 ) -> None:
     release, mapping = secrets_path(cluster.names.release), cluster.names.mapping
     cluster.make_empty_mapping()
@@ -138,7 +140,7 @@ async def test_the_release_namespace_is_open_by_name_only(
 
 @pytest.mark.attack("R-10")
 async def test_a_full_namespace_is_told_from_a_missing_right(
-    api: ClusterApi, cluster: Cluster, grants: str
+    api: KubeClient, cluster: Cluster, grants: str
 ) -> None:
     path = f"/api/v1/namespaces/{cluster.names.grants}/resourcequotas"
     hard = {"count/secrets": "0"}
@@ -150,7 +152,7 @@ async def test_a_full_namespace_is_told_from_a_missing_right(
         await _refused_for_quota(api, grants)
 
 
-async def _refused_for_quota(api: ClusterApi, grants: str) -> None:
+async def _refused_for_quota(api: KubeClient, grants: str) -> None:
     """Create until admission knows of the quota: it learns of it a moment later."""
     for number in range(200):
         await api.create(grants, secret(f"q{number}", {}, kind=KIND))
@@ -160,7 +162,7 @@ async def _refused_for_quota(api: ClusterApi, grants: str) -> None:
 async def test_each_harm_on_the_way_has_its_error(cluster: Cluster, grants: str) -> None:
     proxy = cluster.proxy()
     path = cluster.kubeconfig("gateway", proxy=proxy)
-    async with await ClusterApi.connect(path) as api:
+    async with await KubeClient.connect(path, user_agent="productive-gateway") as api:
         proxy.rule(lambda _: True, Answer(429, "TooManyRequests", retry_after=3))
         with pytest.raises(Unreachable) as busy:
             await api.get(grants)
@@ -179,7 +181,7 @@ async def test_each_harm_on_the_way_has_its_error(cluster: Cluster, grants: str)
 async def test_a_write_whose_answer_is_lost_is_sent_once(cluster: Cluster, grants: str) -> None:
     proxy = cluster.proxy()
     path = cluster.kubeconfig("gateway", proxy=proxy)
-    async with await ClusterApi.connect(path) as api:
+    async with await KubeClient.connect(path, user_agent="productive-gateway") as api:
         made = await api.create(grants, secret("one", {"a": b"1"}, kind=KIND))
         for verb, fault in (
             ("PUT", CutBefore()),
@@ -197,7 +199,7 @@ async def test_a_write_whose_answer_is_lost_is_sent_once(cluster: Cluster, grant
             await api.get(f"{grants}/one")
 
 
-async def _write(api: ClusterApi, verb: str, path: str, body: dict[str, Any]) -> None:
+async def _write(api: KubeClient, verb: str, path: str, body: dict[str, Any]) -> None:
     if verb == "PUT":
         await api.replace(path, body)
     else:

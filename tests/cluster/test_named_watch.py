@@ -14,7 +14,7 @@ from harness.faults import Answer, CutBefore, HalfOpen
 from harness.kube import secret, secrets_path
 from harness.proxy import RecordingProxy
 from productive_kube.backoff import Backoff
-from productive_kube.client import ClusterApi
+from productive_kube.client import KubeClient
 from productive_kube.reflector import NamedSecret
 
 HEALTHY_SECONDS = 5.0
@@ -51,7 +51,7 @@ async def watching(
     await asyncio.to_thread(cluster.kube.create, path, secret(names.mapping, {"a": b"1"}))
     kubeconfig = cluster.kubeconfig("gateway", proxy=proxy)
     told = Told()
-    async with await ClusterApi.connect(kubeconfig) as api:
+    async with await KubeClient.connect(kubeconfig, user_agent="productive-gateway") as api:
         watch = NamedSecret(api, names.release, names.mapping, told, label="test")
         task = asyncio.create_task(watch.run())
         try:
@@ -89,7 +89,9 @@ async def test_a_version_from_the_future_as_after_a_restore_is_left_for_a_new_li
     await asyncio.to_thread(
         cluster.kube.create, secrets_path(names.release), secret(names.mapping, {"a": b"1"})
     )
-    async with await ClusterApi.connect(cluster.kubeconfig("gateway")) as api:
+    async with await KubeClient.connect(
+        cluster.kubeconfig("gateway"), user_agent="productive-gateway"
+    ) as api:
         watch = NamedSecret(api, names.release, names.mapping, told, label="test")
         assert await watch._watch("999999999999", Backoff()) is None
     assert told.data == []

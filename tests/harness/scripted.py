@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import base64
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+from productive_kube.client import Listed
 from productive_kube.errors import AlreadyExists, ApiError, NotFound, Unreachable
 
 DEADLINE = 5.0
+Item = TypeVar("Item")
 
 
 class Hands:
@@ -82,6 +84,17 @@ class ScriptedApi:
             return self.secret
         items = [self.secret] if self.secret is not None else []
         return {"metadata": {"resourceVersion": str(self._version)}, "items": items}
+
+    async def list(
+        self,
+        path: str,
+        decode: Callable[[dict[str, Any]], Item],
+        *,
+        query: Sequence[tuple[str, str]] = (),
+    ) -> Listed[Item]:
+        self._note("list", path, query)
+        items = [self.secret] if self.secret is not None else []
+        return Listed([decode(item) for item in items], str(self._version))
 
     async def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         self._note("create", path, ())

@@ -15,7 +15,7 @@ import httpx
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from productive_gateway import __version__
+from productive_gateway import USER_AGENT, __version__
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.service import Grants
 from productive_gateway.grants.store import GrantStore
@@ -29,6 +29,7 @@ from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuth
 from productive_gateway.oauth.metadata import resource_metadata_url
 from productive_gateway.oauth.routes import oauth_routes
+from productive_gateway.observability.metrics import count_kubernetes_request
 from productive_gateway.productive.client import ProductiveApi
 from productive_gateway.sealing.keys import FixedKeys
 from productive_gateway.settings import Settings
@@ -41,7 +42,7 @@ from productive_gateway.watched.mapping_file import LocalMapping
 from productive_gateway.web.pages import connect_page
 from productive_gateway.web.probes import Readiness, internal_app
 from productive_gateway.web.request_log import Requests
-from productive_kube.client import ClusterApi
+from productive_kube.client import KubeClient
 
 Task = Callable[[], Awaitable[None]]
 
@@ -67,7 +68,9 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
     async with AsyncExitStack() as stack:
         tasks: list[Task] = []
         cluster = (
-            await stack.enter_async_context(await ClusterApi.connect())
+            await stack.enter_async_context(
+                await KubeClient.connect(user_agent=USER_AGENT, observe=count_kubernetes_request)
+            )
             if settings.needs_cluster
             else None
         )
@@ -117,9 +120,9 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             keys=keys,
             watches={"grants": lambda: grants.healthy},
             troubles={
-                "published_mapping": lambda: people.trouble,
+                "published_mapping": lambda: people.problem,
                 "published_key_ring": lambda: (
-                    keys.trouble if isinstance(keys, KeyRingSource) else None
+                    keys.problem if isinstance(keys, KeyRingSource) else None
                 ),
                 "provider": lambda: upstream.trouble,
             },
@@ -140,7 +143,7 @@ def _public(oauth: OAuth, endpoint: McpEndpoint) -> ASGIApp:
     return Requests(router, routes=[route.path for route in routes])
 
 
-def _people(settings: Settings, cluster: ClusterApi | None) -> MappingSource | LocalMapping:
+def _people(settings: Settings, cluster: KubeClient | None) -> MappingSource | LocalMapping:
     secret = settings.mapping_secret
     if cluster is None or secret is None:
         return LocalMapping(settings.user_mapping)
@@ -149,7 +152,7 @@ def _people(settings: Settings, cluster: ClusterApi | None) -> MappingSource | L
     )
 
 
-def _keys(settings: Settings, cluster: ClusterApi | None) -> KeyRingSource | FixedKeys:
+def _keys(settings: Settings, cluster: KubeClient | None) -> KeyRingSource | FixedKeys:
     secret = settings.key_ring_secret
     if cluster is None or secret is None:
         return FixedKeys(settings.cookie_ring)
@@ -158,7 +161,7 @@ def _keys(settings: Settings, cluster: ClusterApi | None) -> KeyRingSource | Fix
     )
 
 
-def _store(settings: Settings, cluster: ClusterApi | None) -> GrantStore:
+def _store(settings: Settings, cluster: KubeClient | None) -> GrantStore:
     if cluster is None or settings.grants_namespace is None:
         return MemoryGrantStore()
     return KubernetesGrantStore(cluster, settings.grants_namespace)

@@ -8,12 +8,12 @@ import os
 import sys
 from collections.abc import Sequence
 
-from productive_gateway import __version__
+from productive_gateway import USER_AGENT, __version__
 from productive_gateway.observability.logs import configure_logs
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.settings import SettingsError, load_settings
-from productive_gateway.watched.init_key_ring import init_keys
-from productive_kube.client import ClusterApi
+from productive_gateway.watched.init_key_ring import init_key_ring
+from productive_kube.client import KubeClient
 from productive_kube.errors import ApiError, NoCluster
 
 
@@ -67,8 +67,8 @@ def _check(_: argparse.Namespace) -> int:
 
 def _init_keys(options: argparse.Namespace) -> int:
     async def run() -> str:
-        async with await ClusterApi.connect() as api:
-            return await init_keys(api, options.namespace or api.namespace, options.name)
+        async with await KubeClient.connect(user_agent=USER_AGENT) as client:
+            return await init_key_ring(client, options.namespace or client.namespace, options.name)
 
     print(asyncio.run(run()))  # noqa: T201
     return 0

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from productive_kube import client as module
 from productive_kube import credentials
-from productive_kube.client import ClusterApi
+from productive_kube.client import KubeClient
 from productive_kube.errors import Gone, NoCluster, Unreachable
 
 PATH = "/api/v1/namespaces/x/secrets"
@@ -36,14 +36,16 @@ def kubeconfig(folder: Path, server: str, **context: str) -> Path:
 
 
 @asynccontextmanager
-async def served(folder: Path, handler: Handler) -> AsyncIterator[ClusterApi]:
+async def served(folder: Path, handler: Handler) -> AsyncIterator[KubeClient]:
     runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     host, port = runner.addresses[0][:2]
     try:
-        async with await ClusterApi.connect(kubeconfig(folder, f"http://{host}:{port}")) as api:
+        async with await KubeClient.connect(
+            kubeconfig(folder, f"http://{host}:{port}"), user_agent="productive-gateway"
+        ) as api:
             yield api
     finally:
         await runner.cleanup()
@@ -65,7 +67,7 @@ async def hang(request: web.BaseRequest) -> web.StreamResponse:
     raise AssertionError
 
 
-async def watched(api: ClusterApi) -> list[dict[str, Any]]:
+async def watched(api: KubeClient) -> list[dict[str, Any]]:
     return [event async for event in api.watch(PATH, resource_version="1", seconds=1)]
 
 
@@ -97,7 +99,9 @@ async def test_a_page_of_a_proxy_in_between_counts_as_no_answer(tmp_path: Path) 
 
 
 async def test_a_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
-    async with await ClusterApi.connect(kubeconfig(tmp_path, "http://127.0.0.1:1")) as api:
+    async with await KubeClient.connect(
+        kubeconfig(tmp_path, "http://127.0.0.1:1"), user_agent="productive-gateway"
+    ) as api:
         with pytest.raises(Unreachable) as caught:
             await api.get(PATH)
     assert caught.value.status == 0
@@ -189,7 +193,7 @@ async def test_a_cancelled_request_stays_cancelled(tmp_path: Path) -> None:
 async def test_the_namespace_is_the_contexts_or_default(tmp_path: Path) -> None:
     for context, namespace in (({"namespace": "team"}, "team"), ({}, "default")):
         path = kubeconfig(tmp_path, "http://127.0.0.1:1", **context)
-        async with await ClusterApi.connect(path) as api:
+        async with await KubeClient.connect(path, user_agent="productive-gateway") as api:
             assert api.namespace == namespace
 
 
@@ -201,7 +205,7 @@ async def test_without_a_usable_configuration_it_says_what_to_do(
     if content is not None:
         path.write_text(content)
     with pytest.raises(NoCluster, match="set KUBECONFIG"):
-        await ClusterApi.connect(path)
+        await KubeClient.connect(path)
 
 
 async def test_kubeconfig_from_the_environment_is_taken(
@@ -210,7 +214,7 @@ async def test_kubeconfig_from_the_environment_is_taken(
     path = kubeconfig(tmp_path, "http://127.0.0.1:1", namespace="env")
     monkeypatch.setenv("KUBECONFIG", str(path))
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    async with await ClusterApi.connect() as api:
+    async with await KubeClient.connect(user_agent="productive-gateway") as api:
         assert api.namespace == "env"
 
 
@@ -223,7 +227,7 @@ async def test_in_a_pod_the_service_account_is_taken_and_its_token_read_again(
     monkeypatch.setattr(credentials, "SERVICE_ACCOUNT", tmp_path)
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
-    async with await ClusterApi.connect() as api:
+    async with await KubeClient.connect(user_agent="productive-gateway") as api:
         assert api.namespace == "mine"
         assert api._client.configuration.host == "https://127.0.0.1:1"
         assert await _bearer(api) == "Bearer one"
@@ -234,6 +238,6 @@ async def test_in_a_pod_the_service_account_is_taken_and_its_token_read_again(
             await api.get(PATH)
 
 
-async def _bearer(api: ClusterApi) -> str:
+async def _bearer(api: KubeClient) -> str:
     settings = await api._client.configuration.auth_settings()
     return str(settings["BearerToken"]["value"])

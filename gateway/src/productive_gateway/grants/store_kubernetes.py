@@ -17,7 +17,7 @@ from productive_contract.names import LABEL_USER_UID
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.errors import Conflict, Exists, Expired, Missing, StoreFull
 from productive_gateway.grants.store import Change, Kind, Page, Record
-from productive_kube.client import ClusterApi
+from productive_kube.client import KubeClient
 from productive_kube.errors import (
     AlreadyExists,
     ApiError,
@@ -30,15 +30,14 @@ from productive_kube.errors import Conflict as ApiConflict
 
 RETRY_AFTER: Final = 5
 """Seconds that a client is told to wait when the API server names none."""
-_PAGE: Final = 500
 
 
 class KubernetesGrantStore:
     """A GrantStore in one namespace of a cluster."""
 
-    def __init__(self, api: ClusterApi, namespace: str) -> None:
+    def __init__(self, client: KubeClient, namespace: str) -> None:
         """Use the Secrets of `namespace`; nothing else may live there."""
-        self._api = api
+        self._client = client
         self._path = f"/api/v1/namespaces/{namespace}/secrets"
         self._namespace = namespace
 
@@ -46,7 +45,7 @@ class KubernetesGrantStore:
         """Create the Secret."""
         try:
             with _translated():
-                return _record(await self._api.create(self._path, self._secret(record)))
+                return _record(await self._client.create(self._path, self._secret(record)))
         except (Missing, Conflict) as error:
             # The namespace is not there; or many creations at once met at its ResourceQuota, whose
             # 409 is about the quota. Neither says anything about the record.
@@ -56,7 +55,7 @@ class KubernetesGrantStore:
         """Read the Secret."""
         try:
             with _translated():
-                return _record(await self._api.get(f"{self._path}/{name}"))
+                return _record(await self._client.get(f"{self._path}/{name}"))
         except Missing:
             return None
 
@@ -64,12 +63,12 @@ class KubernetesGrantStore:
         """Replace the Secret."""
         with _translated():
             path = f"{self._path}/{record.name}"
-            return _record(await self._api.replace(path, self._secret(record)))
+            return _record(await self._client.replace(path, self._secret(record)))
 
     async def delete(self, record: Record) -> None:
         """Delete the Secret."""
         with _translated():
-            await self._api.delete(
+            await self._client.delete(
                 f"{self._path}/{record.name}", uid=record.uid, resource_version=record.version
             )
 
@@ -79,21 +78,20 @@ class KubernetesGrantStore:
         if user_uid is not None:
             query.append(("labelSelector", f"{LABEL_USER_UID}={user_uid}"))
         with _translated():
-            async for page in self._api.pages(self._path, query=query, limit=_PAGE):
-                records = tuple(_record(item) for item in page.get("items") or ())
-                yield Page(records, page["metadata"]["resourceVersion"])
+            listed = await self._client.list(self._path, _record, query=query)
+        yield Page(tuple(listed.items), listed.version)
 
     async def version(self) -> str:
         """Read the version of a list that is as short as can be."""
         query = [("fieldSelector", f"type={Kind.GRANT.value}"), ("limit", "1")]
         with _translated():
-            answer = await self._api.get(self._path, query=query)
+            answer = await self._client.get(self._path, query=query)
         return str(answer["metadata"]["resourceVersion"])
 
     async def watch(self, version: str, *, seconds: float) -> AsyncIterator[Change]:
         """Watch Secrets that are grants, for one window."""
         query = [("fieldSelector", f"type={Kind.GRANT.value}")]
-        events = self._api.watch(
+        events = self._client.watch(
             self._path, query=query, resource_version=version, seconds=int(seconds)
         )
         with _translated():

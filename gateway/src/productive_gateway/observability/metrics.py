@@ -72,3 +72,8 @@ KEY_RING_BROKEN: Final = Gauge(
     "1 while the published key ring is missing or cannot be read and the last good one serves",
     registry=REGISTRY,
 )
+
+
+def count_kubernetes_request(verb: str, status: str) -> None:
+    """Count a request to the Kubernetes API, for `KubeClient`."""
+    KUBERNETES_REQUESTS.labels(verb=verb, status=status).inc()

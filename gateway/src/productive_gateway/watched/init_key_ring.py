@@ -7,27 +7,19 @@ sign everybody out.
 from __future__ import annotations
 
 import base64
-from typing import Any, Protocol
+from typing import Any
 
 from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.names import KEY_RING_KEY, KEY_RING_TYPE
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import encode_ring, new_ring, parse_ring
-from productive_kube.client import Query
+from productive_kube.client import KubeClient
+from productive_kube.collection import secret_data
 from productive_kube.errors import AlreadyExists
-from productive_kube.reflector import secret_data
 
 
-class Storing(Protocol):
-    """The part of `ClusterApi` that is needed here."""
-
-    async def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]: ...
-
-    async def get(self, path: str, *, query: Query = ()) -> dict[str, Any]: ...
-
-
-async def init_keys(
-    api: Storing,
+async def init_key_ring(
+    client: KubeClient,
     namespace: str,
     name: str,
     *,
@@ -42,9 +34,9 @@ async def init_keys(
     """
     path = f"/api/v1/namespaces/{namespace}/secrets"
     try:
-        await api.create(path, _secret(name, encode_ring(new_ring(clock(), entropy))))
+        await client.create(path, _secret(name, encode_ring(new_ring(clock(), entropy))))
     except AlreadyExists:
-        return _left_alone(namespace, name, await api.get(f"{path}/{name}"))
+        return _left_alone(namespace, name, await client.get(f"{path}/{name}"))
     return f"Made the key ring {namespace}/{name}."
 
 

@@ -1,43 +1,64 @@
-"""The mapping of the cluster: one Secret, watched by name, and the kubelet's mount of it.
+"""The mapping of the cluster: one Secret that the operator publishes.
 
 The watched object is the truth, also when its revision is lower than before (a mapping made anew,
-or restored from a backup). The mount is a minute late, so it decides only before the first answer
-of the API server and while that is away, and then only upwards.
+or restored from a backup); the mount decides only upwards.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from productive_contract.mapping import MappingError, decode
+from productive_contract.mapping import MappingError, State, decode
 from productive_gateway.errors import Unavailable
+from productive_gateway.observability.metrics import (
+    MAPPING_BROKEN,
+    MAPPING_PEOPLE,
+    MAPPING_REVISION,
+)
 from productive_gateway.people.snapshot import Snapshot
-from productive_gateway.watched.changes import Changes
-from productive_gateway.watched.watched_secret import LastGood
-from productive_kube.mount import Mount
-from productive_kube.reflector import WINDOW_SECONDS, NamedSecret, Watchable
+from productive_gateway.watched.watched_secret import (
+    Absent,
+    Data,
+    LastGood,
+    Malformed,
+    WatchedSecret,
+)
+from productive_kube.client import KubeClient
+from productive_kube.reflector import WINDOW_SECONDS
 
 _log = structlog.get_logger(__name__)
 
 MAX_STALENESS: Final = 300.0
 """Seconds that a mapping is acted on after it was last known to be the published one."""
-_POLL_SECONDS: Final = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    """What the mount held last, and when it began to."""
+class LastGoodMapping(LastGood[Snapshot]):
+    """The mapping in use: the last one that could be read, whatever is published now."""
 
-    snapshot: Snapshot
-    data: Mapping[str, bytes]
-    since: float
+    def __init__(self) -> None:
+        super().__init__(
+            "mapping", _parse, alarm=MAPPING_BROKEN, on_use=_report, absent_at_first=True
+        )
+
+    def snapshot(self) -> Snapshot:
+        """Return the last good complete view.
+
+        Raises:
+            Unavailable: no mapping could be read yet.
+        """
+        if self.value is None:
+            raise Unavailable(
+                "The list of people is not available yet. Try again in a moment; if that does not "
+                "help, ask your administrator to look at the log of the operator.",
+                reason="no_mapping",
+            )
+        return self.value
 
 
 class MappingSource:
@@ -45,7 +66,7 @@ class MappingSource:
 
     def __init__(
         self,
-        api: Watchable,
+        client: KubeClient,
         namespace: str,
         name: str,
         *,
@@ -57,7 +78,7 @@ class MappingSource:
         """Read the mount, if there is one; `run` does the rest.
 
         Args:
-            api: the API server.
+            client: the API server.
             namespace: of the mapping Secret.
             name: of the mapping Secret.
             mount: folder that the kubelet mounts the same Secret to.
@@ -65,37 +86,28 @@ class MappingSource:
             window: seconds of one watch.
             monotonic: seconds from any origin.
         """
-        self._good = LastGood()
-        self._mount = None if mount is None else Mount(mount)
+        self._good = LastGoodMapping()
         self._max_staleness = max_staleness
-        self._monotonic = monotonic
-        self._candidate: _Candidate | None = None
-        self._mount_confirmed: float | None = None
-        self._watch = NamedSecret(
-            api,
+        self._secret = WatchedSecret(
+            client,
             namespace,
             name,
-            self._on_object,
-            label="mapping",
+            self._good,
+            mount=mount,
+            supersedes=lambda mounted, present: mounted.revision > present.revision,
             window=window,
             monotonic=monotonic,
         )
-        self.poll_mount()
-
-    @property
-    def changes(self) -> Changes:
-        """Announces each snapshot that is put in place."""
-        return self._good.changes
 
     @property
     def healthy(self) -> bool:
         """Whether the watch is."""
-        return self._watch.healthy
+        return self._secret.healthy
 
     @property
-    def trouble(self) -> str | None:
+    def problem(self) -> str | None:
         """What is wrong with the published mapping; None while it is the one in use."""
-        return self._good.trouble
+        return self._good.problem
 
     def snapshot(self) -> Snapshot:
         """Return the last good complete view.
@@ -104,11 +116,11 @@ class MappingSource:
             Unavailable: no mapping could be read yet, or it is too stale to be acted on.
         """
         snapshot = self._good.snapshot()
-        if self._age() > self._max_staleness:
+        if self._secret.age > self._max_staleness:
             raise Unavailable(
                 "The list of people could not be confirmed for some minutes, so nobody can be let "
-                "in safely. Try again in a minute; if it stays so, tell your administrator that "
-                "the gateway cannot reach the Kubernetes API.",
+                "in safely. Try again in a minute; if that does not help, tell your administrator "
+                "that the gateway cannot reach the Kubernetes API.",
                 reason="mapping_stale",
                 retry_after=30,
             )
@@ -116,52 +128,25 @@ class MappingSource:
 
     async def run(self) -> None:
         """Follow the Secret until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch.run())
-            if self._mount is not None:
-                group.create_task(self._poll())
-
-    async def _poll(self) -> None:
-        while True:
-            await asyncio.sleep(_POLL_SECONDS)
-            self.poll_mount()
+        await self._secret.run()
 
     def poll_mount(self) -> None:
         """Look at the mount once, and let it decide if it is its turn."""
-        mounted = None if self._mount is None else self._mount.poll()
-        if mounted is not None and mounted.data:
-            try:
-                snapshot = Snapshot.of(decode(mounted.data))
-            except MappingError as error:
-                # The alarm is about the published Secret, which the watch reads.
-                _log.warning("mapping.mount_unreadable", cause=str(error))
-            else:
-                self._candidate = _Candidate(snapshot, mounted.data, self._monotonic())
-        if self._candidate is not None and self._is_newer(self._candidate):
-            self._good.use(self._candidate.snapshot, self._candidate.data)
-            self._mount_confirmed = self._candidate.since
+        self._secret.poll_mount()
 
-    def _is_newer(self, candidate: _Candidate) -> bool:
-        present = self._good.loaded
-        if present is None:
-            return True
-        if self._watch.healthy or candidate.snapshot.revision <= present.revision:
-            return False
-        # What the watch confirmed after the mount got this version has overtaken it: after a
-        # restore the mount still shows the higher revision of before for a minute.
-        confirmed = self._watch.confirmed
-        return confirmed is None or candidate.since > confirmed
 
-    def _on_object(self, data: dict[str, bytes] | None, _version: str) -> None:
-        if data is None:
-            self._good.missing("the mapping Secret does not exist")
-        else:
-            self._good.take(data)
+def _parse(data: Data) -> Snapshot:
+    if not data:
+        raise Absent("the mapping is empty: nothing was published into it")
+    try:
+        return Snapshot.of(decode(data))
+    except MappingError as error:
+        raise Malformed(f"the mapping cannot be read: {error}") from error
 
-    def _age(self) -> float:
-        """Return for how long nothing has confirmed the snapshot.
 
-        A mount that does not change confirms nothing: the kubelet, too, may be cut off.
-        """
-        moments = (self._watch.confirmed, self._mount_confirmed)
-        return self._monotonic() - max(m for m in moments if m is not None)
+def _report(snapshot: Snapshot) -> None:
+    states = Counter(person.state for person in snapshot.by_email.values())
+    for state in State:
+        MAPPING_PEOPLE.labels(state=state.value).set(states[state])
+    MAPPING_REVISION.set(snapshot.revision)
+    _log.info("mapping.loaded", revision=snapshot.revision, people=len(snapshot.by_email))

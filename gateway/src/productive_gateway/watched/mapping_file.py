@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
 from productive_contract.secret import Secret
 from productive_gateway.people.snapshot import Snapshot
-from productive_gateway.watched.changes import Changes
-from productive_gateway.watched.watched_secret import LastGood
+from productive_gateway.watched.mapping import LastGoodMapping
+from productive_gateway.watched.watched_secret import POLL_SECONDS
 from productive_kube.mount import Mount
-
-_POLL_SECONDS: Final = 1.0
 
 
 class _Origin(Protocol):
@@ -32,19 +30,14 @@ class LocalMapping:
             setting: the document itself (version 1 or the Worker's), or the path of a file that
                 holds one, or of a folder that a mapping Secret is mounted to.
         """
-        self._good = LastGood()
+        self._good = LastGoodMapping()
         self._origin = _origin(setting)
         self.poll()
 
     @property
-    def changes(self) -> Changes:
-        """Announces each snapshot that is put in place."""
-        return self._good.changes
-
-    @property
-    def trouble(self) -> str | None:
-        """What is wrong with the mapping as it stands now; None while it is the one in use."""
-        return self._good.trouble
+    def problem(self) -> str | None:
+        """What is wrong with the mapping as it is now; None while it is the one in use."""
+        return self._good.problem
 
     def snapshot(self) -> Snapshot:
         """Return the last good complete view.
@@ -57,7 +50,7 @@ class LocalMapping:
     async def run(self) -> None:
         """Follow the file until cancelled."""
         while True:
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(POLL_SECONDS)
             self.poll()
 
     def poll(self) -> None:

@@ -1,88 +1,263 @@
-"""The mapping in use: the last one that could be read, whatever is published now."""
+"""The last good value of a Secret: watched by name, and mounted for a start without the API server.
+
+Whatever happens to the Secret, the last value that could be read stays in use, and an alarm says
+what is wrong with the published one. The watched object is the truth. The mount is a minute late,
+so it counts only before the first answer of the API server and while that is away, and then only
+if it supersedes what is in use.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Generic, TypeVar
 
 import structlog
+from prometheus_client import Gauge
 
-from productive_contract.mapping import MappingError, State, decode
-from productive_gateway.errors import Unavailable
-from productive_gateway.observability.metrics import (
-    MAPPING_BROKEN,
-    MAPPING_PEOPLE,
-    MAPPING_REVISION,
-)
-from productive_gateway.people.snapshot import Snapshot
-from productive_gateway.watched.alarm import Alarm
-from productive_gateway.watched.changes import Changes
+from productive_gateway.observability.metrics import WATCH_HEALTHY
+from productive_kube.client import KubeClient, Listed
+from productive_kube.collection import Change, Collection, by_name, secret_data
+from productive_kube.mount import Mount
+from productive_kube.reflector import WINDOW_SECONDS, Reflector
 
 _log = structlog.get_logger(__name__)
 
+POLL_SECONDS: Final = 1.0
+"""Between two looks at a mount or a file."""
 
-class LastGood:
-    """Holds one snapshot and replaces it as a whole; a bad document changes nothing but the alarm.
+Data = Mapping[str, bytes]
+Value = TypeVar("Value")
 
-    Who reads the published mapping calls `take` or `missing`, which keep the alarm; what was read
-    elsewhere is decoded by the caller and given to `use`.
+
+class Malformed(Exception):
+    """The data hold no value; `str()` says why, without any content."""
+
+
+class Absent(Malformed):
+    """Nothing is published: no Secret, or an empty one."""
+
+
+class LastGood(Generic[Value]):
+    """Holds one value and replaces it as a whole; bad data change nothing but the alarm.
+
+    The alarm is a gauge, and one log line per change: `<name>.broken`, `<name>.restored`.
     """
 
-    def __init__(self) -> None:
-        self.changes = Changes()
-        self._alarm = Alarm("mapping", MAPPING_BROKEN)
-        self._snapshot: Snapshot | None = None
-        self._data: Mapping[str, bytes] | None = None
+    def __init__(
+        self,
+        name: str,
+        parse: Callable[[Data], Value],
+        *,
+        alarm: Gauge,
+        on_use: Callable[[Value], None],
+        absent_at_first: bool = False,
+    ) -> None:
+        """Hold nothing yet.
 
-    @property
-    def loaded(self) -> Snapshot | None:
-        """The snapshot, or None before the first."""
-        return self._snapshot
-
-    @property
-    def trouble(self) -> str | None:
-        """What is wrong with the published mapping; None while it is the one in use."""
-        return self._alarm.cause
-
-    def snapshot(self) -> Snapshot:
-        """Return the snapshot.
-
-        Raises:
-            Unavailable: none could be read yet.
+        Args:
+            name: what it is, in log events.
+            parse: from data to a value; raises Malformed.
+            alarm: 1 while the published data are missing or malformed.
+            on_use: called with each value that is put in place.
+            absent_at_first: before the first value, that nothing is published is expected.
         """
-        if self._snapshot is None:
-            raise Unavailable(
-                "The list of people is not there yet. Try again in a moment; if it stays so, tell "
-                "your administrator to look at the log of the operator.",
-                reason="no_mapping",
-            )
-        return self._snapshot
+        self.name = name
+        self._parse = parse
+        self._alarm = alarm
+        self._on_use = on_use
+        self._absent_at_first = absent_at_first
+        self._value: Value | None = None
+        self._data: Data | None = None
+        self._problem: str | None = None
+        alarm.set(0)
 
-    def take(self, data: Mapping[str, bytes]) -> None:
-        """Follow the published mapping, up or down, or keep what there is and sound the alarm."""
-        if not data:
-            self.missing("the mapping is empty: nothing was published into it")
-            return
+    @property
+    def value(self) -> Value | None:
+        """The value in use, or None before the first."""
+        return self._value
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the published data; None while they are in use."""
+        return self._problem
+
+    def take(self, data: Data) -> bool:
+        """Follow the published data, or keep what there is and raise the alarm.
+
+        Returns:
+            Whether the data are in use now.
+        """
         if data != self._data:
             try:
-                snapshot = Snapshot.of(decode(data))
-            except MappingError as error:
-                self._alarm.sound(f"the mapping cannot be read: {error}")
-                return
-            self.use(snapshot, data)
-        self._alarm.clear()
+                value = self._parse(data)
+            except Malformed as error:
+                self.reject(error)
+                return False
+            self.use(value, data)
+        self._clear()
+        return True
 
-    def missing(self, cause: str) -> None:
-        """Note that nothing is published; before the first mapping that is as it should be."""
-        if self._snapshot is not None:
-            self._alarm.sound(cause)
+    def reject(self, error: Malformed) -> None:
+        """Note that nothing usable is published."""
+        if self._value is None and self._absent_at_first and isinstance(error, Absent):
+            return
+        problem = str(error)
+        if problem != self._problem:
+            self._problem = problem
+            self._alarm.set(1)
+            _log.error(f"{self.name}.broken", cause=problem)
 
-    def use(self, snapshot: Snapshot, data: Mapping[str, bytes]) -> None:
-        """Put a snapshot, and the data that it was decoded from, in place of the present one."""
-        self._snapshot, self._data = snapshot, data
-        states = Counter(person.state for person in snapshot.by_email.values())
-        for state in State:
-            MAPPING_PEOPLE.labels(state=state.value).set(states[state])
-        MAPPING_REVISION.set(snapshot.revision)
-        _log.info("mapping.loaded", revision=snapshot.revision, people=len(snapshot.by_email))
-        self.changes.announce()
+    def use(self, value: Value, data: Data) -> None:
+        """Put a value, and the data that it was parsed from, in place of the present one."""
+        self._value, self._data = value, data
+        self._on_use(value)
+
+    def parse_mounted(self, data: Data) -> Value | None:
+        """Parse data that are not the published ones; None if they hold no value."""
+        try:
+            return self._parse(data)
+        except Malformed as error:
+            # The alarm is about the published Secret, which the watch reads.
+            _log.warning(f"{self.name}.mount_unreadable", cause=str(error))
+            return None
+
+    def _clear(self) -> None:
+        if self._problem is not None:
+            self._problem = None
+            self._alarm.set(0)
+            _log.info(f"{self.name}.restored")
+
+
+@dataclass(frozen=True, slots=True)
+class _Mounted(Generic[Value]):
+    """What the mount held last, and when it began to."""
+
+    value: Value
+    data: Data
+    since: float
+
+
+class WatchedSecret(Generic[Value]):
+    """Follows one Secret by name; the sink of its own reflector."""
+
+    def __init__(
+        self,
+        client: KubeClient,
+        namespace: str,
+        name: str,
+        good: LastGood[Value],
+        *,
+        mount: Path | None = None,
+        supersedes: Callable[[Value, Value], bool],
+        window: int = WINDOW_SECONDS,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Read the mount, if there is one; `run` does the rest.
+
+        Args:
+            client: the API server.
+            namespace: of the Secret.
+            name: of the Secret.
+            good: where its value is kept.
+            mount: folder that the kubelet mounts the same Secret to.
+            supersedes: whether the first value, from the mount, may replace the second while the
+                API server is away.
+            window: seconds of one watch.
+            monotonic: seconds from any origin.
+        """
+        self._client = client
+        self._path = f"/api/v1/namespaces/{namespace}/secrets"
+        self._name = name
+        self._good = good
+        self._mount = None if mount is None else Mount(mount)
+        self._supersedes = supersedes
+        self._monotonic = monotonic
+        self._mounted: _Mounted[Value] | None = None
+        self._mount_confirmed: float | None = None
+        self._reflector: Reflector[Data] = Reflector(
+            Collection(client, self._path, secret_data, by_name(name)),
+            self,
+            label=good.name,
+            window=window,
+            monotonic=monotonic,
+        )
+        WATCH_HEALTHY.labels(watch=good.name).set_function(lambda: float(self.healthy))
+        self.poll_mount()
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the watch is."""
+        return self._reflector.healthy
+
+    @property
+    def age(self) -> float:
+        """Seconds for which nothing has confirmed the value in use.
+
+        A mount that does not change confirms nothing: the kubelet, too, may be cut off.
+        """
+        if self._mount_confirmed is None:
+            return self._reflector.age
+        return min(self._reflector.age, self._monotonic() - self._mount_confirmed)
+
+    async def run(self) -> None:
+        """Follow the Secret until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._reflector.run())
+            if self._mount is not None:
+                group.create_task(self._poll())
+
+    async def read(self) -> bool:
+        """Read the Secret from the API server now; returns whether its data are in use.
+
+        Raises:
+            ApiError: it cannot be read.
+        """
+        secret: dict[str, Any] = await self._client.get(f"{self._path}/{self._name}")
+        return self._good.take(secret_data(secret))
+
+    def replace(self, listed: Listed[Data], *, fell: bool) -> None:
+        """Take up what a list holds, also with an older version than before."""
+        del fell
+        self._take(listed.items[0] if listed.items else None)
+
+    def apply(self, change: Change[Data]) -> None:
+        """Take up one event of the watch."""
+        self._take(None if change.deleted else change.item)
+
+    def poll_mount(self) -> None:
+        """Look at the mount once, and let it decide if it is its turn."""
+        mounted = None if self._mount is None else self._mount.poll()
+        if mounted is not None and mounted.data:
+            value = self._good.parse_mounted(mounted.data)
+            if value is not None:
+                self._mounted = _Mounted(value, mounted.data, self._monotonic())
+        if self._mounted is not None and self._is_newer(self._mounted):
+            self._good.use(self._mounted.value, self._mounted.data)
+            self._mount_confirmed = self._mounted.since
+
+    async def _poll(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            self.poll_mount()
+
+    def _is_newer(self, mounted: _Mounted[Value]) -> bool:
+        present = self._good.value
+        if present is None:
+            return True
+        if self.healthy or not self._supersedes(mounted.value, present):
+            return False
+        # What the watch confirmed after the mount got this version has overtaken it: after a
+        # restore the mount still shows the higher revision of before for a minute.
+        confirmed = self._reflector.confirmed
+        return confirmed is None or mounted.since > confirmed
+
+    def _take(self, data: Data | None) -> None:
+        if data is None:
+            what = self._good.name.replace("_", " ")
+            self._good.reject(Absent(f"the {what} Secret does not exist"))
+        else:
+            self._good.take(data)

@@ -7,7 +7,6 @@ from dataclasses import replace
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from unit.gateway.grants.test_grant_transitions import SECRET, pending
 
 from harness.grantkit import CALLBACK, CLIENT, NOW, RESOURCE, SCOPES, VERIFIER, new_key
 from productive_gateway.grants.config import SKEW, GrantConfig
@@ -26,6 +25,7 @@ from productive_gateway.grants.transitions import (
     refresh,
 )
 from productive_gateway.sealing.keys import KeyRing
+from unit.gateway.grants.test_grant_transitions import SECRET, pending
 
 CONFIG = GrantConfig(RESOURCE)
 ORDER = [State.PENDING, State.ACTIVE, State.GONE]

@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.gateway.grants.test_grant_transitions import KEY, RING, SECRET, active, claim_of, pending
 
 from harness.grantkit import NOW, VERIFIER, new_key
 from productive_contract.names import (
@@ -32,6 +31,7 @@ from productive_gateway.grants.record import (
 from productive_gateway.grants.store import Kind, Record
 from productive_gateway.sealing.errors import UnknownKey
 from productive_gateway.sealing.keys import KeyRing
+from unit.gateway.grants.test_grant_transitions import KEY, RING, SECRET, active, claim_of, pending
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 TIME = st.floats(0, 4e9, allow_nan=False)

@@ -10,7 +10,7 @@ import pytest
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.store import Change, Kind, Record
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore, _change
-from productive_kube.client import ClusterApi
+from productive_kube.client import KubeClient
 from productive_kube.errors import ApiError, Conflict, NotFound
 
 ITEM: dict[str, Any] = {
@@ -64,7 +64,7 @@ async def test_a_creation_that_fails_for_another_object_is_our_trouble(
     async def create(*_: object) -> None:
         raise refusal
 
-    monkeypatch.setattr(ClusterApi, "create", create)
-    store = KubernetesGrantStore(ClusterApi.__new__(ClusterApi), "grants")
+    monkeypatch.setattr(KubeClient, "create", create)
+    store = KubernetesGrantStore(KubeClient.__new__(KubeClient), "grants")
     with pytest.raises(Unavailable):
         await store.create(RECORD)

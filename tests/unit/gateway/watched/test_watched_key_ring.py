@@ -15,7 +15,7 @@ from productive_gateway.errors import Unavailable
 from productive_gateway.observability.metrics import REGISTRY
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import KeyRing, encode_ring, new_ring, parse_ring
-from productive_gateway.watched.init_key_ring import init_keys
+from productive_gateway.watched.init_key_ring import init_key_ring
 from productive_gateway.watched.key_ring import FRESH_SECONDS, KeyRingSource
 
 NOW = 1_795_500_000.0
@@ -102,17 +102,17 @@ async def test_a_broken_or_deleted_ring_changes_nothing_but_the_alarm(
     with capture_logs() as logs:
         async with running(source(api := ScriptedApi(data("one")))) as keys:
             await api.window()
-            assert (broken(), keys.trouble) == (0, None)
+            assert (broken(), keys.problem) == (0, None)
             api.put(bad)
             api.put(bad)
-            await until(lambda: keys.trouble is not None)
+            await until(lambda: keys.problem is not None)
             assert broken() == 1
             assert keys.ring() == ring("one")
             api.remove()
-            await until(lambda: "does not exist" in (keys.trouble or ""))
+            await until(lambda: "does not exist" in (keys.problem or ""))
             assert keys.ring() == ring("one")
             api.put(data("one"))
-            await until(lambda: keys.trouble is None)
+            await until(lambda: keys.problem is None)
             assert broken() == 0
     assert [line["event"] for line in logs] == [
         "key_ring.loaded",
@@ -169,12 +169,12 @@ async def test_a_ring_that_cannot_be_read_freshly_is_our_trouble(trouble: str) -
 
 async def test_the_ring_is_made_once_and_left_alone_afterwards() -> None:
     api = ScriptedApi()
-    said = await init_keys(api, "ns", "keys", clock=lambda: NOW)
+    said = await init_key_ring(api, "ns", "keys", clock=lambda: NOW)
     assert said == "Made the key ring ns/keys."
     assert api.secret is not None
     made = dict(api.secret)
     assert made["type"] == "productive-mcp.dev/key-ring"
-    again = await init_keys(api, "ns", "keys")
+    again = await init_key_ring(api, "ns", "keys")
     assert api.secret == made
     assert "left as it is" in again
 
@@ -183,14 +183,14 @@ async def test_two_installations_do_not_share_a_key() -> None:
     rings = []
     for _ in range(2):
         keys = source(api := ScriptedApi())
-        await init_keys(api, "ns", "keys")
+        await init_key_ring(api, "ns", "keys")
         rings.append(await keys.fresh())
     assert rings[0].current != rings[1].current
 
 
 async def test_a_made_ring_can_be_read() -> None:
     api = ScriptedApi()
-    await init_keys(api, "ns", "keys", clock=lambda: NOW)
+    await init_key_ring(api, "ns", "keys", clock=lambda: NOW)
     keys = source(api)
     made = await keys.fresh()
     assert parse_ring(encode_ring(made)) == made
@@ -201,4 +201,4 @@ async def test_a_made_ring_can_be_read() -> None:
 async def test_a_secret_in_the_way_stops_the_job_with_a_remedy(bad: dict[str, bytes]) -> None:
     api = ScriptedApi(bad)
     with pytest.raises(KeyRingError, match="delete it"):
-        await init_keys(api, "ns", "keys")
+        await init_key_ring(api, "ns", "keys")

@@ -120,12 +120,12 @@ async def test_a_mapping_that_is_no_good_leaves_the_last_good_one_and_sounds_the
             else:
                 api.put(bad)
                 api.put(bad)
-            await until(lambda: it.source.trouble is not None)
-            assert cause in str(it.source.trouble)
+            await until(lambda: it.source.problem is not None)
+            assert cause in str(it.source.problem)
             assert it.emails() == {"ana@example.com"}
             assert broken() == 1
             api.put(ANA)
-            await until(lambda: it.source.trouble is None)
+            await until(lambda: it.source.problem is None)
             assert broken() == 0
     assert [line["event"] for line in logs] == [
         "mapping.loaded",
@@ -143,7 +143,7 @@ async def test_a_mapping_made_anew_with_a_lower_revision_is_followed_while_watch
         api.put(published(3, "bo@example.com"))
         await it.reaches(3)
         assert it.emails() == {"bo@example.com"}
-        assert it.source.trouble is None
+        assert it.source.problem is None
 
 
 @pytest.mark.attack("M-13")
