@@ -24,17 +24,18 @@ from productive_gateway.errors import InvalidToken
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.people.principal import Principal
+from productive_gateway.people.scopes import ALL
 from productive_gateway.productive.client import ProductiveApi
 from productive_gateway.tools.catalog import TOOLS
 from productive_gateway.tools.registry import Answer, Toolbox
-from productive_gateway.tools.tool import READ, WRITE, Tool
+from productive_gateway.tools.tool import Tool
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC).timestamp()
 """A Monday, nine o'clock in Zagreb."""
 PUBLIC = "https://mcp.example.test"
 RESOURCE = f"{PUBLIC}/mcp"
 METADATA = f"{PUBLIC}/.well-known/oauth-protected-resource/mcp"
-BOTH = frozenset({READ, WRITE})
+BOTH = frozenset(ALL)
 ANA = "simulator-ana-kovac"
 ADMIN = "it@northlight.example"
 MODERN = "2026-07-28"

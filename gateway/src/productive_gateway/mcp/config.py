@@ -7,10 +7,6 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-from productive_gateway.tools.tool import READ, WRITE
-
-SCOPES: Final = f"{READ} {WRITE}"
-"""Both, in one sign-in: what a challenge asks for."""
 MAX_BODY: Final = 4 * 1024 * 1024
 LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 

@@ -13,7 +13,8 @@ from typing import Final
 from starlette.responses import Response
 
 from productive_gateway.errors import GatewayError, InvalidToken, Unavailable
-from productive_gateway.mcp.config import SCOPES, McpConfig
+from productive_gateway.mcp.config import McpConfig
+from productive_gateway.people.scopes import ALL
 
 SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"x-content-type-options", b"nosniff"),
@@ -77,4 +78,5 @@ def of_error(config: McpConfig, error: GatewayError) -> Response:
 
 def _challenge(config: McpConfig, error: str | None = None) -> str:
     code = f', error="{error}"' if error else ""
-    return f'Bearer resource_metadata="{config.resource_metadata_url}", scope="{SCOPES}"{code}'
+    scope = " ".join(ALL)
+    return f'Bearer resource_metadata="{config.resource_metadata_url}", scope="{scope}"{code}'

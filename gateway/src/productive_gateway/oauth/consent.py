@@ -24,8 +24,9 @@ from productive_gateway.oauth.authorization_request import (
 )
 from productive_gateway.oauth.context import OAuth
 from productive_gateway.oauth.cookies import Kind
-from productive_gateway.oauth.scope import ALL, WORDS
+from productive_gateway.oauth.scope import WORDS
 from productive_gateway.oauth.transaction import ID_BYTES
+from productive_gateway.people.scopes import ALL
 from productive_gateway.sealing.errors import SealError
 from productive_gateway.sealing.keys import KeyRing, Keys, with_known_key
 from productive_gateway.sealing.purposes import Purpose

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from productive_gateway.oauth.clients.registered import AuthMethod
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.register import GRANT_TYPES
-from productive_gateway.oauth.scope import ALL
+from productive_gateway.people.scopes import ALL
 
 SERVER_PATH = "/.well-known/oauth-authorization-server"
 OPENID_PATH = "/.well-known/openid-configuration"

@@ -6,10 +6,8 @@ import re
 from typing import Final
 
 from productive_gateway.oauth.errors import Code, Refusal
+from productive_gateway.people.scopes import ALL, READ, WRITE
 
-READ: Final = "productive:read"
-WRITE: Final = "productive:write"
-ALL: Final = (READ, WRITE)
 WORDS: Final = {
     READ: "See what you can see in Productive: projects, tasks, people, time, bookings, documents",
     WRITE: "Create and change what you can change in Productive, such as tasks and time entries",

@@ -20,11 +20,12 @@ from productive_contract.mapping import Person, State
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.observability.metrics import TOOL_SECONDS
 from productive_gateway.people.principal import Principal
+from productive_gateway.people.scopes import WRITE
 from productive_gateway.productive.client import ProductiveApi, ProductiveSession
 from productive_gateway.productive.errors import ProductiveError
 from productive_gateway.tools import refusals
 from productive_gateway.tools.errors import Explainer, Problem, ToolError
-from productive_gateway.tools.tool import WRITE, Allowed, Call, Done, Tool
+from productive_gateway.tools.tool import Allowed, Call, Done, Tool
 
 _log = structlog.get_logger("tools")
 

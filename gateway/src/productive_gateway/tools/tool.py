@@ -6,17 +6,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import Any, Final
+from typing import Any
 
 from pydantic import BaseModel
 
 from productive_gateway.people.principal import Principal
+from productive_gateway.people.scopes import READ, WRITE
 from productive_gateway.productive.client import ProductiveApi, ProductiveSession
 from productive_gateway.tools.errors import Explainer
 from productive_gateway.tools.schema import input_schema, output_schema
-
-READ: Final = "productive:read"
-WRITE: Final = "productive:write"
 
 
 class Kind(Enum):

@@ -20,7 +20,7 @@ from harness.mcpkit import (
 )
 from productive_gateway.errors import AccessDenied, Unavailable
 from productive_gateway.mcp.config import McpConfig
-from productive_gateway.tools.tool import READ
+from productive_gateway.people.scopes import READ
 from productive_gateway.web.headers import bearer, stripped
 
 CHALLENGE = f'Bearer resource_metadata="{METADATA}", scope="productive:read productive:write"'

@@ -11,11 +11,12 @@ from harness.mcpkit import ADMIN, BOTH, office, person, principal
 from productive_contract.mapping import Access, Reason, State
 from productive_gateway.observability.metrics import REGISTRY
 from productive_gateway.people.principal import Principal
+from productive_gateway.people.scopes import READ, WRITE
 from productive_gateway.tools.catalog import TOOLS
 from productive_gateway.tools.errors import Problem, ToolError
 from productive_gateway.tools.registry import UnknownTool
 from productive_gateway.tools.shaping import Shape
-from productive_gateway.tools.tool import READ, WRITE, Call, Done, Kind, Tool
+from productive_gateway.tools.tool import Call, Done, Kind, Tool
 
 
 class Words(BaseModel):
