@@ -1,4 +1,4 @@
-"""Parts for tests of /mcp and of the tools: the simulator behind them, people in front of them."""
+"""/mcp and the tools over the simulator of Productive, with people who call them."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import ALL
 from productive_gateway.productive.client import ProductiveApi
-from productive_gateway.tools.catalog import TOOLS
-from productive_gateway.tools.registry import Answer, Toolbox
+from productive_gateway.tools.registry import TOOLS, Answer, ToolRegistry
 from productive_gateway.tools.tool import Tool
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC).timestamp()
@@ -42,7 +41,7 @@ MODERN = "2026-07-28"
 
 
 class HeldTime:
-    """A clock that stands still; sleeping moves it, and is noted."""
+    """A clock that only sleeping moves; `slept` holds each sleep's seconds."""
 
     def __init__(self, now: float = NOW) -> None:
         self.now = now
@@ -57,9 +56,9 @@ class HeldTime:
 
 
 async def until(condition: Callable[[], object], seconds: float = 10) -> None:
-    """Let other tasks run until something is so."""
+    """Let other tasks run until the condition holds."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # what is waited for has no event of its own
+        while not condition():  # noqa: ASYNC110  # the condition has no event of its own
             await asyncio.sleep(0)
 
 
@@ -86,8 +85,8 @@ def principal(who: Person | None = None, scopes: frozenset[str] = BOTH) -> Princ
     return Principal(person=who or person(), grant="grant-1", client="c0ffee", scopes=scopes)
 
 
-class Wire(httpx.AsyncBaseTransport):
-    """Hands requests to the simulator; a test may hold or lose what happens to them."""
+class SimulatorTransport(httpx.AsyncBaseTransport):
+    """Passes requests to the simulator; a test can delay them or replace their answers."""
 
     def __init__(self, app: Starlette) -> None:
         self._inner = httpx.ASGITransport(app)
@@ -102,19 +101,19 @@ class Wire(httpx.AsyncBaseTransport):
         try:
             return await self._inner.handle_async_request(request)
         except AssertionError as error:
-            # What a cut answer is in memory; over a socket it is this.
+            # How a cut answer shows in memory; over a socket it is the error below.
             raise httpx.RemoteProtocolError("the answer was cut") from error
 
 
 @dataclass
-class Office:
-    """A toolbox over a simulator of its own."""
+class SimulatedTools:
+    """The tool registry over a simulator of its own."""
 
     time: HeldTime
     simulator: Starlette
-    wire: Wire
+    transport: SimulatorTransport
     api: ProductiveApi
-    toolbox: Toolbox
+    registry: ToolRegistry
 
     @property
     def world(self) -> World:
@@ -122,7 +121,7 @@ class Office:
         return world
 
     def requests(self, method: str | None = None, path: str = "") -> list[Logged]:
-        """Requests that the simulator answered."""
+        """Return the requests that the simulator answered."""
         return [
             entry
             for entry in self.world.log
@@ -130,33 +129,33 @@ class Office:
         ]
 
     async def call(self, name: str, who: Principal | None = None, **arguments: Any) -> Answer:
-        return await self.toolbox.call(who or principal(), name, arguments)
+        return await self.registry.call(who or principal(), name, arguments)
 
     async def log(self, *entries: Mapping[str, Any], **rest: Any) -> Answer:
         return await self.call("log_time", entries=list(entries), **rest)
 
 
 @asynccontextmanager
-async def office(
+async def simulated_tools(
     *,
     tools: tuple[Tool, ...] = TOOLS,
     **settings: Any,
-) -> AsyncIterator[Office]:
-    """A toolbox whose Productive is a fresh simulator."""
+) -> AsyncIterator[SimulatedTools]:
+    """Start a simulator and yield the tools over it."""
     time = HeldTime()
     app = simulator(SimulatorConfig(clock=time))
-    wire = Wire(app)
-    async with httpx.AsyncClient(transport=wire) as http:
+    transport = SimulatorTransport(app)
+    async with httpx.AsyncClient(transport=transport) as http:
         api = ProductiveApi(
             "http://simulator.test/api/v2", http, "1200", clock=time, sleep=time.sleep
         )
-        toolbox = Toolbox(tools, api, admin_contact=ADMIN, **settings)
-        yield Office(time, app, wire, api, toolbox)
+        registry = ToolRegistry(tools, api, admin_contact=ADMIN, **settings)
+        yield SimulatedTools(time, app, transport, api, registry)
 
 
 @dataclass
-class Door:
-    """Stands in for the gatekeeper: tokens and what they open."""
+class KnownTokens:
+    """Replaces authentication: each known token with its principal, or the error it raises."""
 
     known: dict[str, Principal | Exception] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
@@ -165,18 +164,18 @@ class Door:
         self.asked.append(token)
         found = self.known.get(token)
         if found is None:
-            raise InvalidToken("This sign-in is over. Sign in again.", reason="unknown")
+            raise InvalidToken("This sign-in has ended. Sign in again.", reason="unknown")
         if isinstance(found, Exception):
             raise found
         return found
 
 
 @dataclass
-class Gate:
-    """/mcp over a toolbox, with a door."""
+class McpServer:
+    """/mcp over the simulated tools, in memory."""
 
-    office: Office
-    door: Door
+    tools: SimulatedTools
+    tokens: KnownTokens
     endpoint: McpEndpoint
     http: httpx.AsyncClient
 
@@ -221,7 +220,7 @@ def request(method: str, number: Any = 1, **params: Any) -> dict[str, Any]:
 
 
 def result_of(response: httpx.Response) -> dict[str, Any]:
-    """The JSON-RPC message of an answer, JSON or event stream."""
+    """Return the JSON-RPC message of an answer, JSON or event stream."""
     assert response.status_code == 200, (response.status_code, response.text)
     if response.headers["content-type"].startswith("text/event-stream"):
         lines = [line for line in response.text.splitlines() if line.startswith("data: {")]
@@ -230,16 +229,16 @@ def result_of(response: httpx.Response) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def gate(
+async def mcp_server(
     *,
     tools: tuple[Tool, ...] = TOOLS,
     config: Mapping[str, Any] | None = None,
     recheck: float = 2.0,
     **settings: Any,
-) -> AsyncIterator[Gate]:
-    """/mcp, ready for requests; the token "good" is Ana's."""
-    async with office(tools=tools, **settings) as desk:
-        door = Door({"good": principal()})
+) -> AsyncIterator[McpServer]:
+    """Start /mcp; the token "good" is Ana's."""
+    async with simulated_tools(tools=tools, **settings) as simulated:
+        tokens = KnownTokens({"good": principal()})
         endpoint = McpEndpoint(
             McpConfig(
                 **{
@@ -250,8 +249,8 @@ async def gate(
                     **(config or {}),
                 }
             ),
-            door.authenticate,
-            desk.toolbox,
+            tokens.authenticate,
+            simulated.registry,
             connect_page=lambda: HTMLResponse("<h1>Connect</h1>"),
             recheck=recheck,
         )
@@ -259,4 +258,4 @@ async def gate(
             endpoint.run(),
             httpx.AsyncClient(transport=httpx.ASGITransport(endpoint), base_url=PUBLIC) as http,
         ):
-            yield Gate(desk, door, endpoint, http)
+            yield McpServer(simulated, tokens, endpoint, http)

@@ -33,8 +33,7 @@ from productive_gateway.observability.metrics import count_kubernetes_request
 from productive_gateway.productive.client import ProductiveApi
 from productive_gateway.sealing.keys import FixedKeys
 from productive_gateway.settings import Settings
-from productive_gateway.tools.catalog import TOOLS
-from productive_gateway.tools.registry import Toolbox
+from productive_gateway.tools.registry import TOOLS, ToolRegistry
 from productive_gateway.upstream.client import UpstreamClient
 from productive_gateway.watched.key_ring import KeyRingSource
 from productive_gateway.watched.mapping import MappingSource
@@ -88,7 +87,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         upstream = UpstreamClient(settings.upstream, redirect_uri=settings.callback_url)
         stack.push_async_callback(upstream.aclose)
         http = await stack.enter_async_context(_productive_http(settings))
-        toolbox = Toolbox(
+        registry = ToolRegistry(
             TOOLS,
             ProductiveApi(settings.productive_api_base_url, http, settings.productive_org_id),
             read_only=settings.read_only,
@@ -97,7 +96,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         endpoint = McpEndpoint(
             _mcp_config(settings),
             Gatekeeper(grants, people, admin_contact=settings.admin_contact).authenticate,
-            toolbox,
+            registry,
             connect_page=partial(
                 connect_page, settings.resource, admin_contact=settings.admin_contact
             ),

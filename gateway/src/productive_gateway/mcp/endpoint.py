@@ -22,10 +22,10 @@ from starlette.types import Message, Receive, Scope, Send
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
 from productive_gateway.mcp import responses
 from productive_gateway.mcp.config import MAX_BODY, McpConfig
-from productive_gateway.mcp.prebuilt import Lists
+from productive_gateway.mcp.prebuilt import PrebuiltAnswers
 from productive_gateway.mcp.server import PRINCIPAL, build_server
 from productive_gateway.people.principal import Principal
-from productive_gateway.tools.registry import Toolbox
+from productive_gateway.tools.registry import ToolRegistry
 from productive_gateway.web.body import Disconnected, read_body, replay
 from productive_gateway.web.headers import (
     RawHeaders,
@@ -69,28 +69,28 @@ class McpEndpoint:
         self,
         config: McpConfig,
         authenticate: Authenticate,
-        toolbox: Toolbox,
+        registry: ToolRegistry,
         *,
         connect_page: ConnectPage,
         recheck: float = RECHECK,
     ) -> None:
-        """Build the SDK's server around the toolbox.
+        """Build the SDK's server around the registry.
 
         Args:
             config: see there.
             authenticate: from an access token to a person; raises InvalidToken, AccessDenied,
                 Unavailable.
-            toolbox: the tools.
+            registry: the tools.
             connect_page: for browsers.
             recheck: seconds between two looks at the token of a running request.
         """
         self._config = config
         self._authenticate = authenticate
-        self._toolbox = toolbox
+        self._registry = registry
         self._connect_page = connect_page
         self._recheck = recheck
-        server = build_server(toolbox, version=config.server_version)
-        self._lists = Lists(server, toolbox)
+        server = build_server(registry, version=config.server_version)
+        self._prebuilt = PrebuiltAnswers(server, registry)
         self._manager = StreamableHTTPSessionManager(
             server, stateless=True, json_response=False, max_request_body_size=MAX_BODY
         )
@@ -168,10 +168,10 @@ class McpEndpoint:
         if message.get("method") == "tools/call":
             params = message.get("params")
             name = params.get("name") if isinstance(params, dict) else None
-            if self._toolbox.lacks_scope(exchange.principal, name):
+            if self._registry.lacks_scope(exchange.principal, name):
                 return responses.insufficient_scope(self._config, str(name))
         headers = exchange.scope["headers"]
-        prebuilt = self._lists.answer(exchange.principal, headers, message)
+        prebuilt = self._prebuilt.answer(exchange.principal, headers, message)
         if prebuilt is not None:
             return Response(prebuilt, media_type="application/json")
         await self._watched(exchange)

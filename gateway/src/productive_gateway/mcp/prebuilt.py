@@ -27,7 +27,7 @@ from pydantic import ValidationError
 
 from productive_gateway.mcp.server import listed
 from productive_gateway.people.principal import Principal
-from productive_gateway.tools.registry import Toolbox
+from productive_gateway.tools.registry import ToolRegistry
 from productive_gateway.tools.tool import Allowed
 from productive_gateway.web.headers import RawHeaders, accepts, single, values
 
@@ -36,12 +36,12 @@ _WITHOUT_HEADER: Final = types.DEFAULT_NEGOTIATED_VERSION
 """What a request without the version header speaks: 2025-03-26."""
 
 
-class Lists:
+class PrebuiltAnswers:
     """Prebuilt answers by revision, method and what may be used."""
 
-    def __init__(self, server: Server[dict[str, Any]], toolbox: Toolbox) -> None:
+    def __init__(self, server: Server[dict[str, Any]], registry: ToolRegistry) -> None:
         self._server = server
-        self._toolbox = toolbox
+        self._registry = registry
         self._made: dict[tuple[str, str, Allowed], bytes] = {}
 
     def answer(
@@ -56,7 +56,7 @@ class Lists:
         version = _revision(headers, message)
         if version is None or not _plain(method, version, headers, message):
             return None
-        result = self._result(method, version, self._toolbox.allowed(principal.person))
+        result = self._result(method, version, self._registry.allowed(principal.person))
         if result is None:
             return None
         return b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (json.dumps(number).encode(), result)
@@ -73,7 +73,7 @@ class Lists:
     def _make(self, method: str, version: str, allowed: Allowed) -> bytes | None:
         result: types.ListToolsResult | types.DiscoverResult
         if method == "tools/list":
-            tools = [listed(tool) for tool in self._toolbox.listed(allowed)]
+            tools = [listed(tool) for tool in self._registry.listed(allowed)]
             result = types.ListToolsResult(tools=tools)
         else:
             result = types.DiscoverResult(

@@ -18,7 +18,7 @@ from starlette.requests import Request
 
 from productive_gateway.mcp.instructions import INSTRUCTIONS
 from productive_gateway.people.principal import Principal
-from productive_gateway.tools.registry import Toolbox, UnknownTool
+from productive_gateway.tools.registry import ToolRegistry, UnknownTool
 from productive_gateway.tools.tool import Tool
 
 PRINCIPAL: Final = "productive_gateway.principal"
@@ -31,7 +31,7 @@ _LIST_FRESH_MS: Final = 5 * 60 * 1000
 Context = ServerRequestContext[dict[str, Any], Request]
 
 
-def build_server(toolbox: Toolbox, *, version: str) -> Server[dict[str, Any]]:
+def build_server(registry: ToolRegistry, *, version: str) -> Server[dict[str, Any]]:
     """Return the server; it answers for whoever stands in the request's scope."""
 
     async def list_tools(
@@ -39,13 +39,13 @@ def build_server(toolbox: Toolbox, *, version: str) -> Server[dict[str, Any]]:
     ) -> types.ListToolsResult:
         if params is not None and params.cursor is not None:
             raise MCPError(code=types.INVALID_PARAMS, message="The list has one page only.")
-        allowed = toolbox.allowed(_principal(ctx).person)
-        return types.ListToolsResult(tools=[listed(tool) for tool in toolbox.listed(allowed)])
+        allowed = registry.allowed(_principal(ctx).person)
+        return types.ListToolsResult(tools=[listed(tool) for tool in registry.listed(allowed)])
 
     async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
         arguments: Mapping[str, Any] = params.arguments or {}
         try:
-            answer = await toolbox.call(_principal(ctx), params.name, arguments)
+            answer = await registry.call(_principal(ctx), params.name, arguments)
         except UnknownTool as error:
             raise MCPError(
                 code=types.INVALID_PARAMS,
@@ -64,7 +64,7 @@ def build_server(toolbox: Toolbox, *, version: str) -> Server[dict[str, Any]]:
         title=TITLE,
         instructions=INSTRUCTIONS,
         cache_hints={"tools/list": hint, "server/discover": hint},
-        get_tool_input_schema=toolbox.input_schema,
+        get_tool_input_schema=registry.input_schema,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from pydantic import ValidationError
@@ -25,9 +25,14 @@ from productive_gateway.productive.client import ProductiveApi, ProductiveSessio
 from productive_gateway.productive.errors import ProductiveError
 from productive_gateway.tools import refusals
 from productive_gateway.tools.errors import Explainer, Problem, ToolError
+from productive_gateway.tools.me import GET_ME
+from productive_gateway.tools.time_entries import LOG_TIME
 from productive_gateway.tools.tool import Allowed, Call, Done, Tool
 
 _log = structlog.get_logger("tools")
+
+TOOLS: Final[tuple[Tool, ...]] = (GET_ME, LOG_TIME)
+"""All tools, in the order in which they are listed."""
 
 
 class UnknownTool(LookupError):
@@ -80,7 +85,7 @@ class _Attempt:
         )
 
 
-class Toolbox:
+class ToolRegistry:
     """The tools of this server."""
 
     def __init__(

@@ -13,9 +13,9 @@ import uvicorn
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from harness.mcpkit import Gate, gate, until
+from harness.mcpkit import McpServer, mcp_server, until
 from productive_dev.simulator.faults import Fault
-from productive_gateway.tools.catalog import TOOLS
+from productive_gateway.tools.registry import TOOLS
 
 Mode = Literal["auto", "legacy"]
 MODES: tuple[tuple[Mode, str], ...] = (("auto", "2026-07-28"), ("legacy", "2025-11-25"))
@@ -24,11 +24,11 @@ MODES: tuple[tuple[Mode, str], ...] = (("auto", "2026-07-28"), ("legacy", "2025-
 @asynccontextmanager
 async def served(
     http: Literal["h11", "httptools"] = "httptools",
-) -> AsyncIterator[tuple[Gate, str]]:
+) -> AsyncIterator[tuple[McpServer, str]]:
     """The endpoint on a free port of loopback."""
-    async with gate(config={"local": True}) as opened:
+    async with mcp_server(config={"local": True}) as mcp:
         config = uvicorn.Config(
-            opened.endpoint,
+            mcp.endpoint,
             port=0,
             http=http,
             ws="none",
@@ -42,7 +42,7 @@ async def served(
         await until(lambda: server.started)
         port = server.servers[0].sockets[0].getsockname()[1]
         try:
-            yield opened, f"http://127.0.0.1:{port}/mcp"
+            yield mcp, f"http://127.0.0.1:{port}/mcp"
         finally:
             server.should_exit = True
             await serving
@@ -91,10 +91,10 @@ async def test_the_sdk_client_sees_what_is_not_clear(mode: Mode, version: str) -
 async def test_a_cut_answer_of_productive_reaches_the_client_as_unknown(
     mode: Mode, version: str
 ) -> None:
-    async with served() as (opened, url), asyncio.timeout(20), connected(url, mode) as client:
-        opened.office.world.faults.put([Fault(method="POST", cut=True, applied=True)])
+    async with served() as (mcp, url), asyncio.timeout(20), connected(url, mode) as client:
+        mcp.tools.world.faults.put([Fault(method="POST", cut=True, applied=True)])
         entry = {"project": "relaunch", "service": "design", "hours": 1}
         lost = await client.call_tool("log_time", {"entries": [entry]})
         assert lost.is_error
         assert lost.structured_content["error"]["code"] == "timeout"
-        assert len(opened.office.requests("POST")) == 1
+        assert len(mcp.tools.requests("POST")) == 1

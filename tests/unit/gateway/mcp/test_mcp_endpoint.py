@@ -12,8 +12,8 @@ from harness.mcpkit import (
     JSON_HEADERS,
     METADATA,
     PUBLIC,
-    Gate,
-    gate,
+    McpServer,
+    mcp_server,
     principal,
     request,
     result_of,
@@ -38,7 +38,7 @@ EVERY_METHOD = (
 
 
 async def raw(
-    opened: Gate, headers: list[tuple[bytes, bytes]], body: bytes = b"{}", method: str = "POST"
+    mcp: McpServer, headers: list[tuple[bytes, bytes]], body: bytes = b"{}", method: str = "POST"
 ) -> tuple[int, dict[str, str], bytes]:
     """Send exactly these headers, as no HTTP client would."""
     sent: list[Message] = []
@@ -60,20 +60,20 @@ async def raw(
         "query_string": b"",
         "headers": headers,
     }
-    await opened.endpoint(scope, receive, send)
+    await mcp.endpoint(scope, receive, send)
     answered = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
     return sent[0]["status"], answered, b"".join(m.get("body", b"") for m in sent[1:])
 
 
 @pytest.mark.attack("L-01")
 async def test_without_a_token_there_is_a_challenge_without_an_error_code() -> None:
-    async with gate() as opened:
-        response = await opened.post(LIST, token=None)
+    async with mcp_server() as mcp:
+        response = await mcp.post(LIST, token=None)
         assert response.status_code == 401
         assert response.headers["www-authenticate"] == CHALLENGE
         assert response.headers["cache-control"] == "no-store"
         assert set(response.json()) == {"error_description"}
-        assert opened.door.asked == []
+        assert mcp.tokens.asked == []
 
 
 @pytest.mark.attack("L-05")
@@ -82,17 +82,17 @@ async def test_without_a_token_there_is_a_challenge_without_an_error_code() -> N
 async def test_no_method_of_any_revision_is_answered_without_a_token(
     method: str, version: str | None
 ) -> None:
-    async with gate() as opened:
-        response = await opened.post(request(method), token=None, version=version)
+    async with mcp_server() as mcp:
+        response = await mcp.post(request(method), token=None, version=version)
         assert response.status_code == 401
-        assert opened.office.requests() == []
+        assert mcp.tools.requests() == []
 
 
 @pytest.mark.attack("L-02")
 @pytest.mark.parametrize("token", ["unknown", "a.b", "x" * 4096, "good="])
 async def test_a_token_that_is_no_use_is_answered_invalid_token(token: str) -> None:
-    async with gate() as opened:
-        response = await opened.post(LIST, token=token)
+    async with mcp_server() as mcp:
+        response = await mcp.post(LIST, token=token)
         assert response.status_code == 401
         assert response.headers["www-authenticate"] == f'{CHALLENGE}, error="invalid_token"'
         assert response.json()["error"] == "invalid_token"
@@ -124,79 +124,79 @@ async def test_a_token_that_is_no_use_is_answered_invalid_token(token: str) -> N
 async def test_the_token_is_read_strictly_and_the_scheme_in_any_case(
     value: bytes, status: int
 ) -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         headers = [
             (b"host", b"mcp.example.test"),
             (b"authorization", value),
             *((k.encode(), v.encode()) for k, v in JSON_HEADERS.items()),
         ]
-        answered, _, _ = await raw(opened, headers, json.dumps(LIST).encode())
+        answered, _, _ = await raw(mcp, headers, json.dumps(LIST).encode())
         assert answered == status
 
 
 @pytest.mark.attack("L-03")
 async def test_two_authorization_headers_are_refused() -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         headers = [
             (b"host", b"mcp.example.test"),
             (b"authorization", b"Bearer good"),
             (b"authorization", b"Bearer good"),
         ]
-        status, answered, _ = await raw(opened, headers)
+        status, answered, _ = await raw(mcp, headers)
         assert status == 400
         assert "www-authenticate" not in answered
-        assert opened.door.asked == []
+        assert mcp.tokens.asked == []
 
 
 @pytest.mark.attack("L-03", "L-13")
 async def test_a_token_anywhere_else_does_not_count() -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         for elsewhere in (
             {"cookie": "access_token=good"},
             {"x-auth-token": "good"},
             {"x-user-email": "ana.kovac@northlight.example"},
             {"cf-access-jwt-assertion": "good"},
         ):
-            response = await opened.http.post(
+            response = await mcp.http.post(
                 "/mcp?access_token=good",
                 json={**LIST, "access_token": "good"},
                 headers={**JSON_HEADERS, **elsewhere},
             )
             assert response.status_code == 401
-        assert opened.door.asked == []
+        assert mcp.tokens.asked == []
 
 
 @pytest.mark.attack("L-13")
 async def test_headers_of_the_client_never_reach_productive() -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         seen: list[httpx.Request] = []
 
         async def keep(sent: httpx.Request) -> None:
             seen.append(sent)
 
-        opened.office.wire.before = keep
+        mcp.tools.transport.before = keep
         message = request("tools/call", name="get_me", arguments={})
-        await opened.post(message, x_auth_token="canary", x_organization_id="1300")
+        await mcp.post(message, x_auth_token="canary", x_organization_id="1300")
         assert {sent.headers["x-organization-id"] for sent in seen} == {"1200"}
         assert "canary" not in str([sent.headers for sent in seen])
 
 
 @pytest.mark.attack("M-09")
 async def test_a_suspended_person_gets_the_reason_and_no_challenge() -> None:
-    async with gate() as opened:
-        opened.door.known["good"] = AccessDenied("Suspended. Ask IT.", reason="suspended")
-        response = await opened.post(LIST)
+    async with mcp_server() as mcp:
+        mcp.tokens.known["good"] = AccessDenied("Suspended. Ask IT.", reason="suspended")
+        response = await mcp.post(LIST)
         assert response.status_code == 403
         assert "www-authenticate" not in response.headers
         assert response.json() == {"error": "suspended", "error_description": "Suspended. Ask IT."}
 
 
 async def test_our_own_trouble_is_503_with_retry_after() -> None:
-    async with gate() as opened:
-        opened.door.known["good"] = Unavailable("Away.", reason="grants", retry_after=7)
+    async with mcp_server() as mcp:
+        mcp.tokens.known["good"] = Unavailable("Away.", reason="grants", retry_after=7)
         for response in (
-            await opened.post(LIST),
-            await opened.http.get("/mcp", headers={"authorization": "Bearer good"}),
+            await mcp.post(LIST),
+            await mcp.http.get("/mcp", headers={"authorization": "Bearer good"}),
         ):
             assert response.status_code == 503
             assert response.headers["retry-after"] == "7"
@@ -206,27 +206,27 @@ async def test_our_own_trouble_is_503_with_retry_after() -> None:
 @pytest.mark.attack("L-05")
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"])
 async def test_other_methods_need_a_token_and_are_then_not_allowed(method: str) -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         headers = {"accept": "text/event-stream"}
-        without = await opened.http.request(method, "/mcp", headers=headers)
+        without = await mcp.http.request(method, "/mcp", headers=headers)
         assert without.status_code == 401
         assert without.headers["www-authenticate"] == CHALLENGE
         headers["authorization"] = "Bearer good"
-        with_token = await opened.http.request(method, "/mcp", headers=headers)
+        with_token = await mcp.http.request(method, "/mcp", headers=headers)
         assert with_token.status_code == 405
         assert with_token.headers["allow"] == "POST"
 
 
 @pytest.mark.attack("L-05")
 async def test_a_browser_gets_the_page_until_it_has_a_token() -> None:
-    async with gate() as opened:
-        page = await opened.http.get("/mcp", headers={"accept": "text/html,*/*;q=0.8"})
+    async with mcp_server() as mcp:
+        page = await mcp.http.get("/mcp", headers={"accept": "text/html,*/*;q=0.8"})
         assert page.status_code == 200
         assert "Connect" in page.text
         for headers in ({"accept": "*/*"}, {"accept": "text/event-stream"}, {}):
-            assert (await opened.http.get("/mcp", headers=headers)).status_code == 401
+            assert (await mcp.http.get("/mcp", headers=headers)).status_code == 401
         headers = {"accept": "text/html", "authorization": "Bearer good"}
-        assert (await opened.http.get("/mcp", headers=headers)).status_code == 405
+        assert (await mcp.http.get("/mcp", headers=headers)).status_code == 405
 
 
 @pytest.mark.attack("L-07")
@@ -256,9 +256,9 @@ async def test_only_allowed_origins_may_call(
     origin: str | None, status: int, *, local: bool
 ) -> None:
     config = {"allowed_origins": ["https://tools.example"], "local": local}
-    async with gate(config=config) as opened:
+    async with mcp_server(config=config) as mcp:
         headers = {"origin": origin} if origin else {}
-        response = await opened.post(LIST, **headers)
+        response = await mcp.post(LIST, **headers)
         assert response.status_code == status
         shared = response.headers.get("access-control-allow-origin")
         assert shared == (origin if status == 200 else None)
@@ -266,22 +266,22 @@ async def test_only_allowed_origins_may_call(
 
 
 async def test_an_allowed_page_may_read_the_challenge() -> None:
-    async with gate() as opened:
-        response = await opened.post(LIST, token=None, origin=PUBLIC)
+    async with mcp_server() as mcp:
+        response = await mcp.post(LIST, token=None, origin=PUBLIC)
         assert response.status_code == 401
         assert "WWW-Authenticate" in response.headers["access-control-expose-headers"]
 
 
 async def test_a_preflight_of_an_allowed_page_is_answered() -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         asked = {"origin": PUBLIC, "access-control-request-method": "POST"}
-        response = await opened.http.options("/mcp", headers=asked)
+        response = await mcp.http.options("/mcp", headers=asked)
         assert response.status_code == 204
         assert response.headers["access-control-allow-methods"] == "POST"
         allowed = response.headers["access-control-allow-headers"].lower().split(", ")
         assert {"authorization", "content-type", "mcp-protocol-version", "mcp-name"} <= set(allowed)
         assert "access-control-allow-credentials" not in response.headers
-        evil = await opened.http.options("/mcp", headers={**asked, "origin": "https://evil.test"})
+        evil = await mcp.http.options("/mcp", headers={**asked, "origin": "https://evil.test"})
         assert evil.status_code == 403
         assert "access-control-allow-origin" not in evil.headers
 
@@ -319,46 +319,46 @@ def test_only_the_public_host_is_served(host: str, *, local: bool, served: bool)
 @pytest.mark.attack("L-08")
 @pytest.mark.parametrize("hosts", [[], [b"evil.example"], [b"mcp.example.test"] * 2])
 async def test_another_host_is_misdirected(hosts: list[bytes]) -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         headers = [(b"host", host) for host in hosts] + [(b"authorization", b"Bearer good")]
-        status, answered, body = await raw(opened, headers)
+        status, answered, body = await raw(mcp, headers)
         assert status == 421
         assert PUBLIC in body.decode()
         assert "evil" not in body.decode() + str(answered)
-        assert opened.door.asked == []
+        assert mcp.tokens.asked == []
 
 
 @pytest.mark.attack("L-04")
 async def test_a_tool_that_needs_more_asks_for_all_scopes() -> None:
-    async with gate() as opened:
-        opened.door.known["good"] = principal(scopes=frozenset({READ}))
+    async with mcp_server() as mcp:
+        mcp.tokens.known["good"] = principal(scopes=frozenset({READ}))
         message = request("tools/call", name="log_time", arguments={"entries": []})
-        response = await opened.post(message)
+        response = await mcp.post(message)
         assert response.status_code == 403
         assert response.headers["www-authenticate"] == f'{CHALLENGE}, error="insufficient_scope"'
         assert response.json()["error"] == "insufficient_scope"
-        modern = await opened.modern("tools/call", name="log_time", arguments={})
+        modern = await mcp.modern("tools/call", name="log_time", arguments={})
         assert modern.status_code == 403
-        allowed = await opened.post(request("tools/call", name="get_me", arguments={}))
+        allowed = await mcp.post(request("tools/call", name="get_me", arguments={}))
         assert result_of(allowed)["result"]["isError"] is False
-        assert opened.office.requests("POST") == []
+        assert mcp.tools.requests("POST") == []
 
 
 @pytest.mark.attack("L-04")
 async def test_the_header_cannot_hide_the_called_tool() -> None:
-    async with gate() as opened:
-        opened.door.known["good"] = principal(scopes=frozenset({READ}))
+    async with mcp_server() as mcp:
+        mcp.tokens.known["good"] = principal(scopes=frozenset({READ}))
         message = request("tools/call", name="log_time", arguments={})
-        response = await opened.post(
+        response = await mcp.post(
             message, version="2026-07-28", mcp_method="tools/call", mcp_name="get_me"
         )
         assert response.status_code == 403
 
 
 async def test_a_read_only_person_is_told_by_the_tool_and_not_sent_to_sign_in() -> None:
-    async with gate(read_only=True) as opened:
-        opened.door.known["good"] = principal(scopes=frozenset({READ}))
-        response = await opened.post(request("tools/call", name="log_time", arguments={}))
+    async with mcp_server(read_only=True) as mcp:
+        mcp.tokens.known["good"] = principal(scopes=frozenset({READ}))
+        response = await mcp.post(request("tools/call", name="log_time", arguments={}))
         result = result_of(response)["result"]
         assert result["isError"] is True
         assert result["structuredContent"]["error"]["code"] == "not_allowed_here"
@@ -366,17 +366,17 @@ async def test_a_read_only_person_is_told_by_the_tool_and_not_sent_to_sign_in() 
 
 @pytest.mark.attack("L-09")
 async def test_a_body_is_bounded_whatever_its_length_says() -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         exact = b" " * (4 * 1024 * 1024)
-        assert (await opened.post(exact)).status_code == 400
-        assert (await opened.post(exact + b" ")).status_code == 413
+        assert (await mcp.post(exact)).status_code == 400
+        assert (await mcp.post(exact + b" ")).status_code == 413
 
         async def chunks() -> Any:
             for _ in range(65):
                 yield b" " * 65536
 
         headers = {**JSON_HEADERS, "authorization": "Bearer good"}
-        response = await opened.http.post("/mcp", content=chunks(), headers=headers)
+        response = await mcp.http.post("/mcp", content=chunks(), headers=headers)
         assert response.status_code == 413
 
 
@@ -397,24 +397,24 @@ async def test_a_body_is_bounded_whatever_its_length_says() -> None:
 async def test_odd_bodies_are_refused(
     body: bytes, headers: dict[str, str], status: int, version: str | None
 ) -> None:
-    async with gate() as opened:
-        response = await opened.post(body, version=version, **headers)
+    async with mcp_server() as mcp:
+        response = await mcp.post(body, version=version, **headers)
         assert response.status_code == status
 
 
 @pytest.mark.attack("L-18")
 async def test_every_answer_carries_the_security_headers() -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         call = request("tools/call", name="get_me", arguments={})
         answers = [
-            await opened.post(LIST),
-            await opened.post(LIST, token=None),
-            await opened.post(call),
-            await opened.post(call, version="2025-03-26"),
-            await opened.modern("tools/call", name="get_me", arguments={}),
-            await opened.post(b"["),
-            await opened.http.get("/mcp", headers={"accept": "text/html"}),
-            await opened.http.delete("/mcp", headers={"authorization": "Bearer good"}),
+            await mcp.post(LIST),
+            await mcp.post(LIST, token=None),
+            await mcp.post(call),
+            await mcp.post(call, version="2025-03-26"),
+            await mcp.modern("tools/call", name="get_me", arguments={}),
+            await mcp.post(b"["),
+            await mcp.http.get("/mcp", headers={"accept": "text/html"}),
+            await mcp.http.delete("/mcp", headers={"authorization": "Bearer good"}),
         ]
         for response in answers:
             assert response.headers["x-content-type-options"] == "nosniff"
@@ -431,7 +431,7 @@ def test_blanks_around_header_values_do_not_count() -> None:
 
 
 async def test_blanks_after_a_routing_header_do_no_harm() -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         message = request(
             "tools/call",
             name="get_me",
@@ -449,6 +449,6 @@ async def test_blanks_after_a_routing_header_do_no_harm() -> None:
             (b"mcp-name", b"get_me  "),
             *((k.encode(), v.encode()) for k, v in JSON_HEADERS.items()),
         ]
-        status, _, body = await raw(opened, headers, json.dumps(message).encode())
+        status, _, body = await raw(mcp, headers, json.dumps(message).encode())
         assert status == 200
         assert json.loads(body)["result"]["isError"] is False

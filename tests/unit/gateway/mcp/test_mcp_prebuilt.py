@@ -6,20 +6,29 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.mcpkit import META, MODERN, Gate, gate, person, principal, request, result_of
+from harness.mcpkit import (
+    META,
+    MODERN,
+    McpServer,
+    mcp_server,
+    person,
+    principal,
+    request,
+    result_of,
+)
 from productive_contract.mapping import Access
 from productive_gateway.mcp.instructions import INSTRUCTIONS
-from productive_gateway.mcp.prebuilt import Lists
-from productive_gateway.tools.catalog import TOOLS
+from productive_gateway.mcp.prebuilt import PrebuiltAnswers
+from productive_gateway.tools.registry import TOOLS
 
 LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 
 
-async def ask(opened: Gate, method: str, version: str | None, number: Any = 1) -> httpx.Response:
+async def ask(mcp: McpServer, method: str, version: str | None, number: Any = 1) -> httpx.Response:
     if version == MODERN:
         message = request(method, number, _meta=META)
-        return await opened.post(message, version=version, mcp_method=method)
-    return await opened.post(request(method, number), version=version)
+        return await mcp.post(message, version=version, mcp_method=method)
+    return await mcp.post(request(method, number), version=version)
 
 
 @pytest.mark.parametrize("version", [*LEGACY, None, MODERN])
@@ -28,25 +37,25 @@ async def ask(opened: Gate, method: str, version: str | None, number: Any = 1) -
 async def test_a_prebuilt_answer_is_what_the_sdk_answers(
     method: str, version: str | None, number: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with gate() as opened:
-        ours = await ask(opened, method, version, number)
-        monkeypatch.setattr(Lists, "answer", lambda *_: None)
-        theirs = await ask(opened, method, version, number)
+    async with mcp_server() as mcp:
+        ours = await ask(mcp, method, version, number)
+        monkeypatch.setattr(PrebuiltAnswers, "answer", lambda *_: None)
+        theirs = await ask(mcp, method, version, number)
     assert ours.status_code == theirs.status_code
     assert result_of(ours) == result_of(theirs)
 
 
 async def test_a_list_is_made_once_and_only_the_id_differs() -> None:
-    async with gate() as opened:
-        first = await ask(opened, "tools/list", MODERN, 1)
-        second = await ask(opened, "tools/list", MODERN, "x")
+    async with mcp_server() as mcp:
+        first = await ask(mcp, "tools/list", MODERN, 1)
+        second = await ask(mcp, "tools/list", MODERN, "x")
         assert first.text.replace('"id":1', '"id":"x"') == second.text
-        assert len(opened.endpoint._lists._made) == 1
+        assert len(mcp.endpoint._prebuilt._made) == 1
 
 
 async def test_a_list_names_the_tools_with_schemas_and_hints() -> None:
-    async with gate() as opened:
-        result = result_of(await ask(opened, "tools/list", MODERN))["result"]
+    async with mcp_server() as mcp:
+        result = result_of(await ask(mcp, "tools/list", MODERN))["result"]
         assert [tool["name"] for tool in result["tools"]] == [tool.name for tool in TOOLS]
         for tool in result["tools"]:
             assert tool["title"]
@@ -59,14 +68,14 @@ async def test_a_list_names_the_tools_with_schemas_and_hints() -> None:
 
 
 async def test_a_list_holds_what_the_person_may_use() -> None:
-    async with gate() as opened:
-        opened.door.known["reader"] = principal(person(access=Access(read_only=True)))
+    async with mcp_server() as mcp:
+        mcp.tokens.known["reader"] = principal(person(access=Access(read_only=True)))
         for version in (MODERN, "2025-11-25"):
             message = (
                 request("tools/list", _meta=META) if version == MODERN else request("tools/list")
             )
             for token, names in (("good", ["get_me", "log_time"]), ("reader", ["get_me"])):
-                response = await opened.post(
+                response = await mcp.post(
                     message, token=token, version=version, mcp_method="tools/list"
                 )
                 found = result_of(response)["result"]["tools"]
@@ -91,7 +100,7 @@ async def test_a_list_holds_what_the_person_may_use() -> None:
 async def test_what_is_not_plain_is_the_sdk_s_to_refuse(
     change: dict[str, Any], headers: dict[str, str], status: int, code: int | None
 ) -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         message = {**request("tools/list", _meta=META), **change}
         sent = {
             "authorization": "Bearer good",
@@ -101,14 +110,14 @@ async def test_what_is_not_plain_is_the_sdk_s_to_refuse(
             "mcp-method": "tools/list",
             **headers,
         }
-        response = await opened.http.post("/mcp", content=json.dumps(message), headers=sent)
+        response = await mcp.http.post("/mcp", content=json.dumps(message), headers=sent)
         assert response.status_code == status
         if code is not None:
             assert response.json()["error"]["code"] == code
 
 
 async def test_a_repeated_routing_header_is_refused() -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         headers = [
             ("authorization", "Bearer good"),
             ("content-type", "application/json"),
@@ -118,23 +127,23 @@ async def test_a_repeated_routing_header_is_refused() -> None:
             ("mcp-method", "tools/list"),
         ]
         content = json.dumps(request("tools/list", _meta=META))
-        response = await opened.http.post("/mcp", content=content, headers=headers)
+        response = await mcp.http.post("/mcp", content=content, headers=headers)
         assert response.status_code == 400
         assert response.json()["error"]["code"] == -32020
 
 
 async def test_discovery_tells_revision_instructions_and_no_subscriptions() -> None:
-    async with gate() as opened:
-        result = result_of(await ask(opened, "server/discover", MODERN))["result"]
+    async with mcp_server() as mcp:
+        result = result_of(await ask(mcp, "server/discover", MODERN))["result"]
         assert result["supportedVersions"] == [MODERN]
         assert result["instructions"] == INSTRUCTIONS
         assert result["capabilities"] == {"tools": {"listChanged": False}}
-        listen = await opened.modern("subscriptions/listen", notifications={})
+        listen = await mcp.modern("subscriptions/listen", notifications={})
         assert listen.status_code == 404
 
 
 async def test_an_older_client_is_greeted_in_its_own_revision() -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         for version in LEGACY:
             message = request(
                 "initialize",
@@ -142,7 +151,7 @@ async def test_an_older_client_is_greeted_in_its_own_revision() -> None:
                 capabilities={},
                 clientInfo={"name": "t", "version": "1"},
             )
-            response = await opened.post(message, version=None)
+            response = await mcp.post(message, version=None)
             result = result_of(response)["result"]
             assert result["protocolVersion"] == version
             assert result["instructions"] == INSTRUCTIONS

@@ -14,8 +14,8 @@ from harness.mcpkit import (
     JSON_HEADERS,
     META,
     MODERN,
-    Gate,
-    gate,
+    McpServer,
+    mcp_server,
     person,
     principal,
     request,
@@ -23,7 +23,7 @@ from harness.mcpkit import (
     until,
 )
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
-from productive_gateway.tools.catalog import TOOLS
+from productive_gateway.tools.registry import TOOLS
 
 SECONDS = 10
 PEOPLE = {
@@ -41,16 +41,16 @@ def call(name: str, arguments: Any, number: Any = 1, version: str = MODERN) -> d
 
 
 async def tool(
-    opened: Gate, name: str, arguments: Any = None, *, token: str = "good", version: str = MODERN
+    mcp: McpServer, name: str, arguments: Any = None, *, token: str = "good", version: str = MODERN
 ) -> httpx.Response:
     message = call(name, arguments or {}, version=version)
-    return await opened.post(
+    return await mcp.post(
         message, token=token, version=version, mcp_method="tools/call", mcp_name=name
     )
 
 
 def held(
-    opened: Gate, method: str, reached: asyncio.Event, go: asyncio.Event
+    mcp: McpServer, method: str, reached: asyncio.Event, go: asyncio.Event
 ) -> Callable[[httpx.Request], Awaitable[None]]:
     """Hold requests of a method to Productive until `go`."""
 
@@ -65,10 +65,10 @@ def held(
 @pytest.mark.attack("M-11")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
 async def test_mixed_requests_never_see_another_person(version: str) -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         for name, (token, number) in PEOPLE.items():
             email = f"{name}@northlight.example"
-            opened.door.known[name] = principal(person(token, user_id=number, email=email))
+            mcp.tokens.known[name] = principal(person(token, user_id=number, email=email))
         seen: dict[str, set[str]] = {}
 
         async def mix(sent: httpx.Request) -> None:
@@ -77,15 +77,15 @@ async def test_mixed_requests_never_see_another_person(version: str) -> None:
                 str(sent.url.params.get("filter[person_id]"))
             )
 
-        opened.office.wire.before = mix
-        opened.office.world.limiter.count = lambda *_, **__: None  # type: ignore[method-assign]
-        opened.office.api.limiter._requests = 10_000
+        mcp.tools.transport.before = mix
+        mcp.tools.world.limiter.count = lambda *_, **__: None  # type: ignore[method-assign]
+        mcp.tools.api.limiter._requests = 10_000
         gauge = asyncio.Semaphore(40)
 
         async def one(number: int) -> None:
             name = list(PEOPLE)[number % len(PEOPLE)]
             async with gauge:
-                response = await tool(opened, "get_me", token=name, version=version)
+                response = await tool(mcp, "get_me", token=name, version=version)
             told = result_of(response)["result"]["structuredContent"]["person"]
             assert told["id"] == str(PEOPLE[name][1])
 
@@ -107,13 +107,13 @@ async def test_mixed_requests_never_see_another_person(version: str) -> None:
     ],
 )
 async def test_a_call_ends_when_its_token_does(version: str, end: Exception, status: int) -> None:
-    async with gate(recheck=0.01) as opened, asyncio.timeout(SECONDS):
+    async with mcp_server(recheck=0.01) as mcp, asyncio.timeout(SECONDS):
         reached, go = asyncio.Event(), asyncio.Event()
-        opened.office.wire.before = held(opened, "GET", reached, go)
+        mcp.tools.transport.before = held(mcp, "GET", reached, go)
         with capture_logs() as lines:
-            running = asyncio.create_task(tool(opened, "get_me", version=version))
+            running = asyncio.create_task(tool(mcp, "get_me", version=version))
             await reached.wait()
-            opened.door.known["good"] = end
+            mcp.tokens.known["good"] = end
             response = await running
         if response.headers.get("content-type", "").startswith("text/event-stream"):
             # The stream had begun: it ends without a result.
@@ -127,44 +127,44 @@ async def test_a_call_ends_when_its_token_does(version: str, end: Exception, sta
 @pytest.mark.attack("L-16")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
 async def test_a_write_in_flight_finishes_and_is_audited(version: str) -> None:
-    async with gate(recheck=0.01) as opened, asyncio.timeout(SECONDS):
+    async with mcp_server(recheck=0.01) as mcp, asyncio.timeout(SECONDS):
         reached, go = asyncio.Event(), asyncio.Event()
-        opened.office.wire.before = held(opened, "POST", reached, go)
+        mcp.tools.transport.before = held(mcp, "POST", reached, go)
         with capture_logs() as lines:
             arguments = {"entries": [ENTRY, {**ENTRY, "hours": 2}]}
-            running = asyncio.create_task(tool(opened, "log_time", arguments, version=version))
+            running = asyncio.create_task(tool(mcp, "log_time", arguments, version=version))
             await reached.wait()
-            opened.door.known["good"] = InvalidToken("Over.", reason="revoked")
-            asked = len(opened.door.asked)
-            await until(lambda: len(opened.door.asked) > asked)
+            mcp.tokens.known["good"] = InvalidToken("Over.", reason="revoked")
+            asked = len(mcp.tokens.asked)
+            await until(lambda: len(mcp.tokens.asked) > asked)
             # In memory nothing ever waits: give the news a few turns to arrive.
             for _ in range(100):
                 await asyncio.sleep(0)
             go.set()
             await running
             await until(lambda: lines)
-        assert len(opened.office.requests("POST")) == 1
+        assert len(mcp.tools.requests("POST")) == 1
         assert [(line["reason"], line["writes"]) for line in lines] == [("cancelled", 1)]
 
 
 async def test_our_own_trouble_does_not_end_a_running_call() -> None:
-    async with gate(recheck=0.001) as opened, asyncio.timeout(SECONDS):
+    async with mcp_server(recheck=0.001) as mcp, asyncio.timeout(SECONDS):
         reached, go = asyncio.Event(), asyncio.Event()
-        opened.office.wire.before = held(opened, "GET", reached, go)
-        running = asyncio.create_task(tool(opened, "get_me"))
+        mcp.tools.transport.before = held(mcp, "GET", reached, go)
+        running = asyncio.create_task(tool(mcp, "get_me"))
         await reached.wait()
-        opened.door.known["good"] = Unavailable("Away.", reason="grants")
-        asked = len(opened.door.asked)
-        await until(lambda: len(opened.door.asked) >= asked + 3)
+        mcp.tokens.known["good"] = Unavailable("Away.", reason="grants")
+        asked = len(mcp.tokens.asked)
+        await until(lambda: len(mcp.tokens.asked) >= asked + 3)
         go.set()
         assert result_of(await running)["result"]["isError"] is False
 
 
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
 async def test_a_call_ends_when_the_client_goes_away(version: str) -> None:
-    async with gate() as opened, asyncio.timeout(SECONDS):
+    async with mcp_server() as mcp, asyncio.timeout(SECONDS):
         reached, go, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        opened.office.wire.before = held(opened, "GET", reached, go)
+        mcp.tools.transport.before = held(mcp, "GET", reached, go)
         body = json.dumps(call("get_me", {}, version=version)).encode()
         waiting = [{"type": "http.request", "body": body, "more_body": False}]
 
@@ -193,7 +193,7 @@ async def test_a_call_ends_when_the_client_goes_away(version: str) -> None:
             "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
         }
         with capture_logs() as lines:
-            running = asyncio.create_task(opened.endpoint(scope, receive, send))
+            running = asyncio.create_task(mcp.endpoint(scope, receive, send))
             await reached.wait()
             gone.set()
             await running
@@ -202,7 +202,7 @@ async def test_a_call_ends_when_the_client_goes_away(version: str) -> None:
 
 
 async def test_a_client_that_goes_away_before_its_body_is_no_error() -> None:
-    async with gate() as opened:
+    async with mcp_server() as mcp:
         sent: list[Message] = []
 
         async def receive() -> Message:
@@ -218,7 +218,7 @@ async def test_a_client_that_goes_away_before_its_body_is_no_error() -> None:
             "query_string": b"",
             "headers": [(b"host", b"mcp.example.test"), (b"authorization", b"Bearer good")],
         }
-        await opened.endpoint(scope, receive, send)
+        await mcp.endpoint(scope, receive, send)
         assert sent == []
 
 
@@ -230,25 +230,25 @@ async def test_a_body_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch)
         yield b"{"
         await asyncio.Event().wait()
 
-    async with gate() as opened, asyncio.timeout(SECONDS):
+    async with mcp_server() as mcp, asyncio.timeout(SECONDS):
         headers = {**JSON_HEADERS, "authorization": "Bearer good"}
-        response = await opened.http.post("/mcp", content=trickle(), headers=headers)
+        response = await mcp.http.post("/mcp", content=trickle(), headers=headers)
         assert response.status_code == 408
 
 
 async def test_an_unknown_tool_is_a_protocol_error() -> None:
-    async with gate() as opened:
-        response = await tool(opened, "made_up")
+    async with mcp_server() as mcp:
+        response = await tool(mcp, "made_up")
         assert response.json()["error"]["code"] == -32602
 
 
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25", "2025-06-18"])
 async def test_an_answer_is_structure_and_text(version: str) -> None:
-    async with gate() as opened:
-        result = result_of(await tool(opened, "get_me", version=version))["result"]
+    async with mcp_server() as mcp:
+        result = result_of(await tool(mcp, "get_me", version=version))["result"]
         assert result["structuredContent"]["person"]["id"] == "9104"
         assert result["content"][0]["text"].startswith("You are Ana Kovač (9104)")
-        wrong = result_of(await tool(opened, "log_time", {"entries": 5}, version=version))
+        wrong = result_of(await tool(mcp, "log_time", {"entries": 5}, version=version))
         assert wrong["result"]["isError"] is True
         assert wrong["result"]["structuredContent"]["error"]["code"] == "invalid_value"
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from harness.mcpkit import ANA, NOW, HeldTime, office, person, principal
+from harness.mcpkit import ANA, NOW, HeldTime, person, principal, simulated_tools
 from productive_dev.simulator.faults import Fault
 from productive_gateway.productive import errors
 from productive_gateway.productive.client import ProductiveApi, ProductiveSession
@@ -226,11 +226,11 @@ async def test_all_pages_are_read_and_a_cut_is_said() -> None:
 
 
 async def test_the_owner_is_asked_once_before_anything_else() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         for _ in range(3):
-            session = desk.api.session(principal())
+            session = tools.api.session(principal())
             await asyncio.gather(session.get("/projects"), session.get("/tasks"))
-        paths = [entry.path for entry in desk.world.log]
+        paths = [entry.path for entry in tools.world.log]
         assert paths[0] == "/organization_memberships"
         assert paths.count("/organization_memberships") == 1
         assert len(paths) == 7
@@ -239,13 +239,13 @@ async def test_the_owner_is_asked_once_before_anything_else() -> None:
 @pytest.mark.attack("M-14")
 async def test_a_token_of_somebody_else_is_refused_before_its_first_use_and_audited() -> None:
     wrong = principal(person("simulator-ana-horvat"))
-    async with office() as desk:
+    async with simulated_tools() as tools:
         with capture_logs() as lines:
             for _ in range(2):
                 with pytest.raises(errors.WrongTokenOwner) as caught:
-                    await desk.api.session(wrong).create("/time_entries", BODY)
+                    await tools.api.session(wrong).create("/time_entries", BODY)
         assert caught.value.write_instead is None
-        assert [entry.path for entry in desk.world.log] == ["/organization_memberships"]
+        assert [entry.path for entry in tools.world.log] == ["/organization_memberships"]
         (line_,) = lines
         assert line_["event"] == "wrong_token_owner"
         assert line_["email"] == "ana.kovac@northlight.example"
@@ -254,33 +254,33 @@ async def test_a_token_of_somebody_else_is_refused_before_its_first_use_and_audi
 
 @pytest.mark.attack("M-14")
 async def test_the_user_s_number_in_place_of_the_person_s_is_recognised() -> None:
-    async with office() as desk:
-        session = desk.api.session(principal(person(user_id=5104)))
+    async with simulated_tools() as tools:
+        session = tools.api.session(principal(person(user_id=5104)))
         with pytest.raises(errors.WrongTokenOwner) as caught:
             await session.get("/projects")
         assert caught.value.write_instead == "9104"
 
 
 async def test_a_corrected_user_id_counts_at_once() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         with pytest.raises(errors.WrongTokenOwner):
-            await desk.api.session(principal(person(user_id=1))).get("/projects")
-        assert await desk.api.session(principal()).get("/projects")
+            await tools.api.session(principal(person(user_id=1))).get("/projects")
+        assert await tools.api.session(principal()).get("/projects")
 
 
 async def test_a_token_of_another_organization_is_told() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         stranger = person("simulator-other-organization", user_id=9202)
         with pytest.raises(errors.WrongOrganization):
-            await desk.api.session(principal(stranger)).get("/projects")
+            await tools.api.session(principal(stranger)).get("/projects")
         at_home = person("simulator-other-organization", user_id=9202, organization_id="1300")
-        assert (await desk.api.session(principal(at_home)).identity()).name == "Grace Holt"
+        assert (await tools.api.session(principal(at_home)).identity()).name == "Grace Holt"
 
 
 async def test_a_member_of_two_organizations_is_whom_the_organization_says() -> None:
-    async with office() as desk:
-        here = desk.api.session(principal(person("simulator-director", user_id=9101)))
-        there = desk.api.session(
+    async with simulated_tools() as tools:
+        here = tools.api.session(principal(person("simulator-director", user_id=9101)))
+        there = tools.api.session(
             principal(person("simulator-director", user_id=9201, organization_id="1300"))
         )
         assert (await here.identity()).time_zone.key == "Europe/Zagreb"
@@ -288,34 +288,34 @@ async def test_a_member_of_two_organizations_is_whom_the_organization_says() -> 
 
 
 async def test_a_person_s_own_time_zone_counts_before_the_organization_s() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         luca = principal(person("simulator-luca-moretti", user_id=9107))
-        assert (await desk.api.session(luca).identity()).time_zone.key == "America/New_York"
+        assert (await tools.api.session(luca).identity()).time_zone.key == "America/New_York"
 
 
 async def test_a_revoked_token_is_told_and_not_remembered() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         revoked = principal(person("simulator-revoked"))
         for _ in range(2):
             with pytest.raises(errors.TokenRejected):
-                await desk.api.session(revoked).get("/projects")
-        assert len(desk.requests()) == 2
+                await tools.api.session(revoked).get("/projects")
+        assert len(tools.requests()) == 2
 
 
 async def test_without_token_or_organization_there_is_no_session() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         with pytest.raises(errors.TokenRejected):
-            desk.api.session(principal(person(None)))
-        desk.api.default_organization = None
+            tools.api.session(principal(person(None)))
+        tools.api.default_organization = None
         with pytest.raises(errors.WrongOrganization):
-            desk.api.session(principal())
+            tools.api.session(principal())
 
 
 @pytest.mark.attack("M-11")
 async def test_what_one_person_read_is_not_given_to_another() -> None:
-    async with office() as desk:
-        ana = desk.api.session(principal())
-        luka = desk.api.session(principal(person("simulator-luka-babic", user_id=9106)))
+    async with simulated_tools() as tools:
+        ana = tools.api.session(principal())
+        luka = tools.api.session(principal(person("simulator-luka-babic", user_id=9106)))
 
         async def read(session: ProductiveSession) -> str:
             identity = await session.identity()
@@ -369,10 +369,10 @@ async def test_a_write_in_flight_finishes_when_its_caller_is_cancelled() -> None
 
 
 async def test_a_cut_answer_of_a_write_that_took_effect_is_unknown() -> None:
-    async with office() as desk:
-        session = desk.api.session(principal())
+    async with simulated_tools() as tools:
+        session = tools.api.session(principal())
         await session.identity()
-        desk.world.faults.put([Fault(method="POST", cut=True, applied=True)])
+        tools.world.faults.put([Fault(method="POST", cut=True, applied=True)])
         with pytest.raises(errors.StateUnknown):
             await session.create("/time_entries", BODY)
-        assert len(desk.requests("POST")) == 1
+        assert len(tools.requests("POST")) == 1

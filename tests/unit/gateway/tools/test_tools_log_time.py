@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 from structlog.testing import capture_logs
 
-from harness.mcpkit import Office, office, person, principal
+from harness.mcpkit import SimulatedTools, person, principal, simulated_tools
 from productive_dev.simulator.faults import Fault
 from productive_gateway.productive.client import ProductiveSession
 from productive_gateway.tools.registry import Answer
@@ -26,14 +26,14 @@ def errors(answer: Answer) -> list[str]:
     return [row.get("error", {}).get("code", "") for row in answer.structured["results"]]
 
 
-def written(desk: Office) -> list[Any]:
+def written(tools: SimulatedTools) -> list[Any]:
     """Bodies that were posted."""
-    return [entry.body for entry in desk.requests("POST")]
+    return [entry.body for entry in tools.requests("POST")]
 
 
 async def test_time_is_logged_by_names_in_one_call() -> None:
-    async with office() as desk:
-        answer = await desk.log({**DESIGN, "note": "Wireframes v2"})
+    async with simulated_tools() as tools:
+        answer = await tools.log({**DESIGN, "note": "Wireframes v2"})
         assert not answer.is_error
         (result,) = checked(answer)["results"]
         number = result["entry"].pop("id")
@@ -71,16 +71,16 @@ async def test_time_is_logged_by_names_in_one_call() -> None:
             },
         ]
         assert answer.text == ("Logged 2.00 h on Website relaunch / Design (today 2.00 of 8 h).")
-        stored = desk.world.state.get("time_entries", number)
+        stored = tools.world.state.get("time_entries", number)
         assert stored is not None
         assert stored.attributes["time"] == 120
         assert stored.attributes["note"] == "Wireframes v2"
 
 
 async def test_an_entry_is_written_with_relationships() -> None:
-    async with office() as desk:
-        await desk.log({"task": "#88", "hours": "45m", "billable_hours": 0})
-        (body,) = written(desk)
+    async with simulated_tools() as tools:
+        await tools.log({"task": "#88", "hours": "45m", "billable_hours": 0})
+        (body,) = written(tools)
         assert body["data"]["attributes"] == {
             "date": "2026-11-23",
             "time": 45,
@@ -117,8 +117,8 @@ async def test_an_entry_is_written_with_relationships() -> None:
 async def test_references_lead_to_one_service(
     entry: dict[str, Any], service: str, task: str | None
 ) -> None:
-    async with office() as desk:
-        answer = await desk.log({**entry, "hours": 1})
+    async with simulated_tools() as tools:
+        answer = await tools.log({**entry, "hours": 1})
         (result,) = checked(answer)["results"]
         assert result["entry"]["service"]["id"] == service
         assert result["entry"].get("task", {}).get("id") == task
@@ -173,8 +173,8 @@ async def test_references_lead_to_one_service(
 async def test_what_is_not_clear_is_asked_and_nothing_is_written(
     entry: dict[str, Any], code: str, field: str | None, candidates: set[str] | None
 ) -> None:
-    async with office() as desk:
-        answer = await desk.log({**entry, "hours": 1})
+    async with simulated_tools() as tools:
+        answer = await tools.log({**entry, "hours": 1})
         assert answer.is_error
         error = checked(answer)["error"]
         assert error["code"] == code
@@ -183,12 +183,12 @@ async def test_what_is_not_clear_is_asked_and_nothing_is_written(
             found = {one["id"] for one in error.get("candidates", [])}
             assert found >= candidates if candidates else found == set()
         assert all(one["id"] in answer.text for one in error.get("candidates", []))
-        assert written(desk) == []
+        assert written(tools) == []
 
 
 async def test_the_only_service_in_use_is_taken_and_said() -> None:
-    async with office() as desk:
-        answer = await desk.log({"project": "mobile app", "hours": 1})
+    async with simulated_tools() as tools:
+        answer = await tools.log({"project": "mobile app", "hours": 1})
         (result,) = checked(answer)["results"]
         assert result["entry"]["service"]["id"] == "16880042"
         last = answer.structured["resolved"][-1]
@@ -196,17 +196,17 @@ async def test_the_only_service_in_use_is_taken_and_said() -> None:
 
 
 async def test_a_project_without_a_budget_of_one_s_own_says_so() -> None:
-    async with office() as desk:
-        for service in list(desk.world.state.all("services")):
+    async with simulated_tools() as tools:
+        for service in list(tools.world.state.all("services")):
             if service.id == "16880061":
-                desk.world.state.remove(service)
-        answer = await desk.log({"project": "Company website", "hours": 1})
+                tools.world.state.remove(service)
+        answer = await tools.log({"project": "Company website", "hours": 1})
         assert answer.structured["error"]["code"] == "cannot_track"
 
 
 async def test_good_entries_are_written_although_another_is_not_clear() -> None:
-    async with office() as desk:
-        answer = await desk.log(
+    async with simulated_tools() as tools:
+        answer = await tools.log(
             {"project": "website", "hours": 1},
             {**DESIGN, "date": "yesterday"},
             {**DESIGN, "hours": "90m"},
@@ -220,53 +220,53 @@ async def test_good_entries_are_written_although_another_is_not_clear() -> None:
         ]
         assert answer.text.startswith("Logged 2 of 3 entries, 3.50 h.\n")
         assert "Website care (30202)" in answer.text
-        assert len(written(desk)) == 2
+        assert len(written(tools)) == 2
 
 
 async def test_everything_is_looked_up_before_the_first_write() -> None:
-    async with office() as desk:
-        await desk.log(DESIGN, {"task": "#88", "hours": 1}, {"service": "16880015", "hours": 1})
-        methods = [entry.method for entry in desk.world.log]
+    async with simulated_tools() as tools:
+        await tools.log(DESIGN, {"task": "#88", "hours": 1}, {"service": "16880015", "hours": 1})
+        methods = [entry.method for entry in tools.world.log]
         first = methods.index("POST")
-        rest = [(entry.method, entry.path) for entry in list(desk.world.log)[first:]]
+        rest = [(entry.method, entry.path) for entry in list(tools.world.log)[first:]]
         assert [method for method, _ in rest] == ["POST", "GET"] * 3
         assert all(path.startswith("/time_entries") for _, path in rest)
 
 
 async def test_names_are_looked_up_once_for_many_entries() -> None:
-    async with office() as desk:
-        await desk.log(*({**DESIGN, "hours": hours} for hours in (1, 2, 3)))
-        assert len(desk.requests("GET", "/projects")) == 1
-        assert len(desk.requests("GET", "/services")) == 1
+    async with simulated_tools() as tools:
+        await tools.log(*({**DESIGN, "hours": hours} for hours in (1, 2, 3)))
+        assert len(tools.requests("GET", "/projects")) == 1
+        assert len(tools.requests("GET", "/services")) == 1
 
 
 async def test_the_same_entry_is_not_written_twice_unless_asked() -> None:
-    async with office() as desk:
-        first = await desk.log(DESIGN)
-        again = await desk.log({**DESIGN, "note": "again"})
+    async with simulated_tools() as tools:
+        first = await tools.log(DESIGN)
+        again = await tools.log({**DESIGN, "note": "again"})
         assert not again.is_error
         (result,) = checked(again)["results"]
         assert result["ok"] is False
         assert result["duplicate_of"]["id"] == first.structured["results"][0]["entry"]["id"]
         assert "allow_duplicate" in again.text
-        assert len(written(desk)) == 1
-        wanted = await desk.log(DESIGN, allow_duplicate=True)
+        assert len(written(tools)) == 1
+        wanted = await tools.log(DESIGN, allow_duplicate=True)
         assert wanted.structured["results"][0]["ok"]
         assert wanted.structured["day_totals"][0]["tracked"] == 4.0
-        assert len(written(desk)) == 2
+        assert len(written(tools)) == 2
 
 
 async def test_an_entry_that_stands_twice_in_a_call_is_written_once() -> None:
-    async with office() as desk:
-        answer = await desk.log(DESIGN, DESIGN, {**DESIGN, "note": "other"})
+    async with simulated_tools() as tools:
+        answer = await tools.log(DESIGN, DESIGN, {**DESIGN, "note": "other"})
         assert [row["ok"] for row in checked(answer)["results"]] == [True, False, True]
         assert errors(answer)[1] == "conflict"
-        assert len(written(desk)) == 2
+        assert len(written(tools)) == 2
 
 
 async def test_a_dry_run_checks_everything_and_writes_nothing() -> None:
-    async with office() as desk:
-        answer = await desk.log(DESIGN, dry_run=True)
+    async with simulated_tools() as tools:
+        answer = await tools.log(DESIGN, dry_run=True)
         (result,) = checked(answer)["results"]
         assert result["ok"]
         assert "id" not in result["entry"]
@@ -274,7 +274,7 @@ async def test_a_dry_run_checks_everything_and_writes_nothing() -> None:
         assert answer.structured["day_totals"][0]["tracked"] == 2.0
         assert answer.text.startswith("Would log 2.00 h on Website relaunch / Design")
         assert "nothing was written" in answer.text
-        assert written(desk) == []
+        assert written(tools) == []
 
 
 @pytest.mark.parametrize(
@@ -293,11 +293,11 @@ async def test_a_dry_run_checks_everything_and_writes_nothing() -> None:
     ],
 )
 async def test_a_value_that_is_not_understood_is_named(change: dict[str, Any], field: str) -> None:
-    async with office() as desk:
-        answer = await desk.log({**DESIGN, **change})
+    async with simulated_tools() as tools:
+        answer = await tools.log({**DESIGN, **change})
         error = checked(answer)["error"]
         assert (error["code"], error["field"]) == ("invalid_value", f"entries[0].{field}")
-        assert written(desk) == []
+        assert written(tools) == []
 
 
 @pytest.mark.parametrize(
@@ -312,44 +312,44 @@ async def test_a_value_that_is_not_understood_is_named(change: dict[str, Any], f
     ],
 )
 async def test_arguments_of_another_form_are_refused(arguments: dict[str, Any], field: str) -> None:
-    async with office() as desk:
-        answer = await desk.call("log_time", **arguments)
+    async with simulated_tools() as tools:
+        answer = await tools.call("log_time", **arguments)
         error = checked(answer)["error"]
         assert (error["code"], error["field"]) == ("invalid_value", field)
-        assert desk.requests() == []
+        assert tools.requests() == []
 
 
 async def test_start_and_end_give_the_hours_and_are_kept() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         span = {**DESIGN, "hours": None, "start": "09:00", "end": "10:30"}
-        answer = await desk.log(span)
+        answer = await tools.log(span)
         assert checked(answer)["results"][0]["entry"]["minutes"] == 90
-        (body,) = written(desk)
+        (body,) = written(tools)
         assert body["data"]["attributes"]["started_at"] == "2026-11-23T09:00:00.000+01:00"
 
 
 async def test_a_day_never_gets_more_than_24_hours() -> None:
-    async with office() as desk:
-        answer = await desk.log(
+    async with simulated_tools() as tools:
+        answer = await tools.log(
             {**DESIGN, "hours": 20}, {**DESIGN, "hours": 3}, {**DESIGN, "hours": 2}
         )
         assert [row["ok"] for row in checked(answer)["results"]] == [True, True, False]
         assert errors(answer)[2] == "invalid_value"
-        assert len(written(desk)) == 2
+        assert len(written(tools)) == 2
 
 
 async def test_a_note_stays_the_text_it_was() -> None:
     note = 'a < b & <script>alert("x")</script>\nsecond line'
-    async with office() as desk:
-        answer = await desk.log({**DESIGN, "note": note})
+    async with simulated_tools() as tools:
+        answer = await tools.log({**DESIGN, "note": note})
         assert checked(answer)["results"][0]["entry"]["note"] == note
-        (body,) = written(desk)
+        (body,) = written(tools)
         assert "<script>" not in body["data"]["attributes"]["note"]
 
 
 async def test_a_rule_of_the_company_is_told_per_entry() -> None:
-    async with office() as desk:
-        answer = await desk.call(
+    async with simulated_tools() as tools:
+        answer = await tools.call(
             "log_time",
             LUKA,
             entries=[
@@ -368,22 +368,22 @@ async def test_a_rule_of_the_company_is_told_per_entry() -> None:
 async def test_a_lost_answer_is_unknown_and_never_repeated(
     fault: dict[str, Any], *, applied: bool
 ) -> None:
-    async with office() as desk:
-        desk.world.faults.put([Fault(method="POST", applied=applied, **fault)])
-        answer = await desk.log(DESIGN, {**DESIGN, "hours": 1})
+    async with simulated_tools() as tools:
+        tools.world.faults.put([Fault(method="POST", applied=applied, **fault)])
+        answer = await tools.log(DESIGN, {**DESIGN, "hours": 1})
         assert answer.is_error
         assert errors(answer) == ["timeout", "upstream_error"]
         assert checked(answer)["error"]["code"] == "timeout"
         assert "None of 2 entries is known to be logged" in answer.text
         assert "may or may not" in answer.text
-        assert len(written(desk)) == 1
+        assert len(written(tools)) == 1
         # What the message says to do tells the two apart.
-        check = await desk.log(DESIGN, dry_run=True)
+        check = await tools.log(DESIGN, dry_run=True)
         assert ("duplicate_of" in check.structured["results"][0]) is applied
 
 
 async def test_what_was_written_before_an_answer_was_lost_is_said() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         sent = 0
 
         async def lose_the_second(request: httpx.Request) -> None:
@@ -392,8 +392,8 @@ async def test_what_was_written_before_an_answer_was_lost_is_said() -> None:
             if request.method == "POST" and sent == 2:
                 raise httpx.ReadTimeout("slow", request=request)
 
-        desk.wire.before = lose_the_second
-        answer = await desk.log(DESIGN, {**DESIGN, "hours": 1}, {**DESIGN, "hours": 3})
+        tools.transport.before = lose_the_second
+        answer = await tools.log(DESIGN, {**DESIGN, "hours": 1}, {**DESIGN, "hours": 3})
         assert not answer.is_error
         assert [row["ok"] for row in checked(answer)["results"]] == [True, False, False]
         assert errors(answer) == ["", "timeout", "upstream_error"]
@@ -403,45 +403,45 @@ async def test_what_was_written_before_an_answer_was_lost_is_said() -> None:
 
 
 async def test_a_limit_in_the_middle_stops_the_rest() -> None:
-    async with office() as desk:
-        desk.world.faults.put([Fault(method="POST", status=429, retry_after=7)])
-        answer = await desk.log(DESIGN, {**DESIGN, "hours": 1})
+    async with simulated_tools() as tools:
+        tools.world.faults.put([Fault(method="POST", status=429, retry_after=7)])
+        answer = await tools.log(DESIGN, {**DESIGN, "hours": 1})
         assert errors(answer) == ["rate_limited", "rate_limited"]
         assert checked(answer)["error"]["retry_after_s"] == 7
-        assert len(written(desk)) == 1
+        assert len(written(tools)) == 1
 
 
 async def test_a_read_only_token_is_told() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         who = principal(person("simulator-ana-kovac-read-only"))
-        answer = await desk.call("log_time", who, entries=[DESIGN])
+        answer = await tools.call("log_time", who, entries=[DESIGN])
         assert checked(answer)["error"]["code"] == "forbidden"
 
 
 async def test_trouble_before_the_first_write_ends_the_call() -> None:
-    async with office() as desk:
-        desk.world.faults.put([Fault(method="GET", path="/services", status=503, times=3)])
-        answer = await desk.log(DESIGN, {**DESIGN, "hours": 1})
+    async with simulated_tools() as tools:
+        tools.world.faults.put([Fault(method="GET", path="/services", status=503, times=3)])
+        answer = await tools.log(DESIGN, {**DESIGN, "hours": 1})
         assert answer.is_error
         assert checked(answer)["error"]["code"] == "upstream_error"
         assert "nothing was changed" in answer.text
-        assert written(desk) == []
+        assert written(tools) == []
 
 
 async def test_what_productive_did_not_take_over_is_no_success() -> None:
-    async with office() as desk:
-        await desk.call("get_me")
+    async with simulated_tools() as tools:
+        await tools.call("get_me")
 
         async def change(request: httpx.Request) -> None:
             if request.method == "GET" and request.url.path.count("/") == 4:
                 number = request.url.path.rsplit("/", 1)[1]
-                record = desk.world.state.get("time_entries", number)
+                record = tools.world.state.get("time_entries", number)
                 assert record is not None
                 record.attributes["time"] = 60  # type: ignore[index]
                 record.attributes["note"] = None  # type: ignore[index]
 
-        desk.wire.before = change
-        answer = await desk.log({**DESIGN, "note": "Wireframes"})
+        tools.transport.before = change
+        answer = await tools.log({**DESIGN, "note": "Wireframes"})
         (result,) = checked(answer)["results"]
         assert answer.is_error
         assert result["error"]["code"] == "write_not_effective"
@@ -451,15 +451,15 @@ async def test_what_productive_did_not_take_over_is_no_success() -> None:
 
 
 async def test_what_was_written_differently_among_others_is_said() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         odd = {"id": "5", "type": "time_entries", "attributes": {"date": "2026-11-23", "time": 5}}
 
         def answer_oddly(request: httpx.Request) -> httpx.Response | None:
             single = request.method == "GET" and request.url.path.count("/") == 4
             return httpx.Response(200, json={"data": odd}) if single else None
 
-        desk.wire.answer = answer_oddly
-        answer = await desk.log(DESIGN, {**DESIGN, "project": "website"})
+        tools.transport.answer = answer_oddly
+        answer = await tools.log(DESIGN, {**DESIGN, "project": "website"})
         assert not answer.is_error
         assert errors(answer) == ["write_not_effective", "ambiguous_reference"]
         assert "- Logged differently: " in answer.text
@@ -468,21 +468,21 @@ async def test_what_was_written_differently_among_others_is_said() -> None:
 
 
 async def test_a_success_without_the_entry_is_unknown() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
 
         def answer_nothing(request: httpx.Request) -> httpx.Response | None:
             empty = httpx.Response(201, json={"data": []})
             return empty if request.method == "POST" else None
 
-        desk.wire.answer = answer_nothing
-        answer = await desk.log(DESIGN)
+        tools.transport.answer = answer_nothing
+        answer = await tools.log(DESIGN)
         assert checked(answer)["error"]["code"] == "timeout"
 
 
 async def test_an_entry_that_cannot_be_read_back_is_written_all_the_same() -> None:
-    async with office() as desk:
-        desk.world.faults.put([Fault(method="GET", path="/time_entries/", status=503, times=3)])
-        answer = await desk.log(DESIGN)
+    async with simulated_tools() as tools:
+        tools.world.faults.put([Fault(method="GET", path="/time_entries/", status=503, times=3)])
+        answer = await tools.log(DESIGN)
         (result,) = checked(answer)["results"]
         assert result["ok"]
         assert result["entry"]["id"]
@@ -491,9 +491,9 @@ async def test_an_entry_that_cannot_be_read_back_is_written_all_the_same() -> No
 
 
 async def test_the_audit_line_counts_the_writes() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         with capture_logs() as lines:
-            await desk.log(DESIGN, {**DESIGN, "hours": 1, "note": "canary-note"})
+            await tools.log(DESIGN, {**DESIGN, "hours": 1, "note": "canary-note"})
         (line,) = lines
         assert (line["tool"], line["writes"], line["arguments"]) == ("log_time", 2, "entries")
         assert "canary" not in str(line)
@@ -510,19 +510,19 @@ async def test_in_a_very_large_organization_projects_are_searched_for(
 
     monkeypatch.setattr(ProductiveSession, "pages", one_page)
     for reference in ("relaunch", "30201"):
-        async with office() as desk:
-            answer = await desk.log({**DESIGN, "project": reference})
+        async with simulated_tools() as tools:
+            answer = await tools.log({**DESIGN, "project": reference})
             assert checked(answer)["results"][0]["ok"]
-            assert len(desk.requests("GET", "/projects")) == 2
+            assert len(tools.requests("GET", "/projects")) == 2
 
 
 @pytest.mark.attack("M-14")
 async def test_nothing_is_logged_with_somebody_else_s_token() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         who = principal(person("simulator-ana-horvat"))
-        answer = await desk.call("log_time", who, entries=[DESIGN])
+        answer = await tools.call("log_time", who, entries=[DESIGN])
         assert checked(answer)["error"]["code"] == "wrong_token_owner"
-        assert [entry.path for entry in desk.world.log] == ["/organization_memberships"]
+        assert [entry.path for entry in tools.world.log] == ["/organization_memberships"]
 
 
 async def test_the_schema_of_the_arguments_is_short_and_takes_what_the_tool_takes() -> None:

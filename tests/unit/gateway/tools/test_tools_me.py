@@ -5,15 +5,15 @@ from zoneinfo import ZoneInfo
 
 import jsonschema
 
-from harness.mcpkit import office, person, principal
+from harness.mcpkit import person, principal, simulated_tools
 from productive_contract.mapping import Access
 from productive_dev.simulator.records import Record
 from productive_gateway.tools.me import GET_ME
 
 
 async def test_get_me_says_who_where_and_how_the_day_stands() -> None:
-    async with office() as desk:
-        answer = await desk.call("get_me")
+    async with simulated_tools() as tools:
+        answer = await tools.call("get_me")
         assert not answer.is_error
         jsonschema.validate(answer.structured, GET_ME.output_schema)
         assert answer.structured["person"] == {
@@ -34,33 +34,33 @@ async def test_get_me_says_who_where_and_how_the_day_stands() -> None:
 
 
 async def test_get_me_asks_three_things_at_first_and_then_two() -> None:
-    async with office() as desk:
-        await desk.call("get_me")
-        assert len(desk.requests()) == 3
-        await desk.call("get_me")
-        assert len(desk.requests()) == 5
+    async with simulated_tools() as tools:
+        await tools.call("get_me")
+        assert len(tools.requests()) == 3
+        await tools.call("get_me")
+        assert len(tools.requests()) == 5
 
 
 async def test_get_me_shows_today_s_time_and_narrowed_access() -> None:
-    async with office() as desk:
-        await desk.log({"project": "relaunch", "service": "design", "hours": "1:30"})
+    async with simulated_tools() as tools:
+        await tools.log({"project": "relaunch", "service": "design", "hours": "1:30"})
         narrowed = principal(person(access=Access(read_only=True, toolsets=("core",))))
-        answer = await desk.call("get_me", narrowed)
+        answer = await tools.call("get_me", narrowed)
         assert answer.structured["today"]["tracked"] == 1.5
         assert answer.structured["access"] == {"toolsets": ["core"], "read_only": True}
         assert "read-only" in answer.text
 
 
 async def test_get_me_shows_a_running_timer() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         timer = next(
             record
-            for record in desk.world.state.all("timers")
+            for record in tools.world.state.all("timers")
             if record.attributes["stopped_at"] is None
         )
         owner = int(timer.attributes["person_id"])
         token = {9103: "simulator-manager", 9105: "simulator-ana-horvat"}[owner]
-        answer = await desk.call("get_me", principal(person(token, user_id=owner)))
+        answer = await tools.call("get_me", principal(person(token, user_id=owner)))
         running = answer.structured["running_timer"]
         jsonschema.validate(answer.structured, GET_ME.output_schema)
         assert running["since"] == timer.attributes["started_at"]
@@ -69,29 +69,29 @@ async def test_get_me_shows_a_running_timer() -> None:
 
 
 async def test_the_day_is_that_of_the_person_s_own_zone() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         late = datetime(2026, 11, 24, 0, 30, tzinfo=ZoneInfo("Europe/Zagreb"))
-        desk.time.now = late.timestamp()
-        here = await desk.call("get_me")
+        tools.time.now = late.timestamp()
+        here = await tools.call("get_me")
         luca = principal(person("simulator-luca-moretti", user_id=9107))
-        there = await desk.call("get_me", luca)
+        there = await tools.call("get_me", luca)
         assert here.structured["today"]["date"] == "2026-11-24"
         assert there.structured["today"]["date"] == "2026-11-23"
 
 
 async def test_an_unknown_time_zone_is_said() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         for kind, number in (("users", "5104"), ("organizations", "1200")):
-            record = desk.world.state.get(kind, number)
+            record = tools.world.state.get(kind, number)
             assert isinstance(record, Record)
             record.attributes["time_zone"] = "Atlantis"  # type: ignore[index]
-        answer = await desk.call("get_me")
+        answer = await tools.call("get_me")
         assert answer.structured["time_zone"] == "UTC"
         assert "UTC" in answer.structured["warnings"][0]
         assert answer.structured["warnings"][0] in answer.text
 
 
 async def test_get_me_takes_no_arguments() -> None:
-    async with office() as desk:
-        answer = await desk.call("get_me", person="9105")
+    async with simulated_tools() as tools:
+        answer = await tools.call("get_me", person="9105")
         assert answer.structured["error"]["code"] == "invalid_value"

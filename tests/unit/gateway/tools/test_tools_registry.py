@@ -7,14 +7,13 @@ import pytest
 from pydantic import BaseModel, ConfigDict
 from structlog.testing import capture_logs
 
-from harness.mcpkit import ADMIN, BOTH, office, person, principal
+from harness.mcpkit import ADMIN, BOTH, person, principal, simulated_tools
 from productive_contract.mapping import Access, Reason, State
 from productive_gateway.observability.metrics import REGISTRY
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import READ, WRITE
-from productive_gateway.tools.catalog import TOOLS
 from productive_gateway.tools.errors import Problem, ToolError
-from productive_gateway.tools.registry import UnknownTool
+from productive_gateway.tools.registry import TOOLS, UnknownTool
 from productive_gateway.tools.shaping import Shape
 from productive_gateway.tools.tool import Call, Done, Kind, Tool
 
@@ -52,17 +51,17 @@ def tool(run: Any = None, **changes: Any) -> Tool:
 WRITES = tool(name="write", title="Write", kind=Kind.ADDS, toolset="time")
 
 
-def names(desk: Any, who: Principal) -> list[str]:
-    return [one.name for one in desk.toolbox.listed(desk.toolbox.allowed(who.person))]
+def names(tools: Any, who: Principal) -> list[str]:
+    return [one.name for one in tools.registry.listed(tools.registry.allowed(who.person))]
 
 
 async def test_a_call_ends_in_an_answer_an_audit_line_and_a_measurement() -> None:
     labels = {"tool": "say", "outcome": "ok"}
     name = "mcp_server_operation_duration_seconds_count"
     before = REGISTRY.get_sample_value(name, labels) or 0
-    async with office(tools=(tool(),)) as desk:
+    async with simulated_tools(tools=(tool(),)) as tools:
         with capture_logs() as lines:
-            answer = await desk.call("say", word="hi", times=2)
+            answer = await tools.call("say", word="hi", times=2)
     assert (answer.structured, answer.text, answer.is_error) == ({"said": "hihi"}, "hi", False)
     assert REGISTRY.get_sample_value(name, labels) == before + 1
     (line,) = lines
@@ -75,18 +74,18 @@ async def test_a_call_ends_in_an_answer_an_audit_line_and_a_measurement() -> Non
 
 
 async def test_an_audit_line_holds_no_values_and_no_names_from_outside() -> None:
-    async with office(tools=(tool(),)) as desk:
+    async with simulated_tools(tools=(tool(),)) as tools:
         with capture_logs() as lines:
-            await desk.call("say", word="confidential-word", **{"canary-name": "canary-value"})
+            await tools.call("say", word="confidential-word", **{"canary-name": "canary-value"})
     told = str(lines)
     assert "confidential-word" not in told
     assert "canary" not in told
 
 
 async def test_an_unknown_tool_is_no_call() -> None:
-    async with office(tools=(tool(),)) as desk:
+    async with simulated_tools(tools=(tool(),)) as tools:
         with capture_logs() as lines, pytest.raises(UnknownTool):
-            await desk.call("nothing")
+            await tools.call("nothing")
     assert lines == []
 
 
@@ -106,16 +105,16 @@ async def test_server_and_person_narrow_the_list_and_the_call(
     settings: dict[str, Any], access: Access, listed: list[str]
 ) -> None:
     who = principal(person(access=access))
-    async with office(tools=(tool(), WRITES), **settings) as desk:
-        assert names(desk, who) == listed
+    async with simulated_tools(tools=(tool(), WRITES), **settings) as tools:
+        assert names(tools, who) == listed
         for name in ("say", "write"):
-            answer = await desk.call(name, who)
+            answer = await tools.call(name, who)
             assert answer.is_error == (name not in listed)
             if answer.is_error:
                 error = answer.structured["error"]
                 assert error["code"] == "not_allowed_here"
                 assert ADMIN in error["fix"]
-                assert not desk.toolbox.lacks_scope(who, name)
+                assert not tools.registry.lacks_scope(who, name)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +131,11 @@ async def test_a_scope_is_lacking_where_it_alone_stands_in_the_way(
     scopes: set[str], lacking: list[str]
 ) -> None:
     who = principal(scopes=frozenset(scopes))
-    async with office(tools=(tool(), WRITES)) as desk:
-        assert [n for n in ("say", "write") if desk.toolbox.lacks_scope(who, n)] == lacking
-        assert names(desk, who) == ["say", "write"]
+    async with simulated_tools(tools=(tool(), WRITES)) as tools:
+        assert [n for n in ("say", "write") if tools.registry.lacks_scope(who, n)] == lacking
+        assert names(tools, who) == ["say", "write"]
         for odd in ("unknown", None, 5, ["say"]):
-            assert not desk.toolbox.lacks_scope(who, odd)
+            assert not tools.registry.lacks_scope(who, odd)
 
 
 @pytest.mark.attack("M-09")
@@ -155,30 +154,30 @@ async def test_without_a_token_each_tool_says_what_is_wrong_and_whom_to_ask(
     reason: Reason | None, words: str
 ) -> None:
     who = principal(person(None, state=State.NO_TOKEN, reason=reason))
-    async with office() as desk:
+    async with simulated_tools() as tools:
         for name in ("get_me", "log_time"):
-            answer = await desk.call(name, who)
+            answer = await tools.call(name, who)
             error = answer.structured["error"]
             assert answer.is_error
             assert error["code"] == "not_connected"
             assert words in error["message"]
             assert ADMIN in error["fix"]
             assert answer.text.startswith(error["message"])
-        assert desk.requests() == []
+        assert tools.requests() == []
 
 
 @pytest.mark.attack("M-09")
 async def test_a_rotated_token_is_used_for_the_next_call() -> None:
-    async with office() as desk:
+    async with simulated_tools() as tools:
         revoked = principal(person("simulator-revoked"))
-        answer = await desk.call("get_me", revoked)
+        answer = await tools.call("get_me", revoked)
         assert answer.structured["error"]["code"] == "token_rejected"
-        assert not (await desk.call("get_me")).is_error
+        assert not (await tools.call("get_me")).is_error
 
 
 async def test_wrong_arguments_are_named_without_their_values() -> None:
-    async with office(tools=(tool(),)) as desk:
-        answer = await desk.call("say", times="canary-value", more=1)
+    async with simulated_tools(tools=(tool(),)) as tools:
+        answer = await tools.call("say", times="canary-value", more=1)
     error = answer.structured["error"]
     assert (error["code"], error["field"]) == ("invalid_value", "times")
     assert "more: Extra inputs are not permitted" in error["message"]
@@ -189,8 +188,8 @@ async def test_an_error_of_a_tool_has_the_one_shape() -> None:
     async def refuse(_: Call, __: Words) -> None:
         raise ToolError(Problem("rate_limited", "Too much.", "Wait.", retry_after_s=4))
 
-    async with office(tools=(tool(refuse),)) as desk:
-        answer = await desk.call("say")
+    async with simulated_tools(tools=(tool(refuse),)) as tools:
+        answer = await tools.call("say")
     error = answer.structured["error"]
     request_id = error.pop("request_id")
     assert error == {
@@ -206,9 +205,9 @@ async def test_a_mistake_of_ours_is_a_sentence_and_stands_in_the_log() -> None:
     async def fail(_: Call, __: Words) -> None:
         raise RuntimeError("canary in a traceback")
 
-    async with office(tools=(tool(fail),)) as desk:
+    async with simulated_tools(tools=(tool(fail),)) as tools:
         with capture_logs() as lines:
-            answer = await desk.call("say")
+            answer = await tools.call("say")
     error = answer.structured["error"]
     assert error["code"] == "internal_error"
     assert error["request_id"] in error["fix"]
@@ -224,9 +223,9 @@ async def test_a_cancelled_call_is_audited_as_such() -> None:
         await asyncio.Event().wait()
 
     started = asyncio.Event()
-    async with office(tools=(tool(wait),)) as desk:
+    async with simulated_tools(tools=(tool(wait),)) as tools:
         with capture_logs() as lines:
-            running = asyncio.create_task(desk.call("say"))
+            running = asyncio.create_task(tools.call("say"))
             await started.wait()
             running.cancel()
             with pytest.raises(asyncio.CancelledError):
