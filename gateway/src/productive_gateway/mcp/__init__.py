@@ -1,1 +1,1 @@
-"""The MCP endpoint: who may call, what is answered without the SDK, and the SDK behind it."""
+"""The MCP endpoint: authentication, prebuilt answers, and the SDK's server with the tools."""

@@ -1,4 +1,4 @@
-"""Settings of the endpoint, as it needs them."""
+"""Configuration of the MCP endpoint."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 @dataclass(frozen=True, slots=True)
 class McpConfig:
-    """What the endpoint is told by the composition root."""
+    """What the composition root passes to the endpoint."""
 
     public_url: str
-    """Origin under which people reach this server, without a trailing slash."""
+    """Origin of this server as clients reach it, without a trailing slash."""
     resource: str
-    """The endpoint's own URL: audience of every access token."""
+    """URL of the endpoint: the audience of every access token."""
     resource_metadata_url: str
-    """Where a client finds out how to sign in (RFC 9728)."""
+    """URL of the document that tells a client how to sign in (RFC 9728)."""
     allowed_origins: Collection[str] = field(default_factory=tuple)
-    """Origins of web pages that may call; the public one always may."""
+    """Further origins of web pages that may call; the public origin always may."""
     local: bool = False
-    """On one machine, for its own user: loopback hosts and origins count as the public one."""
+    """Local mode: loopback hosts and origins are allowed as well."""
     server_version: str = "0"
 
     def serves_host(self, host: str) -> bool:
-        """Tell whether a Host header names this server (design L-08, DNS rebinding)."""
+        """Return whether a Host header names this server (against DNS rebinding)."""
         name, port = _host(host)
         if name is None:
             return False
@@ -41,7 +41,7 @@ class McpConfig:
         return self.local and name in LOOPBACK
 
     def allows_origin(self, origin: str) -> bool:
-        """Tell whether a web page of this origin may call."""
+        """Return whether a web page of this origin may call."""
         if origin == self.public_url or origin in self.allowed_origins:
             return True
         if not self.local or not origin.startswith(("http://", "https://")):

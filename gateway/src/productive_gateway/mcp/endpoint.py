@@ -1,9 +1,9 @@
-"""/mcp, from the raw request to the SDK.
+"""/mcp: from the raw request to the SDK.
 
-The order: the right host, an allowed origin, a token, a person; then the method, the body and the
-scope that the called tool needs; then a prebuilt answer, or the SDK. While the SDK works on a
-request, its token is looked at again every few seconds: what is revoked ends within the bound of
-design invariant 6, but for a write in flight, which finishes.
+The checks run in this order: host, origin, token, person; then the method, the body and the scope
+that the called tool needs. A prebuilt answer is sent where there is one, otherwise the SDK answers.
+While the SDK works, the token is checked again every few seconds: a call whose token was revoked
+ends within the bound of design invariant 6, except that a write in flight finishes.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from productive_gateway.web.headers import (
 
 Authenticate = Callable[[str], Awaitable[Principal]]
 ConnectPage = Callable[[], Response]
-"""Makes the page for somebody who opens the endpoint in a browser."""
+"""Returns the page for somebody who opens the endpoint in a browser."""
 
 RECHECK: Final = 2.0
-"""Seconds between two looks at the token of a request that runs."""
+"""Seconds between two checks of the token of a running request."""
 _METHODS: Final = "POST"
 _PREFLIGHT_LIFE: Final = "7200"
 _CORS_HEADERS: Final = (
@@ -52,7 +52,7 @@ _CORS_HEADERS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class _Exchange:
-    """One request of a known person, its body read."""
+    """An authenticated request with its body."""
 
     scope: Scope
     receive: Receive
@@ -77,12 +77,12 @@ class McpEndpoint:
         """Build the SDK's server around the registry.
 
         Args:
-            config: see there.
-            authenticate: from an access token to a person; raises InvalidToken, AccessDenied,
-                Unavailable.
+            config: addresses and origins.
+            authenticate: returns the principal of an access token; raises InvalidToken,
+                AccessDenied or Unavailable.
             registry: the tools.
-            connect_page: for browsers.
-            recheck: seconds between two looks at the token of a running request.
+            connect_page: returns the page for browsers.
+            recheck: seconds between two checks of the token of a running request.
         """
         self._config = config
         self._authenticate = authenticate
@@ -97,7 +97,7 @@ class McpEndpoint:
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
-        """Serve while the context is entered; once only."""
+        """Serve requests while the context is entered; it can be entered only once."""
         async with self._manager.run():
             yield
 
@@ -105,23 +105,25 @@ class McpEndpoint:
         """Serve one request."""
         headers = stripped(scope)
         origin = single(headers, b"origin")
-        send = _hardened(send, origin if origin and self._config.allows_origin(origin) else None)
-        response = self._at_the_door(scope, headers) or await self._serve(
+        send = _with_security_headers(
+            send, origin if origin and self._config.allows_origin(origin) else None
+        )
+        response = self._without_token(scope, headers) or await self._serve(
             {**scope, "headers": headers}, receive, send
         )
         if response is not None:
             await response(scope, receive, send)
 
-    def _at_the_door(self, scope: Scope, headers: RawHeaders) -> Response | None:
-        """Answer what needs no token: wrong host or origin, a preflight, a browser."""
+    def _without_token(self, scope: Scope, headers: RawHeaders) -> Response | None:
+        """Respond to what needs no token: a wrong host or origin, a preflight, a browser."""
         host = single(headers, b"host")
         if host is None or not self._config.serves_host(host):
-            sentence = f"This server answers as {self._config.public_url} only. Use that address."
-            return responses.refusal(421, "wrong_host", sentence)
+            message = f"This server is reached at {self._config.public_url} only. Use that address."
+            return responses.refusal(421, "wrong_host", message)
         origins = values(headers, b"origin")
         if origins and not all(self._config.allows_origin(o.decode("latin-1")) for o in origins):
-            sentence = "Web pages of this origin may not call this server. Ask its administrator."
-            return responses.refusal(403, "origin_not_allowed", sentence)
+            message = "Web pages of this origin may not call this server. Ask its administrator."
+            return responses.refusal(403, "origin_not_allowed", message)
         method = scope["method"]
         if method == "OPTIONS" and origins and values(headers, b"access-control-request-method"):
             return Response(
@@ -138,9 +140,9 @@ class McpEndpoint:
         return None
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
-        """Answer a request that needs a token; None when it was answered on the way."""
+        """Serve a request that needs a token; None when the response was sent already."""
         try:
-            exchange = await self._admitted(scope, receive, send)
+            exchange = await self._authenticated(scope, receive, send)
             return await self._answer(exchange)
         except responses.Refused as refused:
             return refused.response
@@ -149,15 +151,15 @@ class McpEndpoint:
         except Disconnected:
             return None
 
-    async def _admitted(self, scope: Scope, receive: Receive, send: Send) -> _Exchange:
+    async def _authenticated(self, scope: Scope, receive: Receive, send: Send) -> _Exchange:
         headers = scope["headers"]
         token = bearer(headers)
         if token is None:
             raise responses.Refused(responses.no_token(self._config))
         principal = await self._authenticate(token)
         if scope["method"] != _METHODS:
-            sentence = "This endpoint takes POST only; it has no stream and no session."
-            refusal = responses.refusal(405, "method_not_allowed", sentence, {"allow": _METHODS})
+            message = "Use POST. This endpoint has no stream and no session."
+            refusal = responses.refusal(405, "method_not_allowed", message, {"allow": _METHODS})
             raise responses.Refused(refusal)
         body = await read_body(headers, receive)
         scope = {**scope, PRINCIPAL: principal}
@@ -174,15 +176,15 @@ class McpEndpoint:
         prebuilt = self._prebuilt.answer(exchange.principal, headers, message)
         if prebuilt is not None:
             return Response(prebuilt, media_type="application/json")
-        await self._watched(exchange)
+        await self._run_sdk(exchange)
         return None
 
-    async def _watched(self, exchange: _Exchange) -> None:
-        """Let the SDK answer, for as long as the token is good.
+    async def _run_sdk(self, exchange: _Exchange) -> None:
+        """Let the SDK answer while the token stays valid.
 
         Raises:
-            InvalidToken: it stopped being so before the answer began.
-            AccessDenied: likewise.
+            InvalidToken: the token became invalid before the response began.
+            AccessDenied: the person was suspended before the response began.
         """
         begun = finished = False
         ended: InvalidToken | AccessDenied | None = None
@@ -205,11 +207,11 @@ class McpEndpoint:
         if ended is not None and not begun:
             raise ended
         if ended is not None and not finished:
-            # What was sent of the answer stays; it ends here.
+            # The part that was sent cannot be taken back; end the response here.
             await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _end_of(self, token: str) -> InvalidToken | AccessDenied:
-        """Return once a token is no longer good, and why."""
+        """Return once the token is no longer valid, with the reason."""
         while True:
             await anyio.sleep(self._recheck)
             try:
@@ -217,12 +219,12 @@ class McpEndpoint:
             except (InvalidToken, AccessDenied) as error:
                 return error
             except Unavailable:
-                # Our own trouble ends nobody's work.
+                # A failure of this server must not end a call.
                 continue
 
 
 def _message(body: bytes) -> dict[str, Any]:
-    """Return the JSON-RPC message, or an empty one where the SDK is to say what is wrong."""
+    """Return the JSON-RPC message, or an empty one for the SDK to refuse."""
     try:
         message = json.loads(body)
     except (ValueError, RecursionError):
@@ -230,8 +232,8 @@ def _message(body: bytes) -> dict[str, Any]:
     return message if isinstance(message, dict) else {}
 
 
-def _hardened(send: Send, origin: str | None) -> Send:
-    """Return a `send` that puts on every answer what every answer has."""
+def _with_security_headers(send: Send, origin: str | None) -> Send:
+    """Return a `send` that adds the headers of every response."""
     extra = list(responses.SECURITY_HEADERS)
     if origin is not None:
         extra += [
@@ -240,7 +242,7 @@ def _hardened(send: Send, origin: str | None) -> Send:
         ]
     ours = {name for name, _ in extra}
 
-    async def hardened(message: Message) -> None:
+    async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = [(k, v) for k, v in message.get("headers", ()) if k.lower() not in ours]
             streams = any(k == b"content-type" and v.startswith(b"text/event") for k, v in headers)
@@ -249,4 +251,4 @@ def _hardened(send: Send, origin: str | None) -> Send:
             message = {**message, "headers": [*kept, (b"cache-control", fresh), *extra]}
         await send(message)
 
-    return hardened
+    return sending

@@ -1,9 +1,8 @@
-"""Answers that are the same for many people, made once and sent as bytes.
+"""Answers that are the same for many people: serialised once, then sent as bytes.
 
-`tools/list` and `server/discover` depend on the protocol revision and on what a person may use,
-nothing else. The SDK makes each of them once, through its own serialisation; from then on only the
-request's id is put in. A request that is not plain in every respect goes to the SDK, which then
-says what is wrong with it.
+`tools/list` and `server/discover` depend only on the protocol revision and on what a person may
+use. Each is serialised once, by the SDK's own rules; after that only the request's id is inserted.
+A request that is unusual in any respect goes to the SDK, which reports what is wrong with it.
 """
 
 from __future__ import annotations
@@ -33,21 +32,21 @@ from productive_gateway.web.headers import RawHeaders, accepts, single, values
 
 _METHODS: Final = frozenset({"tools/list", "server/discover"})
 _WITHOUT_HEADER: Final = types.DEFAULT_NEGOTIATED_VERSION
-"""What a request without the version header speaks: 2025-03-26."""
+"""The revision of a request without the version header: 2025-03-26."""
 
 
 class PrebuiltAnswers:
-    """Prebuilt answers by revision, method and what may be used."""
+    """Serialised answers by revision, method and what the person may use."""
 
     def __init__(self, server: Server[dict[str, Any]], registry: ToolRegistry) -> None:
         self._server = server
         self._registry = registry
-        self._made: dict[tuple[str, str, Allowed], bytes] = {}
+        self._answers: dict[tuple[str, str, Allowed], bytes] = {}
 
     def answer(
         self, principal: Principal, headers: RawHeaders, message: Mapping[str, Any]
     ) -> bytes | None:
-        """Return the whole JSON-RPC answer, or None when the request is the SDK's to answer."""
+        """Return the whole JSON-RPC answer, or None if the SDK has to answer."""
         method, number = message.get("method"), message.get("id")
         if method not in _METHODS or message.get("jsonrpc") != "2.0":
             return None
@@ -63,12 +62,12 @@ class PrebuiltAnswers:
 
     def _result(self, method: str, version: str, allowed: Allowed) -> bytes | None:
         key = (method, version, allowed)
-        if key not in self._made:
+        if key not in self._answers:
             made = self._make(method, version, allowed)
             if made is None:
                 return None
-            self._made[key] = made
-        return self._made[key]
+            self._answers[key] = made
+        return self._answers[key]
 
     def _make(self, method: str, version: str, allowed: Allowed) -> bytes | None:
         result: types.ListToolsResult | types.DiscoverResult

@@ -1,7 +1,7 @@
-"""Answers that the endpoint gives itself: refusals in JSON, each with a sentence.
+"""Responses that the endpoint sends itself: JSON errors with a message for people.
 
-A challenge (RFC 6750 3, RFC 9728 5.1) stands only where signing in, or asking for more, helps. What
-is our own trouble is 503: a client that is told 401 throws its tokens away (design invariant 7).
+A challenge (RFC 6750 3, RFC 9728 5.1) is sent only where signing in, or allowing more, helps. A
+failure of this server is 503, never 401: clients discard their tokens on 401 (design invariant 7).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"vary", b"Origin"),
 )
-"""On every answer of the endpoint."""
+"""On every response of the endpoint."""
 
 
 class Refused(Exception):
-    """The request is not served; `response` says why."""
+    """The request is refused; `response` says why."""
 
     def __init__(self, response: Response) -> None:
         super().__init__(response.status_code)
@@ -34,12 +34,12 @@ class Refused(Exception):
 
 
 def refusal(
-    status: int, error: str | None, sentence: str, headers: Mapping[str, str] | None = None
+    status: int, error: str | None, message: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return a JSON answer with a sentence, and a code where there is one."""
+    """Return a JSON error with a message and, unless it is None, a code."""
     body = {"error": error} if error else {}
     return Response(
-        json.dumps({**body, "error_description": sentence}, ensure_ascii=False),
+        json.dumps({**body, "error_description": message}, ensure_ascii=False),
         status_code=status,
         headers={"cache-control": "no-store", **(headers or {})},
         media_type="application/json",
@@ -48,21 +48,21 @@ def refusal(
 
 def no_token(config: McpConfig) -> Response:
     """Return the challenge for a request without a token: no error code (RFC 6750 3.1)."""
-    sentence = (
+    message = (
         f"Sign in first: add {config.resource} to an MCP client, which opens the sign-in page."
     )
-    return refusal(401, None, sentence, {"www-authenticate": _challenge(config)})
+    return refusal(401, None, message, {"www-authenticate": _challenge(config)})
 
 
 def insufficient_scope(config: McpConfig, tool: str) -> Response:
-    """Return the challenge for a token that lacks a scope: all scopes at once."""
-    sentence = f"{tool} needs more than this sign-in allows. Sign in again and allow changes too."
+    """Return the challenge for a token that lacks a scope; it asks for all scopes at once."""
+    message = f"{tool} needs more than this sign-in allows. Sign in again and allow changes too."
     challenge = _challenge(config, "insufficient_scope")
-    return refusal(403, "insufficient_scope", sentence, {"www-authenticate": challenge})
+    return refusal(403, "insufficient_scope", message, {"www-authenticate": challenge})
 
 
 def of_error(config: McpConfig, error: GatewayError) -> Response:
-    """Return the answer to a token that opens nothing."""
+    """Return the response to a request whose authentication failed."""
     headers: dict[str, str] = {}
     match error:
         case InvalidToken():
@@ -72,7 +72,7 @@ def of_error(config: McpConfig, error: GatewayError) -> Response:
             headers["retry-after"] = str(error.retry_after)
             return refusal(503, error.reason, str(error), headers)
         case _:
-            # The person is known and may not: signing in again would not help.
+            # No challenge: the person is known, and signing in again would not help.
             return refusal(403, error.reason, str(error))
 
 

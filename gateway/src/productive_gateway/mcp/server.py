@@ -1,7 +1,7 @@
-"""The SDK's server with our tools in it.
+"""The SDK's server with the tools of this gateway.
 
-Who calls is read from the request's own ASGI scope: each request has its own, so two requests that
-run at the same time cannot see each other's (M-11).
+The principal is read from the ASGI scope of the request. Each request has its own scope, so
+requests that run at the same time cannot see each other's principal.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from productive_gateway.tools.registry import ToolRegistry, UnknownTool
 from productive_gateway.tools.tool import Tool
 
 PRINCIPAL: Final = "productive_gateway.principal"
-"""Key of the ASGI scope under which the endpoint puts who calls."""
+"""Key of the ASGI scope under which the endpoint stores the principal."""
 NAME: Final = "productive"
 TITLE: Final = "Productive"
 _LIST_FRESH_MS: Final = 5 * 60 * 1000
-"""A person's rights may change at any time; the list is a convenience, every call is checked."""
+"""A person's rights may change sooner: the list only informs, each call is checked."""
 
 Context = ServerRequestContext[dict[str, Any], Request]
 
 
 def build_server(registry: ToolRegistry, *, version: str) -> Server[dict[str, Any]]:
-    """Return the server; it answers for whoever stands in the request's scope."""
+    """Return the server; it answers as the principal in the scope of each request."""
 
     async def list_tools(
         ctx: Context, params: types.PaginatedRequestParams | None
     ) -> types.ListToolsResult:
         if params is not None and params.cursor is not None:
-            raise MCPError(code=types.INVALID_PARAMS, message="The list has one page only.")
+            raise MCPError(code=types.INVALID_PARAMS, message="The list has only one page.")
         allowed = registry.allowed(_principal(ctx).person)
         return types.ListToolsResult(tools=[listed(tool) for tool in registry.listed(allowed)])
 
@@ -49,7 +49,7 @@ def build_server(registry: ToolRegistry, *, version: str) -> Server[dict[str, An
         except UnknownTool as error:
             raise MCPError(
                 code=types.INVALID_PARAMS,
-                message="There is no such tool; list the tools to see which there are.",
+                message="There is no such tool. List the tools to see their names.",
             ) from error
         return types.CallToolResult(
             content=[types.TextContent(type="text", text=answer.text)],
@@ -71,7 +71,7 @@ def build_server(registry: ToolRegistry, *, version: str) -> Server[dict[str, An
 
 
 def listed(tool: Tool) -> types.Tool:
-    """Return a tool as the protocol lists it."""
+    """Return a tool as tools/list shows it."""
     return types.Tool(
         name=tool.name,
         title=tool.title,
@@ -88,6 +88,6 @@ def _principal(ctx: Context) -> Principal:
     request = ctx.request
     principal = request.scope.get(PRINCIPAL) if request is not None else None
     if not isinstance(principal, Principal):
-        # The endpoint lets nothing through without one; this is the second lock on that door.
-        raise MCPError(code=types.INTERNAL_ERROR, message="It is not known who calls.")
+        # The endpoint always sets it. Should that ever fail, nothing may run unauthenticated.
+        raise MCPError(code=types.INTERNAL_ERROR, message="The caller is not authenticated.")
     return principal

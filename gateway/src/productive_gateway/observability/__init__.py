@@ -1,1 +1,1 @@
-"""Logs, audit lines and metrics of the gateway."""
+"""The gateway's logs, audit lines and metrics."""

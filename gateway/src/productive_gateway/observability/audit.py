@@ -1,7 +1,8 @@
-"""One line for each decision about a person's access.
+"""One audit line for each decision about a person's access.
 
-Audit lines go to the log stream as JSON with `"audit": true`, so that a company can route them. A
-line names the person and the client and says why; it never holds a token, code, cookie or key.
+Audit lines are part of the log stream, as JSON with `"audit": true`, so that a company can route
+them. A line names the person, the client and the reason; it never contains a token, code, cookie
+or key.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _log = structlog.get_logger("audit")
 
 
 class Event(StrEnum):
-    """What can be decided."""
+    """Decisions that are audited."""
 
     CLIENT_REGISTERED = "client_registered"
     CONSENT_GIVEN = "consent_given"
@@ -47,13 +48,13 @@ def audit(
     """Write one audit line.
 
     Args:
-        event: what happened.
-        reason: slug of the cause, for a refusal.
-        email: the person's address as the provider verified it.
+        event: the decision.
+        reason: slug of the reason for a refusal.
+        email: the person's address, verified by the provider.
         user: namespace/name of the ProductiveUser.
         grant: name of the grant Secret.
         client: hash prefix of the MCP client.
-        facts: further values, none of them secret.
+        facts: further values; none may be secret.
     """
     AUDIT_EVENTS.labels(event=event.value, reason=reason or "").inc()
     named = {"reason": reason, "email": email, "user": user, "grant": grant, "client": client}

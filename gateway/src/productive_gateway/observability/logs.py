@@ -1,8 +1,8 @@
-"""One line per event on stdout: JSON, or readable on a terminal.
+"""Logs: one line per event on stdout, as JSON or, on a terminal, as text.
 
-Our own lines and those of libraries go through the same processors; the last one masks what looks
-like a secret, whoever wrote it. Libraries speak from WARNING on: below that they quote requests.
-Audit lines are written at every level, because who acted is not a matter of verbosity.
+The gateway's own lines and those of libraries pass the same processors; the last one masks whatever
+looks like a secret. Libraries log at WARNING and above, because below that they quote requests.
+Audit lines are written at every level: an audit must not depend on how verbose the log is.
 """
 
 from __future__ import annotations
@@ -16,8 +16,15 @@ from structlog.types import Processor
 
 from productive_contract.masking import mask_line
 
-_OUTSPOKEN: Final = ("uvicorn", "uvicorn.error", "uvicorn.access", "httpx", "httpcore", "mcp")
-"""Libraries that may set levels and handlers of their own."""
+_LIBRARIES: Final = (
+    "uvicorn",
+    "uvicorn.error",
+    "uvicorn.access",
+    "httpx",
+    "httpcore",
+    "mcp",
+)
+"""Libraries that may set their own levels and handlers."""
 _AUDIT: Final = "audit"
 
 
@@ -25,7 +32,7 @@ def configure_logs(level: str) -> None:
     """Send structlog's and the standard library's lines through the same processors.
 
     Args:
-        level: debug, info, warning or error; from where on our own lines are written.
+        level: debug, info, warning or error; the lowest level of the gateway's own lines.
     """
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -50,14 +57,14 @@ def configure_logs(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    for name in _OUTSPOKEN:
+    for name in _LIBRARIES:
         library = logging.getLogger(name)
         library.setLevel(logging.WARNING)
         library.handlers, library.propagate = [], True
     logging.captureWarnings(capture=True)
 
     def own_logger(name: str = "gateway") -> logging.Logger:
-        # Whoever gets a logger through structlog is one of us.
+        # Only the gateway's own modules get their loggers through structlog.
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO if name == _AUDIT else level.upper())
         return logger
@@ -66,6 +73,6 @@ def configure_logs(level: str) -> None:
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=own_logger,
-        # A cached logger would keep these processors when a test puts others in their place.
+        # A cached logger would keep these processors when a test replaces them.
         cache_logger_on_first_use=False,
     )

@@ -1,4 +1,4 @@
-"""The gateway's metrics, in a registry of their own; served on the internal port only.
+"""The gateway's metrics, in their own registry; served on the internal port only.
 
 Labels hold slugs and route names, never a person, a client or a token.
 """
@@ -48,19 +48,22 @@ WATCH_HEALTHY: Final = Gauge(
     "productive_mcp_watch_healthy", "1 while the watch is healthy", ["watch"], registry=REGISTRY
 )
 MAPPING_REVISION: Final = Gauge(
-    "productive_mcp_mapping_revision", "Revision of the mapping in use", registry=REGISTRY
+    "productive_mcp_mapping_revision", "Revision of the current mapping", registry=REGISTRY
 )
 MAPPING_PEOPLE: Final = Gauge(
-    "productive_mcp_mapping_people", "People in the mapping by state", ["state"], registry=REGISTRY
+    "productive_mcp_mapping_people",
+    "People in the current mapping by state",
+    ["state"],
+    registry=REGISTRY,
 )
 MAPPING_BROKEN: Final = Gauge(
     "productive_mcp_mapping_broken",
-    "1 while the published mapping is missing or cannot be read and the last good one serves",
+    "1 while the published mapping is missing or unreadable and the last good one is in use",
     registry=REGISTRY,
 )
 KEYS_LOADED: Final = Gauge(
     "productive_mcp_key_loaded",
-    "1 for each key id of the ring in use",
+    "1 for each key id of the current key ring",
     ["kid", "current"],
     registry=REGISTRY,
 )
@@ -69,7 +72,7 @@ SWEPT: Final = Counter(
 )
 KEY_RING_BROKEN: Final = Gauge(
     "productive_mcp_key_ring_broken",
-    "1 while the published key ring is missing or cannot be read and the last good one serves",
+    "1 while the published key ring is missing or unreadable and the last good one is in use",
     registry=REGISTRY,
 )
 

@@ -1,1 +1,1 @@
-"""Who people are: the mapping in use, and the principal that a request acts as."""
+"""People: the mapping as the gateway uses it, the principal of a request, and the scopes."""

@@ -1,4 +1,4 @@
-"""Who a request acts as."""
+"""The principal: the person whom a request acts as."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from productive_contract.mapping import Person
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A person, through one grant: what every tool call is given."""
+    """A person and the grant through which a client acts for them; passed to every tool call."""
 
     person: Person
     grant: str

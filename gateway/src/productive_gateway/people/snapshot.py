@@ -1,4 +1,4 @@
-"""The mapping at one moment, indexed the two ways the gateway asks it."""
+"""The mapping at one moment, indexed by e-mail and by uid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from productive_contract.mapping import Mapping, Person
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A complete view of all people; replaced as a whole, never changed."""
+    """A complete view of all people. It never changes; a new one replaces it."""
 
     revision: int
     by_email: MappingABC[str, Person]
@@ -28,14 +28,12 @@ class Snapshot:
 
 
 class People(Protocol):
-    """Where the mapping in use is had from."""
+    """Provides the current mapping."""
 
     def snapshot(self) -> Snapshot:
-        """Return the last good complete view.
-
-        Who is absent from it is positively gone.
+        """Return the last good complete view; a person who is absent from it has no access.
 
         Raises:
-            Unavailable: no mapping could be read yet, or it is too stale to be acted on.
+            Unavailable: no mapping was read yet, or the last one is too old to be trusted.
         """
         ...

@@ -1,7 +1,7 @@
-"""What was read lately, kept apart by organization and token.
+"""Recently read values, kept separately for each organization and token.
 
-Rights differ from person to person, so nothing is shared between two tokens: each key begins with
-the organization and the token's fingerprint. In memory only, because it is business data.
+Rights differ from person to person, so two tokens share nothing: each key begins with the
+organization and the token's fingerprint. Values are in memory only, because they are business data.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 from productive_contract.clock import Clock, system_clock
 
 Key = tuple[str, ...]
-"""Organization, token fingerprint, then what was read."""
+"""Organization, token fingerprint, then the name of the value."""
 
 _MOST_ENTRIES: Final = 10_000
 
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 class Cache:
-    """Values with a lifetime, the least recently used of which go first."""
+    """Values with a lifetime; when it is full, the least recently used one is dropped."""
 
     def __init__(self, *, most: int = _MOST_ENTRIES, clock: Clock = system_clock) -> None:
         self._most = most
@@ -32,14 +32,14 @@ class Cache:
         self._locks: dict[Key, tuple[asyncio.Lock, int]] = {}
 
     async def remember(self, key: Key, lifetime: float, read: Callable[[], Awaitable[T]]) -> T:
-        """Return the value under `key`, reading it at most once for all who ask meanwhile.
+        """Return the value under `key`; concurrent callers share one read.
 
-        An error is not remembered: the next who asks reads again.
+        An error is not remembered: the next caller reads again.
 
         Args:
-            key: what is asked for.
-            lifetime: seconds for which a value that is read now may be used.
-            read: gets the value.
+            key: names the value.
+            lifetime: seconds for which a value that is read now stays valid.
+            read: reads the value.
         """
         async with self._alone(key):
             kept = self._entries.get(key)
@@ -55,7 +55,7 @@ class Cache:
             return value
 
     def forget(self, key: Key) -> None:
-        """Let the next who asks for `key` read it again."""
+        """Drop the value, so that the next caller reads it again."""
         self._entries.pop(key, None)
 
     @asynccontextmanager

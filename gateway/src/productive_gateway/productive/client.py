@@ -1,8 +1,8 @@
-"""The client of Productive's API, for all people at once and each with their own token.
+"""The client of Productive's API: shared by all people, each request with its person's own token.
 
-A read is repeated on 429, 502, 503, 504 and a broken connection, twice, with growing pauses. A
-write never is (design invariant 14): an answer that was lost is `StateUnknown`. No redirect is
-followed and no cookie is kept, so that nothing of one person's request is in another's.
+A read is repeated on 429, 502, 503, 504 and broken connections, twice, with growing pauses. A write
+is never repeated (design invariant 14): a lost answer is `StateUnknown`. Redirects are not followed
+and cookies are not kept, so that nothing passes from one person's request to another's.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ TIMEOUT: Final = httpx.Timeout(connect=5, read=25, write=10, pool=10)
 RETRIES: Final = 2
 RETRIED: Final = frozenset({429, 502, 503, 504})
 LONGEST_WAIT: Final = 8.0
-"""Seconds that a call waits for Productive's limit; a longer pause is the caller's to make."""
+"""Seconds that a request waits for a rate limit; a longer wait is reported to the caller."""
 _DEFAULT_RESET: Final = 10.0
-"""Seconds after a 429 that does not say how long: the length of Productive's window."""
+"""Seconds to wait after a 429 that names no time: the length of Productive's window."""
 _LARGEST_ANSWER: Final = 16 * 1024 * 1024
 _IDENTITY_LIFETIME: Final = 15 * 60
 _PAGE: Final = 200
@@ -63,7 +63,7 @@ class _Answer:
 
 
 class ProductiveApi:
-    """Everything that people's sessions share: address, connections, limits, cache."""
+    """What all sessions share: address, connections, limits, cache."""
 
     def __init__(
         self,
@@ -75,15 +75,15 @@ class ProductiveApi:
         entropy: Entropy = system_entropy,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        """Take over `http`.
+        """Create the client.
 
         Args:
             base_url: of the API, with its version (`…/api/v2`).
-            http: connections; its own redirects, timeouts and cookies do not count.
-            default_organization: id for people whose ProductiveUser names none.
-            clock: present time.
+            http: the connections; this client overrides its redirects, timeouts and cookies.
+            default_organization: id for people whose ProductiveUser sets none.
+            clock: the present time.
             entropy: for the jitter of pauses.
-            sleep: pauses for seconds.
+            sleep: waits for a number of seconds.
         """
         self.base_url = base_url.rstrip("/")
         self.http = http
@@ -93,7 +93,7 @@ class ProductiveApi:
         self.limiter = Limiter(clock=clock)
         self.cache = Cache(clock=clock)
         self._entropy = entropy
-        # The one client serves everybody: a cookie set for one person would go out with another's.
+        # One client serves everybody: a cookie set for one person would be sent for another.
         http.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
     def session(self, principal: Principal) -> ProductiveSession:
@@ -101,7 +101,7 @@ class ProductiveApi:
 
         Raises:
             TokenRejected: the person has no token.
-            WrongOrganization: neither the person nor the gateway names an organization.
+            WrongOrganization: neither the person nor the gateway has an organization.
         """
         token = principal.person.api_token
         organization = principal.person.organization_id or self.default_organization
@@ -112,12 +112,12 @@ class ProductiveApi:
         return ProductiveSession(self, principal, token, organization)
 
     def pause(self, attempt: int) -> float:
-        """Return the seconds before repetition `attempt` (0, 1): about 0.3 and 0.9, spread."""
+        """Return the seconds before retry `attempt` (0, 1): about 0.3 and 0.9, with jitter."""
         return 0.2 * 3.0**attempt * (1 + self._entropy(1)[0] / 255)
 
 
 class ProductiveSession:
-    """One person's requests. Each waits until the token is known to be this person's."""
+    """The requests of one person; each first makes sure that the token is this person's."""
 
     def __init__(
         self, api: ProductiveApi, principal: Principal, token: Secret, organization: str
@@ -134,7 +134,7 @@ class ProductiveSession:
         """Return who the token belongs to.
 
         Raises:
-            WrongTokenOwner: to somebody else than the mapping says.
+            WrongTokenOwner: to somebody other than the person in the mapping.
             ProductiveError: it could not be found out.
         """
         person = self._principal.person
@@ -177,11 +177,11 @@ class ProductiveSession:
         return Document(tuple(records), included), False
 
     async def create(self, path: str, body: dict[str, Any], query: Query = ()) -> Document:
-        """Make one record. It is sent once, and finishes even if the caller is cancelled.
+        """Create one record. It is sent once, and finishes even if the caller is cancelled.
 
         Raises:
-            StateUnknown: the request went out and no usable answer came back.
-            ProductiveError: it was not made; see `errors`.
+            StateUnknown: the request was sent and no usable answer came back.
+            ProductiveError: it was not created; see `errors`.
         """
         await self.identity()
         await self._admit()
@@ -193,15 +193,15 @@ class ProductiveSession:
         return document
 
     async def remember(self, what: Key, lifetime: float, read: Callable[[], Awaitable[T]]) -> T:
-        """Return what this person read under the name `what` in the last `lifetime` seconds."""
+        """Return what this person read under the key `what` in the last `lifetime` seconds."""
         return await self._api.cache.remember(self._key(what), lifetime, read)
 
     def forget(self, what: Key) -> None:
-        """Let what this person remembers under the name `what` be read again, after a write."""
+        """Drop what this person read under the key `what`, after a write."""
         self._api.cache.forget(self._key(what))
 
     def requests_left(self) -> int:
-        """Return how many requests this token has left in the present ten seconds."""
+        """Return how many requests this token has left in the current ten seconds."""
         limiter = self._api.limiter
         return max(0, limiter.requests - limiter.used(self._fingerprint))
 
@@ -262,7 +262,7 @@ class ProductiveSession:
             raise StateUnknown("unreadable answer") from error
 
     async def _admit(self) -> None:
-        """Wait for room in our own window, when it is near."""
+        """Wait for the gateway's own limit, if the wait is short."""
         try:
             self._api.limiter.take(self._fingerprint)
         except RateLimited as full:

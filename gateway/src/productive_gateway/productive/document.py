@@ -1,8 +1,8 @@
 """JSON:API documents as frozen objects.
 
-A relationship that was not asked for is a stub without data (`{"meta":{"included":false}}`): it is
-absent here, so that "not asked" is never taken for "has none". Attributes are read through tolerant
-readers: a missing or odd one is None, because the API adds and changes fields weekly.
+A relationship that was not requested is a stub without data (`{"meta":{"included":false}}`). It is
+absent here, so that "not requested" is not taken for "has none". Attributes are read tolerantly: a
+missing or unexpected one is None, because the API adds and changes fields weekly.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 class DocumentError(ValueError):
-    """The text is no JSON:API document of the form that was asked for."""
+    """The text is not a JSON:API document of the expected form."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """What a relationship points at."""
+    """The target of a relationship."""
 
     type: str
     id: str
@@ -36,15 +36,15 @@ class Resource:
     id: str
     attributes: Mapping[str, Any]
     relationships: Mapping[str, Ref | tuple[Ref, ...] | None]
-    """Only those whose data the answer carries; None is "has none"."""
+    """Only those whose data the answer contains; None means "has none"."""
 
     def text(self, name: str) -> str | None:
-        """Return a text that is not empty."""
+        """Return a text attribute; None if it is empty."""
         value = self.attributes.get(name)
         return value if isinstance(value, str) and value else None
 
     def whole(self, name: str) -> int | None:
-        """Return a whole number, also when it is written as a text."""
+        """Return a whole number, also if it is written as a text."""
         value = self.attributes.get(name)
         if isinstance(value, bool):
             return None
@@ -59,14 +59,14 @@ class Resource:
         return self.attributes.get(name) is True
 
     def one(self, name: str) -> Ref | None:
-        """Return what a to-one relationship points at."""
+        """Return the target of a to-one relationship."""
         ref = self.relationships.get(name)
         return ref if isinstance(ref, Ref) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One answer: its records, and those that came along with them."""
+    """One answer: its records and the records included with them."""
 
     records: tuple[Resource, ...]
     included: Mapping[tuple[str, str], Resource]
@@ -83,7 +83,7 @@ class Document:
         return self.records[0]
 
     def related(self, resource: Resource | None, *path: str) -> Resource | None:
-        """Follow to-one relationships into what came along; None where the way ends."""
+        """Follow to-one relationships to an included record; None if there is none."""
         for name in path:
             ref = resource.one(name) if resource else None
             resource = self.included.get((ref.type, ref.id)) if ref else None
@@ -91,7 +91,7 @@ class Document:
 
 
 def decode(body: bytes) -> Document:
-    """Read a document with one record or a list of them.
+    """Decode a document with one record or a list of records.
 
     Raises:
         DocumentError: it is not JSON:API.

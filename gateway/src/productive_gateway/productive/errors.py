@@ -1,4 +1,4 @@
-"""What Productive, or the way to it, can answer instead of what was asked.
+"""Errors of Productive's API.
 
 ProductiveError
  ├─ TokenRejected      401: the token is wrong or was revoked
@@ -6,16 +6,16 @@ ProductiveError
  ├─ WrongTokenOwner    the token works, and belongs to another person than the mapping says
  ├─ Forbidden          403: the person's rights, or the token's level, do not allow it
  ├─ SubscriptionEnded  402
- ├─ NotFound           404: no such record, or none that the person may see
+ ├─ NotFound           404: no such record, or the person may not see it
  ├─ FeatureOff         404: no such route in this organization
  ├─ Conflict           409: already in that state
  ├─ Refused            400, 415, 422: the request, or a value in it, is not accepted
- ├─ RateLimited        429, or our own limiter
- ├─ Unreachable        the request never went out, or Productive answered 5xx to a read
- └─ StateUnknown       a write went out and its answer was lost: it may or may not have happened
+ ├─ RateLimited        429, or the gateway's own limit
+ ├─ Unreachable        the request was not sent, or Productive answered 5xx to a read
+ └─ StateUnknown       a write was sent and its answer lost: it may or may not have been made
 
-HTTP status and `code` decide; the `status` inside the body is sometimes a slug and sometimes wrong.
-None of these carries the body of an answer, a token or an address.
+The HTTP status and `code` decide; the `status` in the body is sometimes a slug, sometimes wrong.
+No error contains the body of an answer, a token or an address.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _LONGEST_DETAIL: Final = 200
 
 
 class ProductiveError(Exception):
-    """Root; `str()` is for logs."""
+    """Root of these errors; `str()` is for logs."""
 
 
 class TokenRejected(ProductiveError):
-    """The token is no use."""
+    """Productive rejects the token."""
 
 
 class WrongOrganization(ProductiveError):
@@ -41,9 +41,9 @@ class WrongOrganization(ProductiveError):
 
 
 class WrongTokenOwner(ProductiveError):
-    """The token belongs to another person than the ProductiveUser's `userId` says.
+    """The token belongs to another person than the `userId` of the ProductiveUser.
 
-    `write_instead` is the person id, when `userId` is the same person's *user* id.
+    `write_instead` is the person id, if `userId` is the *user* id of the same person.
     """
 
     def __init__(self, write_instead: str | None) -> None:
@@ -56,7 +56,7 @@ class Forbidden(ProductiveError):
 
 
 class SubscriptionEnded(ProductiveError):
-    """The organization's subscription does not cover it."""
+    """The organization's subscription does not include it."""
 
 
 class NotFound(ProductiveError):
@@ -64,7 +64,7 @@ class NotFound(ProductiveError):
 
 
 class FeatureOff(ProductiveError):
-    """No such route: the feature is not switched on in this organization."""
+    """No such route: the feature is not enabled in this organization."""
 
 
 class Conflict(ProductiveError):
@@ -72,7 +72,7 @@ class Conflict(ProductiveError):
 
 
 class Refused(ProductiveError):
-    """A value or the whole request is not accepted; nothing was changed."""
+    """Productive rejects a value or the whole request; nothing was changed."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.code)
@@ -89,11 +89,11 @@ class RateLimited(ProductiveError):
 
 
 class Unreachable(ProductiveError):
-    """Productive cannot be reached or does not work; nothing was changed."""
+    """Productive cannot be reached or is failing; nothing was changed."""
 
 
 class StateUnknown(ProductiveError):
-    """A write went out and no usable answer came back."""
+    """A write was sent and no usable answer came back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ class Problem:
     field: str = ""
     """Last part of the pointer (`data/attributes/person` → `person`)."""
     server_time: bool = False
-    """A 429 for the organization's server time, not for the number of requests."""
+    """Whether a 429 is about the organization's server time instead of the number of requests."""
 
 
 def problem_of(body: bytes) -> Problem:
@@ -128,7 +128,7 @@ def problem_of(body: bytes) -> Problem:
 
 
 def error_of(status: int, body: bytes, retry_after: float) -> ProductiveError:
-    """Return the error that a refused request stands for.
+    """Return the error for a refused request.
 
     Args:
         status: HTTP status, 3xx to 5xx.
@@ -163,5 +163,5 @@ def _text(entry: Mapping[str, Any], key: str) -> str:
     value = entry.get(key)
     if not isinstance(value, str):
         return ""
-    # One short line of plain text: it may end in an answer for a model.
+    # One short line of plain text, because it may be shown to a model.
     return " ".join("".join(c if c.isprintable() else " " for c in value).split())[:_LONGEST_DETAIL]

@@ -1,9 +1,9 @@
-"""Who a token belongs to: asked once before its first use, and again when that is old.
+"""The owner of a token: asked before its first use, and again when the answer is too old.
 
-`organization_memberships` answers for the token's user in all organizations, whatever the header
-says; the one with our organization's id names the person. That person must be the one whom the
-ProductiveUser means by `userId`: a wrong token behind the right e-mail is refused before it reads
-or writes anything else (design invariant 12).
+`organization_memberships` lists the token's user in all organizations, whatever the header says;
+the membership of the configured organization names the person. That person must be the `userId` of
+the ProductiveUser: a wrong token behind the right e-mail is refused before it reads or writes
+anything else (design invariant 12).
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ class Identity:
     organization_name: str
     time_zone: ZoneInfo
     time_zone_known: bool
-    """False: Productive names no zone that we know, and UTC stands in for it."""
+    """False if Productive has no zone, or an unknown one; then the zone is UTC."""
     availabilities: tuple[Availability, ...]
 
 
 def identity_of(document: Document, *, organization: str, user_id: int) -> Identity:
-    """Return the person whom the answer names for `organization`.
+    """Return the person of `organization` in the answer.
 
     Args:
         document: answer to `PATH` with `QUERY`.
         organization: the organization's id.
-        user_id: Productive's person id, as the ProductiveUser says it.
+        user_id: Productive's person id, from the ProductiveUser.
 
     Raises:
         WrongOrganization: the token's user is not in this organization.
-        WrongTokenOwner: the token's user is there, and is somebody else.
+        WrongTokenOwner: the token's user is another person of this organization.
     """
     for membership in document.records:
         place = membership.one("organization")
@@ -68,12 +68,12 @@ def _checked(document: Document, membership: Resource, organization: str, user_i
     if ref is None or person is None:
         raise WrongOrganization("the membership names no person")
     if ref.id != str(user_id):
-        # The most likely mistake: the user's number from another place of the same account.
+        # The most likely mistake: the number of the user account instead of the person.
         mistaken = person.whole("user_id") == user_id
         raise WrongTokenOwner(write_instead=ref.id if mistaken else None)
     place = document.related(membership, "organization")
     user = document.related(membership, "user")
-    # A user's own zone, else the organization's.
+    # The user's own zone comes before the organization's.
     zones = [zone_of(record.text("time_zone")) for record in (user, place) if record]
     zone = next((zone for zone in zones if zone is not None), None)
     names = (person.text("first_name"), person.text("last_name"))
@@ -91,7 +91,7 @@ def _checked(document: Document, membership: Resource, organization: str, user_i
 
 @cache
 def zone_of(name: str | None) -> ZoneInfo | None:
-    """Return a zone by its IANA name, or by a city that names exactly one ("Zagreb")."""
+    """Return a zone by its IANA name, or by a city that only one zone has ("Zagreb")."""
     if not name:
         return None
     known = available_timezones()

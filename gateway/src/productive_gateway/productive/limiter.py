@@ -1,7 +1,7 @@
-"""How many requests one token may send: a sliding window in front of Productive's own limit.
+"""Limits the requests of one token: a sliding window below Productive's own limit.
 
-Productive allows 100 requests in 10 seconds per token. We stay below it, so that a person's other
-programs keep a little room; what is still refused with 429 is obeyed by the client.
+Productive allows 100 requests in 10 seconds per token. The gateway stays below, so that a person's
+other programs can still send some; the client also obeys every 429.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ REQUESTS: Final = 90
 WINDOW: Final = 10.0
 """Seconds."""
 _MOST_TOKENS: Final = 20_000
-"""Windows kept; a forgotten one only means that Productive counts instead of us."""
+"""Windows kept; for a token whose window was dropped only Productive's own limit counts."""
 
 
 class Limiter:
-    """Sliding windows by token fingerprint."""
+    """A sliding window for each token fingerprint."""
 
     def __init__(self, *, requests: int = REQUESTS, clock: Clock = system_clock) -> None:
         self._requests = requests
@@ -31,7 +31,7 @@ class Limiter:
         """Count one request.
 
         Raises:
-            RateLimited: the window is full; `retry_after` says when it has room again.
+            RateLimited: the window is full; `retry_after` says when it has space again.
         """
         now = self._clock()
         sent = self._window(fingerprint, now)
@@ -40,7 +40,7 @@ class Limiter:
         sent.append(now)
 
     def used(self, fingerprint: str) -> int:
-        """Return how many requests the last ten seconds hold."""
+        """Return the number of requests in the last ten seconds."""
         return len(self._window(fingerprint, self._clock()))
 
     @property

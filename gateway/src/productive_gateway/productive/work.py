@@ -1,4 +1,4 @@
-"""Projects, tasks, services and time entries: what time tracking reads and writes.
+"""Projects, tasks, services and time entries, as time tracking reads and writes them.
 
 Only filters that are known to have an effect are relied on, and what comes back is checked once
 more where that is cheap: Productive accepts some documented filters and ignores them.
@@ -43,7 +43,7 @@ _TAG: Final = re.compile(r"<[^>]*>")
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """Something with an id and a name."""
+    """A name with its id."""
 
     id: str
     name: str
@@ -58,12 +58,12 @@ class Service:
     budget: Named | None
     project: Named | None
     left: int | None = None
-    """Minutes of the budgeted time that are not worked yet; None without a budgeted time."""
+    """Minutes of the budgeted time that are left; None if no time is budgeted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task, as far as tracking time on it goes."""
+    """The parts of a task that time tracking needs."""
 
     id: str
     number: str | None
@@ -115,7 +115,7 @@ class Timer:
 async def active_projects(session: ProductiveSession) -> tuple[tuple[Named, ...], bool]:
     """Return the projects that are not archived and that the person may see.
 
-    The second value tells whether these are all: a very large organization has more than are read.
+    The second value says whether these are all: a very large organization has more than are read.
     """
 
     async def read() -> tuple[tuple[Named, ...], bool]:
@@ -146,7 +146,7 @@ async def trackable_services(
 
 
 def forget_services(session: ProductiveSession, project_id: str) -> None:
-    """Let the services of a project be read again: time was tracked on one."""
+    """Drop the remembered services of a project, because time was tracked on one."""
     session.forget(_services_key(project_id))
 
 
@@ -229,7 +229,7 @@ async def running_timer(session: ProductiveSession, person_id: str) -> Timer | N
 
 
 async def create_entry(session: ProductiveSession, new: NewEntry) -> Entry:
-    """Write a time entry and return what the answer says.
+    """Write a time entry and return the entry of the answer.
 
     The answer to a write names neither service nor task: read it with `entry_by_id` to be sure.
 
@@ -242,9 +242,9 @@ async def create_entry(session: ProductiveSession, new: NewEntry) -> Entry:
     if new.started_at is not None:
         attributes["started_at"] = new.started_at.isoformat(timespec="milliseconds")
     if new.note:
-        # Notes are HTML: a plain text stays what it is, and what looks like a tag is shown as text.
+        # Notes are HTML: plain text is escaped, so that "<" stays visible.
         attributes["note"] = html.escape(new.note, quote=False)
-    # Time entries are written with relationships: that is what is known to work.
+    # Time entries are written with relationships: only this form is known to work.
     links = {"person": ("people", new.person_id), "service": ("services", new.service_id)}
     if new.task_id is not None:
         links["task"] = ("tasks", new.task_id)

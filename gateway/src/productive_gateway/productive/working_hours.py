@@ -1,9 +1,8 @@
 """Working hours of a person, from Productive's `availabilities`.
 
 The attribute is a JSON text: `[[from, to | null, [14 hours], holiday calendar], …]`. The fourteen
-hours are two weeks, Monday to Sunday, that take turns. Which of the two a week is, counts here from
-the Monday of the week in which the row begins; people whose weeks are all alike are not touched by
-that choice. Holidays and absences are not in it.
+hours are two alternating weeks, Monday to Sunday. The first of them is the week in which the row
+begins, which matters only to people whose two weeks differ. Holidays and absences are not included.
 """
 
 from __future__ import annotations
@@ -18,17 +17,17 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Availability:
-    """Hours of one stretch of time."""
+    """Working hours of one period."""
 
     begins: date
     ends: date | None
-    """Last day; None is open."""
+    """Last day; None if the period is open."""
     hours: tuple[Decimal, ...]
     """Fourteen: two weeks, Monday to Sunday."""
 
 
 def parse_availabilities(value: Any) -> tuple[Availability, ...]:
-    """Read the attribute; rows that cannot be read are left out."""
+    """Parse the attribute; unreadable rows are left out."""
     if isinstance(value, str):
         try:
             value = json.loads(value)
@@ -39,7 +38,7 @@ def parse_availabilities(value: Any) -> tuple[Availability, ...]:
 
 
 def hours_on(day: date, rows: Sequence[Availability]) -> Decimal | None:
-    """Return the working hours of a day; None when nothing is known about it."""
+    """Return the working hours of a day; None if they are unknown."""
     for row in rows:
         if row.begins <= day and (row.ends is None or day <= row.ends):
             monday = row.begins - timedelta(days=row.begins.weekday())

@@ -19,7 +19,7 @@ _ISO: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class DayError(ValueError):
-    """Not a day; `str()` is a sentence for a model."""
+    """The text names no day; `str()` is a message for the model."""
 
 
 def today_in(zone: tzinfo, now: float) -> date:
@@ -51,7 +51,7 @@ def day_of(words: str, today: date) -> date:
         try:
             return date.fromisoformat(name)
         except ValueError as error:
-            raise DayError(f"There is no such day as {name}.") from error
+            raise DayError(f"There is no day {name}.") from error
     raise DayError("Write the day as today, yesterday, a weekday such as monday, or YYYY-MM-DD.")
 
 

@@ -1,4 +1,4 @@
-"""Hours as people write them, in whole minutes."""
+"""Durations as people write them, in whole minutes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PLAIN: Final = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{1,6})?")
 
 
 class DurationError(ValueError):
-    """Not a length of time; `str()` is a sentence for a model."""
+    """The text is no duration; `str()` is a message for the model."""
 
 
 def minutes_of(hours: float | str) -> int:
@@ -28,7 +28,7 @@ def minutes_of(hours: float | str) -> int:
     """
     minutes = _of_text(hours.strip()) if isinstance(hours, str) else _of_hours(str(hours))
     if not 0 <= minutes <= DAY:
-        raise DurationError("The hours must lie between 0 and 24.")
+        raise DurationError("The hours must be between 0 and 24.")
     return minutes
 
 
@@ -70,7 +70,7 @@ def _of_hours(text: str) -> int:
     except InvalidOperation as error:
         raise DurationError('Write hours as 1.5, "1:30", "90m" or "1h 30m".') from error
     if not hours.is_finite() or not -1000 < hours < 1000:
-        raise DurationError("The hours must lie between 0 and 24.")
+        raise DurationError("The hours must be between 0 and 24.")
     return int((hours * 60).quantize(Decimal(1), rounding=ROUND_HALF_UP))
 
 

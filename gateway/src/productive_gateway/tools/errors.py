@@ -1,7 +1,7 @@
-"""Errors as a model reads them: what happened, and what to do next.
+"""Errors for the model: what happened, and what to do next.
 
-There is one shape for all tools. No text of it comes from an answer of Productive unshortened, and
-none holds a token or an internal address.
+All tools share one form. Texts from Productive are shortened, and no error contains a token or an
+internal address.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from productive_gateway.productive import errors as api
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Something that a reference may have meant."""
+    """An option that a reference may have meant."""
 
     id: str
     name: str
     context: str | None = None
 
     def structured(self) -> dict[str, str]:
-        """Return it as JSON, without what is not there."""
+        """Return it as JSON, without empty fields."""
         context = {"context": self.context} if self.context else {}
         return {"id": self.id, "name": self.name, **context}
 
@@ -43,7 +43,7 @@ class Problem:
     retry_after_s: int | None = None
 
     def structured(self, request_id: str | None = None) -> dict[str, Any]:
-        """Return it as JSON, without what is not there."""
+        """Return it as JSON, without empty fields."""
         found: dict[str, Any] = {"code": self.code, "message": self.message, "fix": self.fix}
         if self.field is not None:
             found["field"] = self.field
@@ -56,7 +56,7 @@ class Problem:
         return found
 
     def text(self) -> str:
-        """Return it as Markdown, the message first."""
+        """Return it as Markdown, starting with the message."""
         lines = [f"{self.message} {self.fix}"]
         lines += [
             f"- {one.name} ({one.id})" + (f": {one.context}" if one.context else "")
@@ -66,7 +66,7 @@ class Problem:
 
 
 class ToolError(Exception):
-    """A tool cannot do what it was asked; `extra` is further structured content."""
+    """A tool cannot do what was asked; `extra` is further structured content."""
 
     def __init__(self, problem: Problem, *, extra: Mapping[str, Any] | None = None) -> None:
         super().__init__(problem.message)
@@ -75,7 +75,7 @@ class ToolError(Exception):
 
 
 class Explainer:
-    """Turns what Productive answered into what a model should do about it."""
+    """Turns errors of Productive into problems that tell the model what to do."""
 
     def __init__(self, admin_contact: str | None) -> None:
         self.whom_to_ask: Final = admin_contact or "the administrator of this server"
@@ -103,22 +103,22 @@ class Explainer:
         if error.write_instead:
             return Problem(
                 "wrong_token_owner",
-                "Your entry here holds the number of your Productive user account, where the "
-                "number of your person is needed.",
+                "Your entry here has the number of your Productive user account instead of the "
+                "number of your person.",
                 f"Ask {self.whom_to_ask} to set userId to {error.write_instead}, the number in "
                 f"the address of your profile (…/people/{error.write_instead}).",
             )
         return Problem(
             "wrong_token_owner",
-            "The Productive token that is stored for you belongs to somebody else, so nothing "
-            "was done with it.",
+            "The Productive token that is stored for you belongs to somebody else, so it was not "
+            "used.",
             f"Ask {self.whom_to_ask} to store your own token, and to check your userId.",
         )
 
 
 _UPSTREAM: Final = (
     "upstream_error",
-    "Productive does not answer properly at the moment; nothing was changed.",
+    "Productive is not answering correctly at the moment; nothing was changed.",
     "Try again in a minute.",
 )
 _PLAIN: Final = (
@@ -144,12 +144,12 @@ _PLAIN: Final = (
         api.Forbidden,
         "forbidden",
         "Productive does not allow this with your rights, or your token is a read-only one.",
-        "Do not repeat it. If you may do it in Productive itself, ask {ask} for a better token.",
+        "Do not repeat it. If you can do it in Productive itself, ask {ask} for a better token.",
     ),
     (
         api.NotFound,
         "not_found",
-        "There is no such record in Productive, or you may not see it.",
+        "There is no such record in Productive, or you cannot see it.",
         "Check the id.",
     ),
     (
@@ -167,7 +167,7 @@ _PLAIN: Final = (
     (
         api.StateUnknown,
         "timeout",
-        "Productive's answer was lost; it is not known whether it was done.",
+        "Productive's answer was lost; it is unknown whether the change was made.",
         "Check before you try again.",
     ),
 )
@@ -179,13 +179,13 @@ def _refused(problem: api.Problem, whom_to_ask: str) -> Problem:
         case "entitlements_required":
             return Problem(
                 "needs_allowance",
-                f"There is no allowance for this kind of absence.{said}",
-                "Choose another kind, or other days.",
+                f"There is no allowance for this type of absence.{said}",
+                "Choose another type, or other days.",
             )
         case code if code.startswith(("unsupported_", "sort_param", "keyset_")):
             return Problem(
                 "upstream_error",
-                "Productive does not understand what this server asked it; nothing was changed.",
+                "Productive did not understand the request of this server; nothing was changed.",
                 f"Do not repeat it; tell {whom_to_ask}.",
             )
         case "required_custom_field":
@@ -204,20 +204,20 @@ def _refused(problem: api.Problem, whom_to_ask: str) -> Problem:
         case _ if not problem.field or _RULES.search(problem.detail):
             return Problem(
                 "policy_violation",
-                f"Productive did not accept it.{said}",
-                "Change what the rule asks for, then try once more.",
+                f"Productive rejected it.{said}",
+                "Change what the rule requires, then try once more.",
                 field=problem.field or None,
             )
         case _:
             return Problem(
                 "invalid_value",
-                f"Productive did not accept {problem.field}.{said}",
+                f"Productive rejected {problem.field}.{said}",
                 "Correct that value, then try once more.",
                 field=problem.field,
             )
 
 
-# How Productive words its rules of time tracking is not documented; these words stand in the names
+# The wording of Productive's time tracking rules is not documented; these words are in the names
 # of the rules (note_mandatory, restrict_future_tracking, restrict_time_entry_overlap, …).
 _RULES: Final = re.compile(
     r"mandatory|required|future|overlap|over budget|limit|locked", re.IGNORECASE
@@ -233,7 +233,7 @@ def _limited(error: api.RateLimited) -> Problem:
     scope = "your whole company" if error.whole_company else "you"
     return Problem(
         "rate_limited",
-        f"Productive's limit for {scope} is used up for the moment; nothing was changed.",
+        f"Productive's request limit for {scope} is used up for now; nothing was changed.",
         f"Wait {seconds} seconds, then try again.",
         retry_after_s=seconds,
     )

@@ -1,4 +1,4 @@
-"""get_me: who the assistant acts as, and how the day stands."""
+"""get_me: whom the assistant acts as, and the time tracked today."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from productive_gateway.tools.tool import Call, Done, Kind, Tool
 
 
 class MeArguments(BaseModel):
-    """Nothing."""
+    """No arguments."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,7 +38,7 @@ class Me(Shape):
 
 
 class RunningTimer(Shape):
-    """A timer that runs now; its hours are not in the day's sum yet."""
+    """A running timer; its hours are not in the day's sum yet."""
 
     since: str
     hours: float
@@ -56,13 +56,13 @@ class Access(Shape):
 
 
 class Limits(Shape):
-    """How much of Productive's limit the person's token has left."""
+    """What is left of Productive's request limit for the person's token."""
 
     requests_left_in_10_s: int
 
 
 class MeAnswer(Shape):
-    """Everything that get_me tells."""
+    """The structured answer of get_me."""
 
     person: Me
     organization: NamedRow
@@ -76,7 +76,7 @@ class MeAnswer(Shape):
 
 
 async def get_me(call: Call, _: MeArguments) -> Done:
-    """Tell who the person is, and today's tracked time."""
+    """Return who the person is, and the time tracked today."""
     me = await call.session.identity()
     today = today_in(me.time_zone, call.now())
     entries, timer = await asyncio.gather(
@@ -102,9 +102,9 @@ GET_ME = Tool(
     name="get_me",
     title="Who am I",
     description=(
-        "Who you act as in Productive, the organization, the time zone that dates are meant in, "
-        "hours tracked today, a running timer, and what you may use here. Other tools know you as "
-        '"me" already; call this when the user asks, not before every call.'
+        "Whom you act as in Productive, the organization, the time zone of all dates, hours "
+        "tracked today, a running timer, and what you may use here. Other tools already know who "
+        '"me" is; call this when the user asks, not before every call.'
     ),
     kind=Kind.READS,
     toolset="core",
@@ -140,7 +140,7 @@ def _minutes_since(moment: str, now: float) -> int:
 def _warnings(me: Identity) -> list[str] | None:
     if me.time_zone_known:
         return None
-    return ["Productive names no time zone for you, so days are taken in UTC."]
+    return ["Productive has no time zone for you, so days are in UTC."]
 
 
 def _text(answer: MeAnswer) -> str:
@@ -149,7 +149,9 @@ def _text(answer: MeAnswer) -> str:
     if answer.running_timer:
         timer = answer.running_timer
         place = " / ".join(part.name for part in (timer.project, timer.service) if part)
-        lines.append(f"- A timer runs since {timer.since} ({timer.hours:.2f} h): {place or '?'}")
+        lines.append(
+            f"- A timer has been running since {timer.since} ({timer.hours:.2f} h): {place or '?'}"
+        )
     week = "" if answer.week_hours is None else f", {answer.week_hours:g} h a week"
     lines.append(f"- Time zone {answer.time_zone}{week}")
     rights = "read-only" if answer.access.read_only else "read and write"

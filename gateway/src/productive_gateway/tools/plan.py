@@ -1,4 +1,4 @@
-"""Entries that are to be logged: read, resolved and checked before the first one is written."""
+"""Entries to be logged: parsed, resolved and checked before the first one is written."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LONGEST_REFERENCE: Final = 300
 
 def _number_or_text(value: Any) -> float | str:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise ValueError("Input should be a number or a text")  # noqa: TRY004  # for pydantic
+        raise ValueError("Input should be a number or a string")  # noqa: TRY004  # for pydantic
     return value
 
 
@@ -42,7 +42,7 @@ Reference = Annotated[StrictStr, Field(min_length=1, max_length=_LONGEST_REFEREN
 
 
 class EntryArguments(BaseModel):
-    """One entry as a model writes it."""
+    """One entry as the model writes it."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -58,12 +58,12 @@ class EntryArguments(BaseModel):
         str, Field(description="today, yesterday, a weekday (the last one), or YYYY-MM-DD")
     ] = "today"
     note: Annotated[str | None, Field(max_length=_LONGEST_NOTE)] = None
-    billable_hours: Annotated[Hours | None, Field(description="if not all of it is")] = None
+    billable_hours: Annotated[Hours | None, Field(description="if fewer than the hours")] = None
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """One entry, read but not resolved."""
+    """One entry, parsed but not resolved."""
 
     field: str
     day: date
@@ -83,7 +83,7 @@ class Planned:
 
     @property
     def key(self) -> tuple[date, str, str | None, int]:
-        """What makes two entries the same: day, service, task, minutes."""
+        """The fields by which two entries are the same: day, service, task, minutes."""
         task = self.target.task
         return (
             self.draft.day,
@@ -93,7 +93,7 @@ class Planned:
         )
 
     def new_entry(self, person_id: str) -> NewEntry:
-        """Return it in the form in which it is written."""
+        """Return the entry in the form that Productive takes."""
         draft, task = self.draft, self.target.task
         return NewEntry(
             person_id=person_id,
@@ -108,7 +108,7 @@ class Planned:
 
 
 def draft_of(entry: EntryArguments, index: int, me: Identity, today: date) -> Draft:
-    """Read one entry.
+    """Parse one entry.
 
     Raises:
         ToolError: a value is not of a form that is understood.
@@ -117,13 +117,13 @@ def draft_of(entry: EntryArguments, index: int, me: Identity, today: date) -> Dr
     if entry.project is None and entry.task is None and entry.service is None:
         raise _invalid(
             field,
-            "It is not said what the time is for.",
+            "The entry does not say what the time is for.",
             "Set project, task or service; ask the user if you do not know it.",
         )
     day = _day(entry.date, field, today)
     minutes, start = _length(entry, field)
     if minutes == 0:
-        raise _invalid(f"{field}.hours", "There is no time to log.", "Set more than 0 hours.")
+        raise _invalid(f"{field}.hours", "There are no hours to log.", "Set more than 0 hours.")
     return Draft(
         field=field,
         day=day,
@@ -136,7 +136,7 @@ def draft_of(entry: EntryArguments, index: int, me: Identity, today: date) -> Dr
 
 
 def twin_of(planned: Planned, there: Sequence[Entry]) -> Entry | None:
-    """Return an entry that is already there and is the same."""
+    """Return the same entry among those that exist already."""
     for entry in there:
         service = entry.service.id if entry.service else None
         task = entry.task.id if entry.task else None
@@ -146,7 +146,7 @@ def twin_of(planned: Planned, there: Sequence[Entry]) -> Entry | None:
 
 
 def check_day(planned: Planned, minutes_there: Mapping[date, int]) -> None:
-    """Refuse what would make a day longer than it is.
+    """Refuse an entry that would give a day more than 24 hours.
 
     Raises:
         ToolError: the day would have more than 24 hours.
@@ -155,8 +155,8 @@ def check_day(planned: Planned, minutes_there: Mapping[date, int]) -> None:
     if before + planned.draft.minutes > DAY:
         raise _invalid(
             f"{planned.draft.field}.hours",
-            f"{planned.draft.day.isoformat()} already has {hours_text(before)} h; with this it "
-            "would have more than 24.",
+            f"{planned.draft.day.isoformat()} already has {hours_text(before)} h; this entry "
+            "would bring it above 24 h.",
             "Check the hours and the day with the user.",
         )
 
@@ -165,7 +165,7 @@ def _length(entry: EntryArguments, field: str) -> tuple[int, time | None]:
     by_clock = entry.start is not None or entry.end is not None
     if (entry.hours is not None) == by_clock:
         raise _invalid(
-            f"{field}.hours", "The length is not clear.", "Set either hours, or start and end."
+            f"{field}.hours", "The duration is not clear.", "Set either hours, or start and end."
         )
     if entry.hours is not None:
         return _minutes(entry.hours, f"{field}.hours"), None

@@ -1,4 +1,4 @@
-"""What can become of a single entry instead of being logged, and whether it was taken over."""
+"""Problems of a single entry, and the differences of a written one from the request."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from productive_gateway.tools.plan import Planned
 
 
 def twice(planned: Planned, first: int) -> Problem:
-    """Return the problem of an entry that stands twice in one call."""
+    """Return the problem for an entry that a call contains twice."""
     return Problem(
         "conflict",
-        f"It is the same as entries[{first}]: same day, service, task, length and note.",
-        "If it is meant twice, repeat it with allow_duplicate.",
+        f"It is the same as entries[{first}]: same day, service, task, duration and note.",
+        "If a second entry is meant, repeat it with allow_duplicate.",
         field=planned.draft.field,
     )
 
 
 def unknown(planned: Planned) -> Problem:
-    """Return the problem of an entry whose answer was lost."""
+    """Return the problem for an entry whose answer was lost."""
     return Problem(
         "timeout",
         "Productive's answer to this entry was lost: it may or may not be written.",
@@ -29,7 +29,7 @@ def unknown(planned: Planned) -> Problem:
 
 
 def not_tried(lost: int) -> Problem:
-    """Return the problem of the entries after one whose answer was lost."""
+    """Return the problem for the entries after one whose answer was lost."""
     return Problem(
         "upstream_error",
         f"It was not tried, because the answer to entries[{lost}] was lost.",
@@ -38,17 +38,17 @@ def not_tried(lost: int) -> Problem:
 
 
 def not_effective(planned: Planned, made: Entry, fields: list[str]) -> Problem:
-    """Return the problem of an entry that Productive wrote differently."""
+    """Return the problem for an entry that Productive wrote differently."""
     return Problem(
         "write_not_effective",
-        f"Time entry {made.id} was written, but Productive did not take over: {', '.join(fields)}.",
+        f"Time entry {made.id} was written, but Productive did not apply: {', '.join(fields)}.",
         "Do not log it again; tell the user to correct this entry in Productive.",
         field=planned.draft.field,
     )
 
 
 def differences(planned: Planned, made: Entry, person_id: str) -> list[str]:
-    """Return the fields in which an entry differs from what was asked for."""
+    """Return the fields in which an entry differs from the request."""
     draft, target = planned.draft, planned.target
     billable = None if draft.billable_minutes is None else made.billable_minutes
     pairs = {
@@ -58,7 +58,7 @@ def differences(planned: Planned, made: Entry, person_id: str) -> list[str]:
         "service": (target.service.id, made.service.id if made.service else None),
         "task": (target.task.id if target.task else None, made.task.id if made.task else None),
         "person": (person_id, made.person_id or person_id),
-        # Productive may wrap a note in tags; what counts is its text.
+        # Productive may wrap a note in tags; only the text is compared.
         "note": ((draft.note or "").split(), made.note.split()),
     }
     return [name for name, (wanted, found) in pairs.items() if wanted != found]

@@ -1,4 +1,4 @@
-"""Problems that are found before a tool runs."""
+"""Problems found before a tool runs, and internal errors."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from productive_gateway.tools.errors import Problem
 from productive_gateway.tools.tool import Allowed, Tool
 
 _MOST_NAMED: Final = 3
-"""Wrong arguments that are named at once."""
+"""Invalid arguments that one message names."""
 _LONGEST_NAME: Final = 60
 
 _DISCONNECTED: Final[Mapping[Reason | None, str]] = {
-    Reason.TOKEN_SECRET_NOT_FOUND: "the Secret that should hold your Productive token is not there",
-    Reason.TOKEN_KEY_MISSING: "the Secret for your Productive token lacks the key it is read from",
-    Reason.TOKEN_EMPTY: "your Productive token is stored as an empty text",
-    Reason.INVALID: "your entry here has a value that cannot be used",
-    Reason.MAPPING_FULL: "there is no room left for your entry",
+    Reason.TOKEN_SECRET_NOT_FOUND: "the Secret for your Productive token does not exist",
+    Reason.TOKEN_KEY_MISSING: "the Secret for your Productive token lacks the expected key",
+    Reason.TOKEN_EMPTY: "your stored Productive token is empty",
+    Reason.INVALID: "your entry here has an invalid value",
+    Reason.MAPPING_FULL: "there is no space left for your entry",
 }
 
 
 def not_allowed(tool: Tool, allowed: Allowed, whom_to_ask: str) -> Problem:
-    """Return the problem of a tool that this person may not use here."""
+    """Return the problem for a tool that this person may not use here."""
     if tool.toolset in allowed.toolsets:
         why = "your access here is read-only"
     else:
@@ -38,16 +38,16 @@ def not_allowed(tool: Tool, allowed: Allowed, whom_to_ask: str) -> Problem:
 
 
 def not_consented(tool: Tool) -> Problem:
-    """Return the problem of a tool that the person did not allow this client to use."""
+    """Return the problem for a tool that the person did not allow this client to use."""
     return Problem(
         "not_allowed_here",
-        f'"{tool.title}" is not allowed: this sign-in may only read.',
+        f'"{tool.title}" is not allowed: this sign-in only allows reading.',
         "Do not repeat it. Connect this server again and allow changes if you need it.",
     )
 
 
 def not_connected(person: Person, whom_to_ask: str) -> Problem:
-    """Return the problem of a person without a usable Productive token."""
+    """Return the problem for a person without a usable Productive token."""
     why = _DISCONNECTED.get(person.reason, "no Productive token is stored for you")
     return Problem(
         "not_connected",
@@ -58,24 +58,24 @@ def not_connected(person: Person, whom_to_ask: str) -> Problem:
 
 
 def wrong_arguments(error: ValidationError) -> Problem:
-    """Return the problem of arguments that do not fit the schema; it quotes no value."""
+    """Return the problem for arguments that do not match the schema; it quotes no value."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     wrong = [(_path(entry["loc"]), entry["msg"]) for entry in found[:_MOST_NAMED]]
     told = "; ".join(f"{path}: {message}" if path else message for path, message in wrong)
     return Problem(
         "invalid_value",
-        f"The arguments are not right. {told}.",
-        "Correct them as the schema of the tool says, then call it again.",
+        f"The arguments are invalid. {told}.",
+        "Correct them as the tool's schema says, then call it again.",
         field=wrong[0][0] or None,
     )
 
 
-def own_mistake(whom_to_ask: str, request_id: str) -> Problem:
-    """Return the problem of a failure of this server."""
+def internal_error(whom_to_ask: str, request_id: str) -> Problem:
+    """Return the problem for an internal error."""
     return Problem(
         "internal_error",
-        "This server made a mistake.",
-        "If something was to be changed, look into Productive first whether it was. If it happens "
+        "Something went wrong on this server.",
+        "If it was a change, check in Productive first whether it was made. If the error happens "
         f"again, tell {whom_to_ask} the request number {request_id}.",
     )
 

@@ -1,8 +1,8 @@
-"""All tools, and the one way by which they are called.
+"""The tools, and how a call of one of them runs.
 
-A call is decided in this order: is there such a tool; may this person use it here; is Productive
-connected for this person; are the arguments of the right form; then the tool runs. Whatever
-happens, it ends in one answer, one audit line and one measurement.
+A call is checked in this order: the tool exists; the person may use it here; Productive is
+connected for the person; the arguments match the schema. Then the tool runs. However the call ends,
+it gives one answer, one audit line and one measurement.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class UnknownTool(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How a call ended."""
+    """The answer of a call."""
 
     structured: dict[str, Any]
     text: str
@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(slots=True)
 class _Attempt:
-    """One call, from its beginning to its audit line."""
+    """One call, from its start to its audit line."""
 
     principal: Principal
     tool: Tool
@@ -68,7 +68,7 @@ class _Attempt:
     def record(self) -> None:
         seconds = time.monotonic() - self.begun
         TOOL_SECONDS.labels(tool=self.tool.name, outcome=self.outcome).observe(seconds)
-        # Names that the tool does not know come from outside and may hold anything.
+        # Unknown argument names come from outside and may hold anything.
         known = [name for name in self.tool.arguments.model_fields if name in self.arguments]
         audit(
             Event.TOOL_CALLED,
@@ -98,13 +98,13 @@ class ToolRegistry:
         admin_contact: str | None = None,
         entropy: Entropy = system_entropy,
     ) -> None:
-        """Take the tools.
+        """Create the registry.
 
         Args:
-            tools: all there are, in the order in which they are listed.
-            api: the way to Productive.
-            toolsets: groups that may be used on this server; None is all of them.
-            read_only: no tool that changes something may be used on this server.
+            tools: all tools, in the order in which they are listed.
+            api: the client of Productive.
+            toolsets: tool groups that may be used on this server; None allows all.
+            read_only: tools that change something may not be used on this server.
             admin_contact: whom people are told to ask.
             entropy: for request ids.
         """
@@ -127,8 +127,8 @@ class ToolRegistry:
     def listed(self, allowed: Allowed) -> tuple[Tool, ...]:
         """Return the tools of a person, in stable order.
 
-        A token's scopes narrow nothing here: a client that asked for less learns of the other
-        tools, and is asked for more when it calls one.
+        The scopes of a token do not narrow the list: a client that was allowed less still sees
+        the other tools, and gets a challenge when it calls one.
         """
         return tuple(tool for tool in self._tools.values() if allowed.permits(tool))
 
@@ -138,11 +138,11 @@ class ToolRegistry:
         return tool.input_schema if tool else None
 
     def lacks_scope(self, principal: Principal, name: object) -> bool:
-        """Tell whether the token, and nothing else, stands between this person and a tool."""
+        """Return whether only a missing scope of the token prevents this call."""
         tool = self._tools.get(name) if isinstance(name, str) else None
         if tool is None or not self.allowed(principal.person).permits(tool):
             return False
-        # Whoever may write may read.
+        # The write scope includes reading.
         return principal.scopes.isdisjoint({tool.scope, WRITE})
 
     async def call(self, principal: Principal, name: str, arguments: Mapping[str, Any]) -> Answer:
@@ -167,10 +167,10 @@ class ToolRegistry:
             return attempt.failed(error.problem, error.extra)
         except ProductiveError as error:
             return attempt.failed(self._explain.explain(error))
-        except Exception:  # noqa: BLE001  # outermost: a mistake of ours ends in a sentence
+        except Exception:  # noqa: BLE001  # outermost: an internal error is answered with a message
             _log.exception("tool.failed", tool=attempt.tool.name, request_id=attempt.request_id)
             whom = self._explain.whom_to_ask
-            return attempt.failed(refusals.own_mistake(whom, attempt.request_id))
+            return attempt.failed(refusals.internal_error(whom, attempt.request_id))
         attempt.outcome = "ok"
         structured = done.structured.model_dump(mode="json", exclude_none=True)
         return Answer(structured, done.text, is_error=False)
@@ -180,7 +180,7 @@ class ToolRegistry:
         allowed = self.allowed(principal.person)
         if not allowed.permits(tool):
             raise ToolError(refusals.not_allowed(tool, allowed, self._explain.whom_to_ask))
-        # The endpoint answers this with a challenge; here nothing runs, however the call was read.
+        # The endpoint sends a challenge for this before. Here it must not run in any case.
         if self.lacks_scope(principal, tool.name):
             raise ToolError(refusals.not_consented(tool))
         person = principal.person

@@ -1,4 +1,4 @@
-"""From the words of a person to one thing they can only mean.
+"""Matches a reference in words to exactly one option, or to none.
 
 Pure: the candidates come in as a list. Matching ignores case, accents and punctuation. A name wins
 when it is written out in full, or when it is clearly ahead of all others; two that fit about
@@ -34,12 +34,12 @@ Kind = Literal["project", "task", "service"]
 
 
 class WrongLink(ValueError):
-    """A web link, but not to a thing of the wanted kind."""
+    """A web link to something of another kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What somebody wrote, told apart by its form; one of the three is set."""
+    """A reference, classified by its form; exactly one field is set."""
 
     text: str
     id: str | None = None
@@ -49,33 +49,33 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """Something that a reference may mean."""
+    """A thing that a reference may mean."""
 
     id: str
     name: str
     context: str | None = None
-    """What tells it from others of the same name."""
+    """What distinguishes it from others of the same name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The one thing that is meant."""
+    """The one option that is meant."""
 
     option: Option
     how: str
-    """In words, to be echoed."""
+    """How it was found; the answer repeats it."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoMatch:
-    """Nothing, or more than one thing."""
+    """No option fits, or more than one does."""
 
     nearest: tuple[Option, ...]
     ambiguous: bool
 
 
 def parse_reference(text: str, kind: Kind) -> Reference:
-    """Tell id, link, task number and name apart.
+    """Classify a reference as id, link, task number or name.
 
     Raises:
         WrongLink: a link to something else.
@@ -94,7 +94,7 @@ def parse_reference(text: str, kind: Kind) -> Reference:
 
 
 def match(reference: Reference, options: Sequence[Option]) -> Match | NoMatch:
-    """Find the one option that is meant.
+    """Return the one option that is meant.
 
     A number counts as an id first; only if nothing has that id may it be a name.
     """
@@ -138,7 +138,7 @@ def score(wanted: str, name: str) -> float:
 
 def normalized(text: str) -> str:
     """Return the text in lower case, without accents, punctuation and doubled spaces."""
-    # Taken apart before and after: a letter such as "ᴬ" has a lower case only as its plain form.
+    # Decompose before and after: a letter such as "ᴬ" has a lower case only in its plain form.
     folded = unicodedata.normalize("NFKD", text).casefold()
     plain = unicodedata.normalize("NFKD", folded).translate(_LETTERS)
     kept = "".join(c if c.isalnum() else " " for c in plain if not unicodedata.combining(c))

@@ -1,7 +1,7 @@
-"""JSON Schemas of arguments and answers, as short as they can be.
+"""JSON Schemas of arguments and answers, as short as possible.
 
-A tool list is read by a model in every conversation, so titles that only repeat a name go, and so
-does "or null": we never answer with null, and an argument that is null counts as left out.
+A model reads the tool list in every conversation. So titles that only repeat a name are removed,
+and so is "or null": no answer contains null, and a null argument counts as omitted.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _tidy(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     node = _without_null(node)
-    # A description of a whole model is its docstring, written for us.
+    # The description of a whole model is its docstring, which is for developers.
     skipped = {"description"} if "properties" in node else set()
     kept = {k: v for k, v in node.items() if k not in skipped and not _noise(k, v)}
     return {

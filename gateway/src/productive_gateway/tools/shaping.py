@@ -1,4 +1,4 @@
-"""The shapes in which tools answer: names beside ids, hours with two decimals, nothing empty."""
+"""Forms of answers: names beside ids, hours with two decimals, no empty fields."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from productive_gateway.productive.working_hours import Availability, hours_on
 
 
 class Shape(BaseModel):
-    """Root of all parts of answers."""
+    """Base of all parts of answers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class NamedRow(Shape):
-    """Something that people know by name, with its id."""
+    """A name with its id."""
 
     id: str
     name: str
 
 
 class EntryRow(Shape):
-    """A time entry; without `id` it is not written."""
+    """A time entry; without `id` it was not written."""
 
     id: str | None = None
     date: str
@@ -42,7 +42,7 @@ class EntryRow(Shape):
 
 
 class DayTotal(Shape):
-    """What is tracked on a day, beside the working hours of that day where they are known."""
+    """The time tracked on a day, and the working hours of that day if they are known."""
 
     date: str
     tracked: float
@@ -88,7 +88,7 @@ def day_total(day: date, minutes: int, availabilities: Sequence[Availability]) -
 
 
 def total_text(total: DayTotal) -> str:
-    """Return "6.50 of 8 h", or "6.50 h" where the working hours are not known."""
+    """Return "6.50 of 8 h", or "6.50 h" if the working hours are unknown."""
     if total.capacity is None:
         return f"{total.tracked:.2f} h"
     return f"{total.tracked:.2f} of {Decimal(str(total.capacity)).normalize():f} h"

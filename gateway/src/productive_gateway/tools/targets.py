@@ -1,8 +1,8 @@
-"""From project, task and service as somebody wrote them to the one service that time goes on.
+"""Resolves project, task and service as the user wrote them to one service.
 
 The order: a named service, then the task's service, then the only one that the person may track on
-in the project, then the only one they used there in the last four weeks. Beyond that it is asked,
-never guessed (design invariant 14).
+in the project, then the only one they used there in the last four weeks. Otherwise the user is
+asked; nothing is guessed (design invariant 14).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HABIT: Final = timedelta(days=28)
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a reference turned out to mean, to be echoed."""
+    """What a reference was resolved to; the answer repeats it."""
 
     input: str
     kind: Kind
@@ -43,7 +43,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the time goes."""
+    """The service, and the task if there is one."""
 
     service: Service
     project: Named | None
@@ -53,7 +53,7 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody wrote; at least one is set."""
+    """The references of one entry; at least one is set."""
 
     project: str | None
     task: str | None
@@ -116,7 +116,7 @@ class Resolver:
         )
         if reference.number is not None:
             found = tuple(one for one in found if one.number == reference.number)
-        # A closed task is meant only if no open one is.
+        # A closed task counts only if no open one matches.
         found = tuple(one for one in found if not one.closed) or found
         task, how = _chosen_task(reference, field, found)
         echoed.append(Resolved(text, "task", task.id, task.title, how))
@@ -134,7 +134,7 @@ class Resolver:
             raise ToolError(
                 Problem(
                     "unknown_reference",
-                    "The task belongs to no project that you may see, so its service is not known.",
+                    "The task belongs to no project that you can see, so its service is unknown.",
                     "Name the project or the service as well.",
                     field=field,
                 )
@@ -164,7 +164,7 @@ class Resolver:
             Problem(
                 "cannot_track",
                 f"There is no open budget in {project.name} on which you can track time.",
-                "Choose another project, or ask its project manager for access.",
+                "Choose another project, or ask the manager of this one for access.",
                 field=field,
             )
         )
@@ -188,7 +188,7 @@ class Resolver:
         recent = [service for service in services if service.id in used]
         if len(recent) == 1:
             return recent[0], "only service you used here in the last four weeks"
-        # The ones in use first: at most five can be shown.
+        # The recently used ones come first: at most five are shown.
         ordered = [*recent, *(service for service in services if service.id not in used)]
         raise ToolError(
             Problem(
@@ -210,7 +210,7 @@ def _parsed(text: str, kind: Kind, field: str) -> Reference:
         raise ToolError(
             Problem(
                 "invalid_value",
-                f"The link is not one to a {kind}.",
+                f"The link does not lead to a {kind}.",
                 f"Give the {kind} by its name, id, or a link to it.",
                 field=field,
             )
@@ -238,7 +238,7 @@ def _same_project(project: Named | None, task: Task, field: str) -> Named | None
         Problem(
             "invalid_value",
             f'The task "{task.title}" belongs to {task.project.name}, not to {project.name}.',
-            "Ask the user which is meant, then leave the other out.",
+            "Ask the user which one is meant, then omit the other.",
             field=field,
         )
     )
@@ -268,7 +268,7 @@ def _unresolved(reference: Reference, kind: Kind, field: str, found: NoMatch) ->
             f'There is no {kind}{where} called "{reference.text}".',
             "Ask the user; use one of these only if they confirm it."
             if candidates
-            else "Ask the user how it is called in Productive, or for its id.",
+            else "Ask the user what it is called in Productive, or for its id.",
             field=field,
             candidates=candidates,
         )

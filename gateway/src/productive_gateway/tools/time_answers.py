@@ -1,4 +1,4 @@
-"""What log_time answers, as structure and as text."""
+"""The answer of log_time, as structure and as text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from productive_gateway.tools.shaping import (
 
 
 class ErrorRow(Shape):
-    """Why one entry was not logged."""
+    """The reason why an entry was not logged."""
 
     code: str
     message: str
@@ -30,7 +30,7 @@ class ErrorRow(Shape):
 
 
 class ResultRow(Shape):
-    """What became of one entry, in the order of the arguments."""
+    """The outcome of one entry, in the order of the arguments."""
 
     ok: bool
     entry: EntryRow | None = None
@@ -39,7 +39,7 @@ class ResultRow(Shape):
 
 
 class ResolvedRow(Shape):
-    """What a reference was taken for."""
+    """What a reference was resolved to."""
 
     input: str
     kind: str
@@ -49,7 +49,7 @@ class ResolvedRow(Shape):
 
 
 class LogTimeAnswer(Shape):
-    """Everything that log_time tells."""
+    """The structured answer of log_time."""
 
     results: list[ResultRow]
     day_totals: list[DayTotal]
@@ -59,7 +59,7 @@ class LogTimeAnswer(Shape):
 
 
 def planned_row(planned: Planned) -> EntryRow:
-    """Return an entry as it is to be written."""
+    """Return an entry as it would be written."""
     draft, target = planned.draft, planned.target
     billable = draft.billable_minutes
     task = target.task
@@ -100,8 +100,8 @@ def answer_text(answer: LogTimeAnswer, today: date) -> str:
 def _result_text(result: ResultRow, today: date) -> str:
     if result.duplicate_of is not None:
         return (
-            f"Not logged: {_entry_text(result.duplicate_of, today)} is there already. If it is "
-            "meant twice, repeat this entry with allow_duplicate."
+            f"Not logged: {_entry_text(result.duplicate_of, today)} exists already. If a second "
+            "entry is meant, repeat this one with allow_duplicate."
         )
     if result.error is not None:
         candidates = "; ".join(

@@ -1,4 +1,4 @@
-"""log_time: time on projects, tasks and services, by their names, for the person themself.
+"""log_time: logs the person's own time on projects, tasks and services given by name.
 
 All entries are read, resolved and checked before the first one is written; the good ones are then
 written one by one. No write is repeated: if an answer is lost, that entry's state is reported as
@@ -37,20 +37,20 @@ from productive_gateway.tools.tool import Call, Done, Kind, Tool
 
 
 class LogTimeArguments(BaseModel):
-    """What log_time takes."""
+    """Arguments of log_time."""
 
     model_config = ConfigDict(extra="forbid")
 
     entries: Annotated[list[EntryArguments], Field(min_length=1, max_length=10)]
     allow_duplicate: Annotated[
-        bool, Field(description="log it although the same entry is there already")
+        bool, Field(description="log it even if the same entry exists already")
     ] = False
     dry_run: Annotated[bool, Field(description="check everything, write nothing")] = False
 
 
 @dataclass(slots=True)
 class _Run:
-    """One call of log_time while it runs."""
+    """State of one call of log_time."""
 
     call: Call
     arguments: LogTimeArguments
@@ -63,14 +63,14 @@ class _Run:
     first_problem: Problem | None = None
 
     def refuse(self, index: int, problem: Problem) -> None:
-        """Note that an entry is not logged."""
+        """Record that an entry is not logged."""
         self.planned.pop(index, None)
         self.first_problem = self.first_problem or problem
         self.results[index] = ResultRow(ok=False, error=ErrorRow(**problem.structured()))
 
 
 async def log_time(call: Call, arguments: LogTimeArguments) -> Done:
-    """Log time for the person who asks.
+    """Log time for the calling person.
 
     Raises:
         ToolError: not one of the entries could be logged.
@@ -97,10 +97,11 @@ LOG_TIME = Tool(
     name="log_time",
     title="Log time",
     description=(
-        "Log your own time. Name the project, task or service the way the user does; no look-up is "
-        "needed before. Up to 10 entries are checked before the first is written, and each result "
-        "says what happened to it. If a reference is ambiguous you get candidates: ask the user. "
-        "An entry that is there already (same day, service, task and length) is not written twice."
+        "Log your own time. Name the project, task or service the way the user does; no lookup is "
+        "needed first. Up to 10 entries are checked before the first is written, and each result "
+        "says what happened to its entry. If a reference is ambiguous you get candidates: ask the "
+        "user. An entry that exists already (same day, service, task and duration) is not written "
+        "again."
     ),
     kind=Kind.ADDS,
     toolset="time",
@@ -121,7 +122,7 @@ async def _resolve(run: _Run) -> None:
 
 
 async def _compare(run: _Run) -> None:
-    """Look at what the days hold already: duplicates, and days that would become too long."""
+    """Check what is logged on these days already: duplicates, and days that would be too long."""
     days = {one.draft.day for one in run.planned.values()}
     there = await work.entries_on(run.call.session, run.me.person_id, days)
     run.minutes = {day: sum(entry.minutes for entry in there[day]) for day in sorted(days)}
@@ -149,7 +150,7 @@ async def _compare(run: _Run) -> None:
 
 
 async def _write(run: _Run) -> None:
-    """Write one by one, until the way to Productive itself turns out to be the problem."""
+    """Write the entries one by one; stop when Productive itself fails."""
     stopped: Problem | None = None
     for index, planned in sorted(run.planned.items()):
         if stopped is not None:
@@ -170,7 +171,7 @@ async def _write(run: _Run) -> None:
 
 
 async def _read_back(run: _Run, index: int, planned: Planned, made: Entry) -> None:
-    """Compare what Productive has with what was asked for: it ignores what it does not know."""
+    """Compare the written entry with the request: Productive ignores fields it does not know."""
     day, project = planned.draft.day, planned.target.project
     if project is not None:
         work.forget_services(run.call.session, project.id)
@@ -178,7 +179,7 @@ async def _read_back(run: _Run, index: int, planned: Planned, made: Entry) -> No
         made = await work.entry_by_id(run.call.session, made.id)
     except api.ProductiveError:
         run.minutes[day] += planned.draft.minutes
-        run.warnings.append(f"entries[{index}] was written, but could not be read back to check.")
+        run.warnings.append(f"entries[{index}] was written but could not be read back to check it.")
         row = planned_row(planned).model_copy(update={"id": made.id, "state": made.state})
         run.results[index] = ResultRow(ok=True, entry=row)
         return
@@ -211,7 +212,7 @@ def _answer(run: _Run) -> LogTimeAnswer:
 
 
 def _anything(results: Sequence[ResultRow]) -> bool:
-    """Tell whether anything is there, be it written now, before, or differently."""
+    """Return whether any entry is in Productive, written now or before, as asked or not."""
     return any(result.ok or result.duplicate_of or result.entry for result in results)
 
 

@@ -1,4 +1,4 @@
-"""What a tool is, and what it is given when it runs."""
+"""A tool: its declaration, and what a call of it gets."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from productive_gateway.tools.schema import input_schema, output_schema
 
 
 class Kind(Enum):
-    """What a tool does, as annotations say it: read-only, destructive, idempotent."""
+    """What a tool does, for its annotations: read-only, destructive, idempotent."""
 
     READS = (True, False, True)
     ADDS = (False, False, False)
 
     @property
     def annotations(self) -> dict[str, bool]:
-        """Return the four hints of the protocol; texts always come from an open world."""
+        """Return the four hints of the protocol; the world is open, as texts come from people."""
         read_only, destructive, idempotent = self.value
         return {
             "readOnlyHint": read_only,
@@ -37,20 +37,20 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What a person may use here: the gateway's ceiling, narrowed by the person's own access."""
+    """What a person may use: the gateway's limits, narrowed by the person's own access."""
 
     read_only: bool
     toolsets: tuple[str, ...]
 
     def permits(self, tool: Tool) -> bool:
-        """Tell whether a tool is among it."""
+        """Return whether the tool may be used."""
         reads = tool.kind is Kind.READS
         return tool.toolset in self.toolsets and (reads or not self.read_only)
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a running tool is given."""
+    """What a running tool gets."""
 
     principal: Principal
     allowed: Allowed
@@ -59,17 +59,17 @@ class Call:
     explain: Explainer
 
     def now(self) -> float:
-        """Return the present as Unix seconds."""
+        """Return the present time in Unix seconds."""
         return self.api.clock()
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a tool found or did."""
+    """The result of a tool."""
 
     structured: BaseModel
     text: str
-    """The same facts as compact Markdown; its first line is the answer."""
+    """The same facts as compact Markdown; the first line is the answer."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Tool:
 
     @property
     def scope(self) -> str:
-        """Return the scope that a token needs for it."""
+        """Return the scope that a token needs for this tool."""
         return READ if self.kind is Kind.READS else WRITE
 
     @cached_property

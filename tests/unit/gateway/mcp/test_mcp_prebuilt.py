@@ -5,6 +5,7 @@ from typing import Any
 
 import httpx
 import pytest
+from mcp_types import methods
 
 from harness.mcpkit import (
     META,
@@ -45,12 +46,22 @@ async def test_a_prebuilt_answer_is_what_the_sdk_answers(
     assert result_of(ours) == result_of(theirs)
 
 
-async def test_a_list_is_made_once_and_only_the_id_differs() -> None:
+async def test_list_is_serialised_once_and_only_the_id_differs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    serialised: list[str] = []
+    serialise = methods.serialize_server_result
+
+    def counting(method: str, version: str, result: dict[str, Any]) -> dict[str, Any]:
+        serialised.append(method)
+        return serialise(method, version, result)
+
+    monkeypatch.setattr(methods, "serialize_server_result", counting)
     async with mcp_server() as mcp:
         first = await ask(mcp, "tools/list", MODERN, 1)
         second = await ask(mcp, "tools/list", MODERN, "x")
         assert first.text.replace('"id":1', '"id":"x"') == second.text
-        assert len(mcp.endpoint._prebuilt._made) == 1
+    assert serialised == ["tools/list"]
 
 
 async def test_a_list_names_the_tools_with_schemas_and_hints() -> None:

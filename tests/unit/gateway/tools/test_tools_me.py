@@ -65,7 +65,7 @@ async def test_get_me_shows_a_running_timer() -> None:
         jsonschema.validate(answer.structured, GET_ME.output_schema)
         assert running["since"] == timer.attributes["started_at"]
         assert running["service"]["name"]
-        assert "A timer runs since" in answer.text
+        assert "A timer has been running since" in answer.text
 
 
 async def test_the_day_is_that_of_the_person_s_own_zone() -> None:

@@ -142,11 +142,11 @@ async def test_a_scope_is_lacking_where_it_alone_stands_in_the_way(
 @pytest.mark.parametrize(
     ("reason", "words"),
     [
-        (Reason.TOKEN_SECRET_NOT_FOUND, "Secret that should hold your Productive token"),
-        (Reason.TOKEN_KEY_MISSING, "lacks the key"),
-        (Reason.TOKEN_EMPTY, "empty text"),
-        (Reason.INVALID, "cannot be used"),
-        (Reason.MAPPING_FULL, "no room"),
+        (Reason.TOKEN_SECRET_NOT_FOUND, "Secret for your Productive token does not exist"),
+        (Reason.TOKEN_KEY_MISSING, "lacks the expected key"),
+        (Reason.TOKEN_EMPTY, "token is empty"),
+        (Reason.INVALID, "invalid value"),
+        (Reason.MAPPING_FULL, "no space"),
         (None, "no Productive token"),
     ],
 )
