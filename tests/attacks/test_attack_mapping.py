@@ -120,7 +120,7 @@ def contest(deployment: Deployment) -> Iterator[Contest]:
 
 
 @pytest.mark.attack("M-07")
-def test_who_asks_for_an_address_later_gets_nothing_of_it(contest: Contest) -> None:
+def test_later_claimant_of_an_address_gets_nothing(contest: Contest) -> None:
     people, before = contest.deployment.people, contest.entry()
     revision = people.published_revision()
     contest.compete()
@@ -162,7 +162,7 @@ def broken(contest: Contest) -> str:
 @pytest.mark.attack("M-07")
 @pytest.mark.parametrize("state", [suspended, broken])
 @pytest.mark.parametrize("order", ["before", "after"])
-def test_an_address_stays_with_a_person_who_cannot_use_it_now(
+def test_address_stays_with_a_person_who_cannot_use_it_now(
     contest: Contest, state: Callable[[Contest], str], order: str
 ) -> None:
     """Whichever came first: that state, or the other who wants the address."""
@@ -190,7 +190,7 @@ def test_an_address_stays_with_a_person_who_cannot_use_it_now(
 
 
 @pytest.mark.attack("M-07")
-def test_who_gets_an_address_after_its_holder_left_gets_none_of_the_sign_ins(
+def test_new_holder_of_an_address_gets_none_of_the_old_sign_ins(
     contest: Contest,
 ) -> None:
     contest.compete()
@@ -207,7 +207,7 @@ def test_who_gets_an_address_after_its_holder_left_gets_none_of_the_sign_ins(
 
 @pytest.mark.attack("M-07")
 @pytest.mark.parametrize("spelling", [str.upper, str.title, " {}".format, "{}\u200b".format])
-def test_another_spelling_of_an_address_cannot_be_asked_for(
+def test_another_spelling_of_an_address_is_refused(
     deployment: Deployment, spelling: Callable[[str], str]
 ) -> None:
     email, name = new_person(deployment), f"second-{secrets.token_hex(6)}"

@@ -46,7 +46,7 @@ BOTH = {"accept": "application/json, text/event-stream"}
     ],
     ids=["old", "new", "session", "no JSON", "query", "form", "stream", "end", "PUT"],
 )
-def test_without_authorization_the_answer_tells_where_to_sign_in(
+def test_request_without_authorization_is_told_where_to_sign_in(
     deployment: Deployment, replica: int, method: str, sent: dict[str, Any]
 ) -> None:
     url = f"http://127.0.0.1:{deployment.ports[replica]}/mcp"
@@ -67,7 +67,7 @@ def test_without_authorization_the_answer_tells_where_to_sign_in(
 
 
 @pytest.mark.attack("L-01")
-def test_where_to_sign_in_can_be_found_from_the_answer(deployment: Deployment) -> None:
+def test_sign_in_address_can_be_found_from_the_challenge(deployment: Deployment) -> None:
     with Visitor(deployment) as anybody:
         challenge = anybody.call(None).headers["www-authenticate"]
         metadata = challenge.partition('resource_metadata="')[2].partition('"')[0]
@@ -163,7 +163,7 @@ def each_replica(person: Person) -> Iterator[int]:
 
 
 @pytest.mark.attack("M-09")
-def test_a_suspended_person_is_told_so_and_stays_signed_in(person: Person) -> None:
+def test_suspended_person_is_told_and_stays_signed_in(person: Person) -> None:
     deployment = person.deployment
     assert not person.get_me().get("isError")
     deployment.people.change(person.name, suspend=True)
@@ -190,7 +190,7 @@ def test_a_suspended_person_is_told_so_and_stays_signed_in(person: Person) -> No
 
 
 @pytest.mark.attack("M-09")
-def test_a_deleted_person_is_out_within_seconds_for_good(person: Person) -> None:
+def test_deleted_person_is_refused_within_seconds_for_good(person: Person) -> None:
     deployment = person.deployment
     for _ in each_replica(person):
         assert person.call().status_code == httpx.codes.OK
@@ -248,7 +248,7 @@ def of_another_type(person: Person) -> str:
 
 @pytest.mark.attack("M-09")
 @pytest.mark.parametrize("lose", [missing, empty, of_another_key, of_another_type])
-def test_without_a_productive_token_the_tools_say_so_and_nobody_is_signed_out(
+def test_person_without_productive_token_gets_tool_errors_and_stays_signed_in(
     person: Person, lose: Callable[[Person], str]
 ) -> None:
     deployment = person.deployment
@@ -275,7 +275,7 @@ def test_without_a_productive_token_the_tools_say_so_and_nobody_is_signed_out(
 
 
 @pytest.mark.attack("M-09")
-def test_a_rotated_productive_token_is_used_by_the_next_call(person: Person) -> None:
+def test_rotated_productive_token_is_used_by_the_next_call(person: Person) -> None:
     deployment, old = person.deployment, person.productive.partition("-")[2]
     for _ in each_replica(person):
         assert not person.get_me().get("isError")

@@ -87,7 +87,7 @@ def status(local: LocalRun, assistant: Assistant) -> int:
     ).status_code
 
 
-async def test_a_person_of_the_examples_signs_in_and_logs_time_until_suspended(
+async def test_person_of_the_examples_logs_time_until_suspended(
     local: LocalRun,
 ) -> None:
     async with chromium() as browser:
@@ -115,7 +115,7 @@ async def test_a_person_of_the_examples_signs_in_and_logs_time_until_suspended(
         )
 
 
-async def test_a_stranger_is_shown_that_they_have_no_access(local: LocalRun) -> None:
+async def test_stranger_gets_the_no_access_page(local: LocalRun) -> None:
     async with chromium() as browser, httpx.AsyncClient(trust_env=False) as http:
         registered = await http.post(
             f"{local.url}/register",
@@ -140,7 +140,7 @@ async def test_a_stranger_is_shown_that_they_have_no_access(local: LocalRun) -> 
         assert "nobody@example.com" in await page.inner_text("main, body")
 
 
-def test_interrupting_ends_everything_without_noise(local: LocalRun) -> None:
+def test_interrupt_ends_everything_without_traceback(local: LocalRun) -> None:
     issuer = httpx.URL(_line(local, "Development sign-in").split()[-1])
     assert issuer.port is not None
     assert listening(issuer.port)

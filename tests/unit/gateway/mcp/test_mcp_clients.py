@@ -60,7 +60,7 @@ async def connected(url: str, mode: Mode, token: str = "good") -> AsyncIterator[
 
 @pytest.mark.parametrize("http", ["h11", "httptools"])
 @pytest.mark.parametrize(("mode", "version"), MODES)
-async def test_the_sdk_client_lists_and_calls(
+async def test_sdk_client_lists_and_calls(
     mode: Mode, version: str, http: Literal["h11", "httptools"]
 ) -> None:
     async with served(http) as (_, url), asyncio.timeout(20), connected(url, mode) as client:
@@ -78,7 +78,9 @@ async def test_the_sdk_client_lists_and_calls(
 
 
 @pytest.mark.parametrize(("mode", "version"), MODES)
-async def test_the_sdk_client_sees_what_is_not_clear(mode: Mode, version: str) -> None:
+async def test_sdk_client_gets_candidates_of_an_ambiguous_reference(
+    mode: Mode, version: str
+) -> None:
     async with served() as (_, url), asyncio.timeout(20), connected(url, mode) as client:
         unclear = await client.call_tool("log_time", {"entries": [{"task": "#87", "hours": 1}]})
         assert unclear.is_error
@@ -88,7 +90,7 @@ async def test_the_sdk_client_sees_what_is_not_clear(mode: Mode, version: str) -
 
 
 @pytest.mark.parametrize(("mode", "version"), MODES)
-async def test_a_cut_answer_of_productive_reaches_the_client_as_unknown(
+async def test_client_is_told_that_the_state_is_unknown_after_a_cut_answer(
     mode: Mode, version: str
 ) -> None:
     async with served() as (mcp, url), asyncio.timeout(20), connected(url, mode) as client:

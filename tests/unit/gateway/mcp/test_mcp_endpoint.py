@@ -66,7 +66,7 @@ async def raw(
 
 
 @pytest.mark.attack("L-01")
-async def test_without_a_token_there_is_a_challenge_without_an_error_code() -> None:
+async def test_request_without_token_gets_challenge_without_error_code() -> None:
     async with mcp_server() as mcp:
         response = await mcp.post(LIST, token=None)
         assert response.status_code == 401
@@ -79,7 +79,7 @@ async def test_without_a_token_there_is_a_challenge_without_an_error_code() -> N
 @pytest.mark.attack("L-05")
 @pytest.mark.parametrize("method", EVERY_METHOD)
 @pytest.mark.parametrize("version", [None, "2025-03-26", "2025-11-25", "2026-07-28"])
-async def test_no_method_of_any_revision_is_answered_without_a_token(
+async def test_every_method_of_every_revision_needs_a_token(
     method: str, version: str | None
 ) -> None:
     async with mcp_server() as mcp:
@@ -90,7 +90,7 @@ async def test_no_method_of_any_revision_is_answered_without_a_token(
 
 @pytest.mark.attack("L-02")
 @pytest.mark.parametrize("token", ["unknown", "a.b", "x" * 4096, "good="])
-async def test_a_token_that_is_no_use_is_answered_invalid_token(token: str) -> None:
+async def test_invalid_token_gets_challenge_with_error_code(token: str) -> None:
     async with mcp_server() as mcp:
         response = await mcp.post(LIST, token=token)
         assert response.status_code == 401
@@ -121,9 +121,7 @@ async def test_a_token_that_is_no_use_is_answered_invalid_token(token: str) -> N
         (b"", 401),
     ],
 )
-async def test_the_token_is_read_strictly_and_the_scheme_in_any_case(
-    value: bytes, status: int
-) -> None:
+async def test_token_is_read_strictly_and_scheme_in_any_case(value: bytes, status: int) -> None:
     async with mcp_server() as mcp:
         headers = [
             (b"host", b"mcp.example.test"),
@@ -149,7 +147,7 @@ async def test_two_authorization_headers_are_refused() -> None:
 
 
 @pytest.mark.attack("L-03", "L-13")
-async def test_a_token_anywhere_else_does_not_count() -> None:
+async def test_token_outside_the_authorization_header_is_ignored() -> None:
     async with mcp_server() as mcp:
         for elsewhere in (
             {"cookie": "access_token=good"},
@@ -167,7 +165,7 @@ async def test_a_token_anywhere_else_does_not_count() -> None:
 
 
 @pytest.mark.attack("L-13")
-async def test_headers_of_the_client_never_reach_productive() -> None:
+async def test_client_headers_never_reach_productive() -> None:
     async with mcp_server() as mcp:
         seen: list[httpx.Request] = []
 
@@ -182,7 +180,7 @@ async def test_headers_of_the_client_never_reach_productive() -> None:
 
 
 @pytest.mark.attack("M-09")
-async def test_a_suspended_person_gets_the_reason_and_no_challenge() -> None:
+async def test_suspended_person_gets_the_reason_and_no_challenge() -> None:
     async with mcp_server() as mcp:
         mcp.tokens.known["good"] = AccessDenied("Suspended. Ask IT.", reason="suspended")
         response = await mcp.post(LIST)
@@ -191,7 +189,7 @@ async def test_a_suspended_person_gets_the_reason_and_no_challenge() -> None:
         assert response.json() == {"error": "suspended", "error_description": "Suspended. Ask IT."}
 
 
-async def test_our_own_trouble_is_503_with_retry_after() -> None:
+async def test_unavailable_gateway_answers_503_with_retry_after() -> None:
     async with mcp_server() as mcp:
         mcp.tokens.known["good"] = Unavailable("Away.", reason="grants", retry_after=7)
         for response in (
@@ -205,7 +203,7 @@ async def test_our_own_trouble_is_503_with_retry_after() -> None:
 
 @pytest.mark.attack("L-05")
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"])
-async def test_other_methods_need_a_token_and_are_then_not_allowed(method: str) -> None:
+async def test_other_http_methods_need_a_token_and_get_405(method: str) -> None:
     async with mcp_server() as mcp:
         headers = {"accept": "text/event-stream"}
         without = await mcp.http.request(method, "/mcp", headers=headers)
@@ -218,7 +216,7 @@ async def test_other_methods_need_a_token_and_are_then_not_allowed(method: str) 
 
 
 @pytest.mark.attack("L-05")
-async def test_a_browser_gets_the_page_until_it_has_a_token() -> None:
+async def test_browser_without_token_gets_the_connect_page() -> None:
     async with mcp_server() as mcp:
         page = await mcp.http.get("/mcp", headers={"accept": "text/html,*/*;q=0.8"})
         assert page.status_code == 200
@@ -265,14 +263,14 @@ async def test_only_allowed_origins_may_call(
         assert response.headers["vary"] == "Origin"
 
 
-async def test_an_allowed_page_may_read_the_challenge() -> None:
+async def test_allowed_page_may_read_the_challenge() -> None:
     async with mcp_server() as mcp:
         response = await mcp.post(LIST, token=None, origin=PUBLIC)
         assert response.status_code == 401
         assert "WWW-Authenticate" in response.headers["access-control-expose-headers"]
 
 
-async def test_a_preflight_of_an_allowed_page_is_answered() -> None:
+async def test_preflight_of_an_allowed_page_is_answered() -> None:
     async with mcp_server() as mcp:
         asked = {"origin": PUBLIC, "access-control-request-method": "POST"}
         response = await mcp.http.options("/mcp", headers=asked)
@@ -318,7 +316,7 @@ def test_only_the_public_host_is_served(host: str, *, local: bool, served: bool)
 
 @pytest.mark.attack("L-08")
 @pytest.mark.parametrize("hosts", [[], [b"evil.example"], [b"mcp.example.test"] * 2])
-async def test_another_host_is_misdirected(hosts: list[bytes]) -> None:
+async def test_request_for_another_host_gets_421(hosts: list[bytes]) -> None:
     async with mcp_server() as mcp:
         headers = [(b"host", host) for host in hosts] + [(b"authorization", b"Bearer good")]
         status, answered, body = await raw(mcp, headers)
@@ -329,7 +327,7 @@ async def test_another_host_is_misdirected(hosts: list[bytes]) -> None:
 
 
 @pytest.mark.attack("L-04")
-async def test_a_tool_that_needs_more_asks_for_all_scopes() -> None:
+async def test_tool_that_needs_more_scope_gets_challenge_for_all_scopes() -> None:
     async with mcp_server() as mcp:
         mcp.tokens.known["good"] = principal(scopes=frozenset({READ}))
         message = request("tools/call", name="log_time", arguments={"entries": []})
@@ -345,7 +343,7 @@ async def test_a_tool_that_needs_more_asks_for_all_scopes() -> None:
 
 
 @pytest.mark.attack("L-04")
-async def test_the_header_cannot_hide_the_called_tool() -> None:
+async def test_scope_check_reads_the_tool_from_the_body_not_the_header() -> None:
     async with mcp_server() as mcp:
         mcp.tokens.known["good"] = principal(scopes=frozenset({READ}))
         message = request("tools/call", name="log_time", arguments={})
@@ -355,7 +353,7 @@ async def test_the_header_cannot_hide_the_called_tool() -> None:
         assert response.status_code == 403
 
 
-async def test_a_read_only_person_is_told_by_the_tool_and_not_sent_to_sign_in() -> None:
+async def test_read_only_person_gets_tool_error_instead_of_challenge() -> None:
     async with mcp_server(read_only=True) as mcp:
         mcp.tokens.known["good"] = principal(scopes=frozenset({READ}))
         response = await mcp.post(request("tools/call", name="log_time", arguments={}))
@@ -365,7 +363,7 @@ async def test_a_read_only_person_is_told_by_the_tool_and_not_sent_to_sign_in() 
 
 
 @pytest.mark.attack("L-09")
-async def test_a_body_is_bounded_whatever_its_length_says() -> None:
+async def test_body_is_bounded_whatever_content_length_says() -> None:
     async with mcp_server() as mcp:
         exact = b" " * (4 * 1024 * 1024)
         assert (await mcp.post(exact)).status_code == 400
@@ -394,7 +392,7 @@ async def test_a_body_is_bounded_whatever_its_length_says() -> None:
     ],
 )
 @pytest.mark.parametrize("version", [None, "2025-11-25", "2026-07-28"])
-async def test_odd_bodies_are_refused(
+async def test_malformed_bodies_are_refused(
     body: bytes, headers: dict[str, str], status: int, version: str | None
 ) -> None:
     async with mcp_server() as mcp:
@@ -403,7 +401,7 @@ async def test_odd_bodies_are_refused(
 
 
 @pytest.mark.attack("L-18")
-async def test_every_answer_carries_the_security_headers() -> None:
+async def test_every_response_has_the_security_headers() -> None:
     async with mcp_server() as mcp:
         call = request("tools/call", name="get_me", arguments={})
         answers = [
@@ -424,13 +422,13 @@ async def test_every_answer_carries_the_security_headers() -> None:
             assert "server" not in response.headers
 
 
-def test_blanks_around_header_values_do_not_count() -> None:
+def test_whitespace_around_header_values_is_ignored() -> None:
     headers = stripped({"headers": [(b"Mcp-Name", b" get_me \t"), (b"Authorization", b"Bearer a")]})
     assert headers == [(b"mcp-name", b"get_me"), (b"authorization", b"Bearer a")]
     assert bearer(headers) == "a"
 
 
-async def test_blanks_after_a_routing_header_do_no_harm() -> None:
+async def test_whitespace_after_a_routing_header_is_ignored() -> None:
     async with mcp_server() as mcp:
         message = request(
             "tools/call",

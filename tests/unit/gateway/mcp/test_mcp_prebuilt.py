@@ -35,7 +35,7 @@ async def ask(mcp: McpServer, method: str, version: str | None, number: Any = 1)
 @pytest.mark.parametrize("version", [*LEGACY, None, MODERN])
 @pytest.mark.parametrize("method", ["tools/list", "server/discover"])
 @pytest.mark.parametrize("number", [0, 7, "text", 'ö\n"', -1, 2**60])
-async def test_a_prebuilt_answer_is_what_the_sdk_answers(
+async def test_prebuilt_answer_equals_the_sdk_answer(
     method: str, version: str | None, number: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with mcp_server() as mcp:
@@ -64,7 +64,7 @@ async def test_list_is_serialised_once_and_only_the_id_differs(
     assert serialised == ["tools/list"]
 
 
-async def test_a_list_names_the_tools_with_schemas_and_hints() -> None:
+async def test_list_has_the_tools_with_schemas_and_hints() -> None:
     async with mcp_server() as mcp:
         result = result_of(await ask(mcp, "tools/list", MODERN))["result"]
         assert [tool["name"] for tool in result["tools"]] == [tool.name for tool in TOOLS]
@@ -78,7 +78,7 @@ async def test_a_list_names_the_tools_with_schemas_and_hints() -> None:
         assert (info["name"], info["version"]) == ("productive", "1.2.3")
 
 
-async def test_a_list_holds_what_the_person_may_use() -> None:
+async def test_list_contains_only_what_the_person_may_use() -> None:
     async with mcp_server() as mcp:
         mcp.tokens.known["reader"] = principal(person(access=Access(read_only=True)))
         for version in (MODERN, "2025-11-25"):
@@ -108,7 +108,7 @@ async def test_a_list_holds_what_the_person_may_use() -> None:
         ({}, {"content-type": "text/plain"}, 400, None),
     ],
 )
-async def test_what_is_not_plain_is_the_sdk_s_to_refuse(
+async def test_unusual_request_is_refused_by_the_sdk(
     change: dict[str, Any], headers: dict[str, str], status: int, code: int | None
 ) -> None:
     async with mcp_server() as mcp:
@@ -127,7 +127,7 @@ async def test_what_is_not_plain_is_the_sdk_s_to_refuse(
             assert response.json()["error"]["code"] == code
 
 
-async def test_a_repeated_routing_header_is_refused() -> None:
+async def test_repeated_routing_header_is_refused() -> None:
     async with mcp_server() as mcp:
         headers = [
             ("authorization", "Bearer good"),
@@ -143,7 +143,7 @@ async def test_a_repeated_routing_header_is_refused() -> None:
         assert response.json()["error"]["code"] == -32020
 
 
-async def test_discovery_tells_revision_instructions_and_no_subscriptions() -> None:
+async def test_discovery_returns_revision_and_instructions_but_no_subscriptions() -> None:
     async with mcp_server() as mcp:
         result = result_of(await ask(mcp, "server/discover", MODERN))["result"]
         assert result["supportedVersions"] == [MODERN]
@@ -153,7 +153,7 @@ async def test_discovery_tells_revision_instructions_and_no_subscriptions() -> N
         assert listen.status_code == 404
 
 
-async def test_an_older_client_is_greeted_in_its_own_revision() -> None:
+async def test_older_client_initializes_in_its_own_revision() -> None:
     async with mcp_server() as mcp:
         for version in LEGACY:
             message = request(

@@ -64,7 +64,7 @@ def held(
 
 @pytest.mark.attack("M-11")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_mixed_requests_never_see_another_person(version: str) -> None:
+async def test_concurrent_requests_never_see_another_person(version: str) -> None:
     async with mcp_server() as mcp:
         for name, (token, number) in PEOPLE.items():
             email = f"{name}@northlight.example"
@@ -106,7 +106,9 @@ async def test_mixed_requests_never_see_another_person(version: str) -> None:
         (AccessDenied("Suspended. Ask IT.", reason="suspended"), 403),
     ],
 )
-async def test_a_call_ends_when_its_token_does(version: str, end: Exception, status: int) -> None:
+async def test_call_ends_when_its_token_becomes_invalid(
+    version: str, end: Exception, status: int
+) -> None:
     async with mcp_server(recheck=0.01) as mcp, asyncio.timeout(SECONDS):
         reached, go = asyncio.Event(), asyncio.Event()
         mcp.tools.transport.before = held(mcp, "GET", reached, go)
@@ -126,7 +128,7 @@ async def test_a_call_ends_when_its_token_does(version: str, end: Exception, sta
 
 @pytest.mark.attack("L-16")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_a_write_in_flight_finishes_and_is_audited(version: str) -> None:
+async def test_write_in_flight_finishes_and_is_audited(version: str) -> None:
     async with mcp_server(recheck=0.01) as mcp, asyncio.timeout(SECONDS):
         reached, go = asyncio.Event(), asyncio.Event()
         mcp.tools.transport.before = held(mcp, "POST", reached, go)
@@ -147,7 +149,7 @@ async def test_a_write_in_flight_finishes_and_is_audited(version: str) -> None:
         assert [(line["reason"], line["writes"]) for line in lines] == [("cancelled", 1)]
 
 
-async def test_our_own_trouble_does_not_end_a_running_call() -> None:
+async def test_unavailable_grants_do_not_end_a_running_call() -> None:
     async with mcp_server(recheck=0.001) as mcp, asyncio.timeout(SECONDS):
         reached, go = asyncio.Event(), asyncio.Event()
         mcp.tools.transport.before = held(mcp, "GET", reached, go)
@@ -161,7 +163,7 @@ async def test_our_own_trouble_does_not_end_a_running_call() -> None:
 
 
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_a_call_ends_when_the_client_goes_away(version: str) -> None:
+async def test_call_ends_when_the_client_disconnects(version: str) -> None:
     async with mcp_server() as mcp, asyncio.timeout(SECONDS):
         reached, go, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
         mcp.tools.transport.before = held(mcp, "GET", reached, go)
@@ -201,7 +203,7 @@ async def test_a_call_ends_when_the_client_goes_away(version: str) -> None:
         assert [line["reason"] for line in lines] == ["cancelled"]
 
 
-async def test_a_client_that_goes_away_before_its_body_is_no_error() -> None:
+async def test_disconnect_before_the_body_is_no_error() -> None:
     async with mcp_server() as mcp:
         sent: list[Message] = []
 
@@ -223,7 +225,7 @@ async def test_a_client_that_goes_away_before_its_body_is_no_error() -> None:
 
 
 @pytest.mark.attack("L-10")
-async def test_a_body_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_slow_body_gets_408(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("productive_gateway.web.body.SECONDS", 0.01)
 
     async def trickle() -> Any:
@@ -236,14 +238,14 @@ async def test_a_body_that_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch)
         assert response.status_code == 408
 
 
-async def test_an_unknown_tool_is_a_protocol_error() -> None:
+async def test_unknown_tool_is_a_protocol_error() -> None:
     async with mcp_server() as mcp:
         response = await tool(mcp, "made_up")
         assert response.json()["error"]["code"] == -32602
 
 
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25", "2025-06-18"])
-async def test_an_answer_is_structure_and_text(version: str) -> None:
+async def test_answer_has_structure_and_text(version: str) -> None:
     async with mcp_server() as mcp:
         result = result_of(await tool(mcp, "get_me", version=version))["result"]
         assert result["structuredContent"]["person"]["id"] == "9104"
@@ -253,5 +255,5 @@ async def test_an_answer_is_structure_and_text(version: str) -> None:
         assert wrong["result"]["structuredContent"]["error"]["code"] == "invalid_value"
 
 
-def test_no_tool_asks_a_client_to_put_arguments_into_headers() -> None:
+def test_no_tool_asks_clients_to_send_arguments_in_headers() -> None:
     assert "x-mcp-header" not in str([tool.input_schema for tool in TOOLS])

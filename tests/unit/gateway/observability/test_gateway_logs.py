@@ -41,7 +41,7 @@ def out() -> Iterator[Lines]:
     structlog.reset_defaults()
 
 
-def test_a_line_is_json_with_time_level_and_what_is_bound(out: Lines) -> None:
+def test_line_is_json_with_time_level_and_bound_values(out: Lines) -> None:
     configure("info", out)
     with structlog.contextvars.bound_contextvars(request_id="r1"):
         structlog.get_logger("x").info("mapping.loaded", people=3)
@@ -56,7 +56,7 @@ def test_a_line_is_json_with_time_level_and_what_is_bound(out: Lines) -> None:
     }
 
 
-def test_lines_below_the_level_are_dropped_but_no_audit_line(out: Lines) -> None:
+def test_lines_below_the_level_are_dropped_except_audit_lines(out: Lines) -> None:
     configure("error", out)
     structlog.get_logger("x").warning("watch.lost")
     audit(Event.TOOL_CALLED, user="ns/ana")
@@ -64,7 +64,7 @@ def test_lines_below_the_level_are_dropped_but_no_audit_line(out: Lines) -> None
     assert [line["event"] for line in out.read_all()] == ["tool_called", "mapping.broken"]
 
 
-def test_libraries_speak_from_warning_on_through_the_same_stream(out: Lines) -> None:
+def test_libraries_log_at_warning_and_above_to_the_same_stream(out: Lines) -> None:
     configure("debug", out)
     for name in ("uvicorn.error", "httpx", "kubernetes.client", "anything"):
         logging.getLogger(name).info("GET /callback?code=canary")
@@ -75,7 +75,7 @@ def test_libraries_speak_from_warning_on_through_the_same_stream(out: Lines) -> 
     assert lines[0]["logger"] == "uvicorn.error"
 
 
-def test_warnings_are_lines(out: Lines) -> None:
+def test_warnings_are_logged(out: Lines) -> None:
     configure("info", out)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -84,7 +84,7 @@ def test_warnings_are_lines(out: Lines) -> None:
 
 
 @pytest.mark.attack("Q-01")
-def test_a_traceback_is_one_line_without_what_its_error_quotes(out: Lines) -> None:
+def test_traceback_is_one_line_without_quoted_secrets(out: Lines) -> None:
     configure("info", out)
     error = ValueError(f"bad header Bearer pmcp_at_canary1234 and {JWT}")
     structlog.get_logger("x").error("request.failed", exc_info=error)
@@ -111,7 +111,7 @@ def test_a_traceback_is_one_line_without_what_its_error_quotes(out: Lines) -> No
         ValueError("pmcp_at_canary"),
     ],
 )
-def test_whatever_looks_like_a_secret_is_masked(out: Lines, value: object) -> None:
+def test_text_that_looks_like_a_secret_is_masked(out: Lines, value: object) -> None:
     configure("info", out)
     structlog.get_logger("x").info("event", value=value)
     assert "canary" not in out.getvalue()
@@ -124,16 +124,16 @@ def test_whatever_looks_like_a_secret_is_masked(out: Lines, value: object) -> No
     st.sampled_from(["at", "rt", "ac", "dc", "cs", "zz"]),
     st.from_regex(r"[A-Za-z0-9_.~-]{12,40}", fullmatch=True),
 )
-def test_a_token_is_masked_in_any_text(before: str, kind: str, rest: str) -> None:
+def test_token_is_masked_in_any_text(before: str, kind: str, rest: str) -> None:
     assert rest not in mask(f"{before} pmcp_{kind}_{rest}")
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text("abc "), st.lists))
-def test_what_is_harmless_stays_as_it_is(value: object) -> None:
+def test_harmless_text_is_unchanged(value: object) -> None:
     assert mask(value) == value
 
 
-def test_on_a_terminal_lines_are_for_people(out: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_terminal_lines_are_human_readable(out: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(out, "isatty", lambda: True)
     configure("info", out)
     structlog.get_logger("x").info("mapping.loaded", token=Secret("canary"))

@@ -78,7 +78,7 @@ def good() -> httpx.Response:
     return httpx.Response(200, json={"data": []})
 
 
-async def test_a_request_carries_the_person_s_token_and_organization() -> None:
+async def test_request_has_the_persons_token_and_organization() -> None:
     async with line(lambda _: good()) as tested:
         await tested.session.get("/projects", (("filter[status]", "1"),))
         headers = tested.sent[0].headers
@@ -99,14 +99,14 @@ async def test_a_request_carries_the_person_s_token_and_organization() -> None:
         httpx.RemoteProtocolError("cut"),
     ],
 )
-async def test_a_read_is_repeated_twice_with_growing_pauses(trouble: Any) -> None:
+async def test_read_is_retried_twice_with_growing_pauses(trouble: Any) -> None:
     async with line(answers(trouble, trouble, good())) as tested:
         assert (await tested.session.get("/projects")).records == ()
         first, second = tested.time.slept
         assert 0.2 <= first <= 0.4 < second < 1.21
 
 
-async def test_a_read_gives_up_after_three_times() -> None:
+async def test_read_gives_up_after_three_attempts() -> None:
     async with line(lambda _: httpx.Response(503)) as tested:
         with pytest.raises(errors.Unreachable):
             await tested.session.get("/projects")
@@ -114,14 +114,14 @@ async def test_a_read_gives_up_after_three_times() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 500])
-async def test_other_refusals_of_a_read_are_not_repeated(status: int) -> None:
+async def test_other_errors_of_a_read_are_not_retried(status: int) -> None:
     async with line(lambda _: httpx.Response(status)) as tested:
         with pytest.raises(errors.ProductiveError):
             await tested.session.get("/projects")
         assert len(tested.sent) == 1
 
 
-async def test_a_short_limit_is_waited_for() -> None:
+async def test_short_rate_limit_is_waited_for() -> None:
     limited = httpx.Response(429, headers={"X-RateLimit-Reset": "7"})
     async with line(answers(limited, good())) as tested:
         await tested.session.get("/projects")
@@ -129,7 +129,7 @@ async def test_a_short_limit_is_waited_for() -> None:
 
 
 @pytest.mark.parametrize(("reset", "told"), [("9", 9), ("x", 10), (None, 10), ("-1", 10)])
-async def test_a_long_limit_is_told_at_once(reset: str | None, told: float) -> None:
+async def test_long_rate_limit_is_reported_at_once(reset: str | None, told: float) -> None:
     headers = {} if reset is None else {"X-RateLimit-Reset": reset}
     async with line(lambda _: httpx.Response(429, headers=headers)) as tested:
         with pytest.raises(errors.RateLimited) as caught:
@@ -156,7 +156,7 @@ async def test_a_long_limit_is_told_at_once(reset: str | None, told: float) -> N
         (httpx.Response(422), errors.Refused),
     ],
 )
-async def test_a_write_is_never_repeated(trouble: Any, kind: type[errors.ProductiveError]) -> None:
+async def test_write_is_never_repeated(trouble: Any, kind: type[errors.ProductiveError]) -> None:
     async with line(answers(trouble)) as tested:
         with pytest.raises(errors.ProductiveError) as caught:
             await tested.session.create("/time_entries", BODY)
@@ -166,7 +166,7 @@ async def test_a_write_is_never_repeated(trouble: Any, kind: type[errors.Product
         assert tested.time.slept == []
 
 
-async def test_a_redirect_is_not_followed() -> None:
+async def test_redirect_is_not_followed() -> None:
     elsewhere = httpx.Response(302, headers={"location": "https://evil.test/"})
     async with line(lambda _: elsewhere) as tested:
         with pytest.raises(errors.Unreachable):
@@ -184,13 +184,13 @@ async def test_no_cookie_goes_from_one_request_into_another() -> None:
         assert "cookie" not in tested.sent[1].headers
 
 
-async def test_an_answer_that_is_too_large_is_not_read_to_its_end() -> None:
+async def test_too_large_answer_is_not_read_to_its_end() -> None:
     async with line(lambda _: httpx.Response(200, content=b" " * 17_000_000)) as tested:
         with pytest.raises(errors.Unreachable):
             await tested.session.get("/projects")
 
 
-async def test_our_own_limit_waits_for_room() -> None:
+async def test_own_limit_is_waited_for_if_short() -> None:
     async with line(lambda _: good()) as tested:
         await tested.session.identity()
         tested.time.now = NOW + 5
@@ -201,7 +201,7 @@ async def test_our_own_limit_waits_for_room() -> None:
         assert tested.time.slept == [5.0]
 
 
-async def test_our_own_limit_tells_of_a_long_wait() -> None:
+async def test_long_wait_for_own_limit_is_reported() -> None:
     async with line(lambda _: good()) as tested:
         for _ in range(89):
             await tested.session.get("/projects")
@@ -210,7 +210,7 @@ async def test_our_own_limit_tells_of_a_long_wait() -> None:
         assert caught.value.retry_after == 10
 
 
-async def test_all_pages_are_read_and_a_cut_is_said() -> None:
+async def test_all_pages_are_read_and_a_truncation_is_reported() -> None:
     def respond(request: httpx.Request) -> httpx.Response:
         number = request.url.params["page[number]"]
         record = {"id": number, "type": "projects", "attributes": {}}
@@ -237,7 +237,7 @@ async def test_the_owner_is_asked_once_before_anything_else() -> None:
 
 
 @pytest.mark.attack("M-14")
-async def test_a_token_of_somebody_else_is_refused_before_its_first_use_and_audited() -> None:
+async def test_token_of_another_person_is_refused_before_its_first_use_and_audited() -> None:
     wrong = principal(person("simulator-ana-horvat"))
     async with simulated_tools() as tools:
         with capture_logs() as lines:
@@ -253,7 +253,7 @@ async def test_a_token_of_somebody_else_is_refused_before_its_first_use_and_audi
 
 
 @pytest.mark.attack("M-14")
-async def test_the_user_s_number_in_place_of_the_person_s_is_recognised() -> None:
+async def test_user_id_in_place_of_person_id_is_recognised() -> None:
     async with simulated_tools() as tools:
         session = tools.api.session(principal(person(user_id=5104)))
         with pytest.raises(errors.WrongTokenOwner) as caught:
@@ -261,14 +261,14 @@ async def test_the_user_s_number_in_place_of_the_person_s_is_recognised() -> Non
         assert caught.value.write_instead == "9104"
 
 
-async def test_a_corrected_user_id_counts_at_once() -> None:
+async def test_corrected_user_id_takes_effect_at_once() -> None:
     async with simulated_tools() as tools:
         with pytest.raises(errors.WrongTokenOwner):
             await tools.api.session(principal(person(user_id=1))).get("/projects")
         assert await tools.api.session(principal()).get("/projects")
 
 
-async def test_a_token_of_another_organization_is_told() -> None:
+async def test_token_of_another_organization_is_reported() -> None:
     async with simulated_tools() as tools:
         stranger = person("simulator-other-organization", user_id=9202)
         with pytest.raises(errors.WrongOrganization):
@@ -277,7 +277,7 @@ async def test_a_token_of_another_organization_is_told() -> None:
         assert (await tools.api.session(principal(at_home)).identity()).name == "Grace Holt"
 
 
-async def test_a_member_of_two_organizations_is_whom_the_organization_says() -> None:
+async def test_member_of_two_organizations_is_the_person_of_the_requested_one() -> None:
     async with simulated_tools() as tools:
         here = tools.api.session(principal(person("simulator-director", user_id=9101)))
         there = tools.api.session(
@@ -287,13 +287,13 @@ async def test_a_member_of_two_organizations_is_whom_the_organization_says() -> 
         assert (await there.identity()).person_id == "9201"
 
 
-async def test_a_person_s_own_time_zone_counts_before_the_organization_s() -> None:
+async def test_persons_own_time_zone_comes_before_the_organizations() -> None:
     async with simulated_tools() as tools:
         luca = principal(person("simulator-luca-moretti", user_id=9107))
         assert (await tools.api.session(luca).identity()).time_zone.key == "America/New_York"
 
 
-async def test_a_revoked_token_is_told_and_not_remembered() -> None:
+async def test_revoked_token_is_reported_and_not_remembered() -> None:
     async with simulated_tools() as tools:
         revoked = principal(person("simulator-revoked"))
         for _ in range(2):
@@ -312,7 +312,7 @@ async def test_without_token_or_organization_there_is_no_session() -> None:
 
 
 @pytest.mark.attack("M-11")
-async def test_what_one_person_read_is_not_given_to_another() -> None:
+async def test_people_share_no_cached_values() -> None:
     async with simulated_tools() as tools:
         ana = tools.api.session(principal())
         luka = tools.api.session(principal(person("simulator-luka-babic", user_id=9106)))
@@ -328,7 +328,7 @@ async def test_what_one_person_read_is_not_given_to_another() -> None:
         assert seen == ["9104", "9106", "9104", "9106"]
 
 
-async def test_what_is_remembered_is_read_again_when_it_is_old() -> None:
+async def test_expired_value_is_read_again() -> None:
     async with line(lambda _: good()) as tested:
         reads: list[int] = []
 
@@ -346,7 +346,7 @@ async def test_what_is_remembered_is_read_again_when_it_is_old() -> None:
         assert (first, second, third, fourth) == (1, 1, 2, 3)
 
 
-async def test_a_write_in_flight_finishes_when_its_caller_is_cancelled() -> None:
+async def test_write_in_flight_finishes_when_its_caller_is_cancelled() -> None:
     sent, answered = anyio.Event(), anyio.Event()
 
     class Slow(httpx.AsyncBaseTransport):
@@ -368,7 +368,7 @@ async def test_a_write_in_flight_finishes_when_its_caller_is_cancelled() -> None
         assert session.writes == 1
 
 
-async def test_a_cut_answer_of_a_write_that_took_effect_is_unknown() -> None:
+async def test_cut_answer_of_an_applied_write_is_unknown() -> None:
     async with simulated_tools() as tools:
         session = tools.api.session(principal())
         await session.identity()

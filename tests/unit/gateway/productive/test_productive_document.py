@@ -20,7 +20,7 @@ def resource(**attributes: Any) -> Resource:
     return Resource("tasks", "1", attributes, {})
 
 
-def test_a_stub_is_absent_and_an_empty_relationship_is_none() -> None:
+def test_stub_is_absent_and_empty_relationship_is_none() -> None:
     document = decode(
         json.dumps(
             {
@@ -57,7 +57,7 @@ def test_a_stub_is_absent_and_an_empty_relationship_is_none() -> None:
     assert document.related(task, "service", "deal", "project") is None
 
 
-def test_only_refuses_what_is_not_one_record() -> None:
+def test_only_refuses_anything_but_one_record() -> None:
     with pytest.raises(DocumentError):
         decode(b'{"data":[]}').only()
     assert decode(b'{"data":null}').records == ()
@@ -77,7 +77,7 @@ def test_only_refuses_what_is_not_one_record() -> None:
         "[" * 100_000,
     ],
 )
-def test_what_is_no_document_is_refused(text: str) -> None:
+def test_text_that_is_no_document_is_refused(text: str) -> None:
     with pytest.raises(DocumentError):
         decode(text.encode())
 

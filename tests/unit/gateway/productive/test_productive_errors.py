@@ -40,28 +40,28 @@ def test_status_and_code_decide(status: int, code: str, kind: type[ProductiveErr
     assert type(error_of(status, body(code), 3)) is kind
 
 
-def test_the_body_s_own_status_is_not_believed() -> None:
+def test_status_in_the_body_is_ignored() -> None:
     assert isinstance(error_of(401, body("invalid_attribute_value"), 0), errors.TokenRejected)
 
 
-def test_a_pointer_is_reduced_to_the_field() -> None:
+def test_pointer_is_reduced_to_the_field() -> None:
     problem = problem_of(body("invalid_attribute_value", "is off", "data/attributes/person"))
     assert (problem.field, problem.detail) == ("person", "is off")
 
 
-def test_the_server_time_limit_is_told_from_the_request_limit() -> None:
+def test_server_time_limit_is_distinguished_from_request_limit() -> None:
     limited = error_of(429, body(title="Server time limit exceeded"), 1800)
     assert isinstance(limited, errors.RateLimited)
     assert limited.whole_company
     assert limited.retry_after == 1800
 
 
-def test_a_detail_is_one_short_line() -> None:
+def test_detail_is_one_short_line() -> None:
     problem = problem_of(body(detail="a\nb\u0000 " + "x" * 900))
     assert problem.detail.startswith("a b x")
     assert len(problem.detail) <= 200
 
 
 @given(st.binary(max_size=80))
-def test_an_unreadable_body_is_no_second_error(raw: bytes) -> None:
+def test_unreadable_body_causes_no_second_error(raw: bytes) -> None:
     assert isinstance(error_of(422, raw, 0), errors.Refused)

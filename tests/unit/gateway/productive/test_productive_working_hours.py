@@ -15,7 +15,7 @@ MONDAY = date(2026, 11, 23)
 FULL = [8, 8, 8, 8, 8, 0, 0]
 
 
-def test_an_open_row_gives_the_hours_of_each_weekday() -> None:
+def test_open_row_gives_the_hours_of_each_weekday() -> None:
     rows = parse_availabilities('[["2026-09-15", null, [8,8,8,8,8,0,0,8,8,8,8,8,0,0], 71]]')
     assert hours_on(MONDAY, rows) == 8
     assert hours_on(date(2026, 11, 22), rows) == 0
@@ -23,12 +23,12 @@ def test_an_open_row_gives_the_hours_of_each_weekday() -> None:
     assert week_hours(MONDAY, rows) == 40
 
 
-def test_two_different_weeks_take_turns() -> None:
+def test_two_different_weeks_alternate() -> None:
     rows = parse_availabilities([["2026-11-16", None, [*FULL, *[4] * 7], 71]])
     assert [hours_on(date(2026, 11, day), rows) for day in (16, 23, 30)] == [8, 4, 8]
 
 
-def test_the_row_of_the_day_counts() -> None:
+def test_row_of_the_day_is_used() -> None:
     rows = parse_availabilities(
         [["2026-01-01", "2026-11-22", FULL * 2, 1], ["2026-11-23", None, [6] * 14, 1]]
     )
@@ -40,7 +40,7 @@ def test_the_row_of_the_day_counts() -> None:
     "value",
     [None, "", "{", [[]], [["x", None, FULL, 1]], [["2026-01-01", None, [99] * 14]], [["2026"]], 7],
 )
-def test_what_cannot_be_read_is_left_out(value: Any) -> None:
+def test_unreadable_rows_are_left_out(value: Any) -> None:
     assert parse_availabilities(value) == ()
     assert week_hours(MONDAY, ()) is None
 

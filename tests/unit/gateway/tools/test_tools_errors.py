@@ -45,7 +45,7 @@ def test_each_error_has_a_code_and_a_next_step(error: api.ProductiveError, code:
     assert "{" not in problem.message + problem.fix
 
 
-def test_a_wait_is_told_in_whole_seconds_and_for_whom() -> None:
+def test_wait_is_given_in_whole_seconds_with_its_scope() -> None:
     mine, all_of_us = EXPLAIN(api.RateLimited(3.2)), EXPLAIN(api.RateLimited(0, whole_company=True))
     assert mine.retry_after_s == 4
     assert "you" in mine.message
@@ -54,7 +54,7 @@ def test_a_wait_is_told_in_whole_seconds_and_for_whom() -> None:
 
 
 @pytest.mark.attack("M-14")
-def test_the_user_s_number_is_answered_with_the_person_s() -> None:
+def test_user_id_in_place_of_person_id_is_answered_with_the_person_id() -> None:
     problem = EXPLAIN(api.WrongTokenOwner("9104"))
     assert "userId to 9104" in problem.fix
     assert "it@example.test" in problem.fix
@@ -64,7 +64,7 @@ def test_without_a_contact_people_are_sent_to_the_administrator() -> None:
     assert "administrator" in Explainer(None).explain(api.TokenRejected()).fix
 
 
-def test_a_problem_leaves_out_what_is_not_there() -> None:
+def test_problem_omits_empty_fields() -> None:
     plain = Problem("x", "What.", "How.")
     assert plain.structured() == {"code": "x", "message": "What.", "fix": "How."}
     full = Problem("x", "What.", "How.", "a", (Candidate("1", "A"), Candidate("2", "B", "c")), 3)

@@ -77,7 +77,7 @@ async def test_time_is_logged_by_names_in_one_call() -> None:
         assert stored.attributes["note"] == "Wireframes v2"
 
 
-async def test_an_entry_is_written_with_relationships() -> None:
+async def test_entry_is_written_with_relationships() -> None:
     async with simulated_tools() as tools:
         await tools.log({"task": "#88", "hours": "45m", "billable_hours": 0})
         (body,) = written(tools)
@@ -114,7 +114,7 @@ async def test_an_entry_is_written_with_relationships() -> None:
         ({"task": "#91"}, "16880015", "20510091"),
     ],
 )
-async def test_references_lead_to_one_service(
+async def test_references_resolve_to_one_service(
     entry: dict[str, Any], service: str, task: str | None
 ) -> None:
     async with simulated_tools() as tools:
@@ -170,7 +170,7 @@ async def test_references_lead_to_one_service(
         ({}, "invalid_value", None, set()),
     ],
 )
-async def test_what_is_not_clear_is_asked_and_nothing_is_written(
+async def test_ambiguous_reference_is_asked_and_nothing_is_written(
     entry: dict[str, Any], code: str, field: str | None, candidates: set[str] | None
 ) -> None:
     async with simulated_tools() as tools:
@@ -186,7 +186,7 @@ async def test_what_is_not_clear_is_asked_and_nothing_is_written(
         assert written(tools) == []
 
 
-async def test_the_only_service_in_use_is_taken_and_said() -> None:
+async def test_only_service_in_use_is_chosen_and_named() -> None:
     async with simulated_tools() as tools:
         answer = await tools.log({"project": "mobile app", "hours": 1})
         (result,) = checked(answer)["results"]
@@ -195,7 +195,7 @@ async def test_the_only_service_in_use_is_taken_and_said() -> None:
         assert last["how"] == "only service you used here in the last four weeks"
 
 
-async def test_a_project_without_a_budget_of_one_s_own_says_so() -> None:
+async def test_project_without_a_trackable_budget_is_reported() -> None:
     async with simulated_tools() as tools:
         for service in list(tools.world.state.all("services")):
             if service.id == "16880061":
@@ -204,7 +204,7 @@ async def test_a_project_without_a_budget_of_one_s_own_says_so() -> None:
         assert answer.structured["error"]["code"] == "cannot_track"
 
 
-async def test_good_entries_are_written_although_another_is_not_clear() -> None:
+async def test_good_entries_are_written_although_another_is_ambiguous() -> None:
     async with simulated_tools() as tools:
         answer = await tools.log(
             {"project": "website", "hours": 1},
@@ -240,7 +240,7 @@ async def test_names_are_looked_up_once_for_many_entries() -> None:
         assert len(tools.requests("GET", "/services")) == 1
 
 
-async def test_the_same_entry_is_not_written_twice_unless_asked() -> None:
+async def test_existing_entry_is_not_written_again_unless_allowed() -> None:
     async with simulated_tools() as tools:
         first = await tools.log(DESIGN)
         again = await tools.log({**DESIGN, "note": "again"})
@@ -256,7 +256,7 @@ async def test_the_same_entry_is_not_written_twice_unless_asked() -> None:
         assert len(written(tools)) == 2
 
 
-async def test_an_entry_that_stands_twice_in_a_call_is_written_once() -> None:
+async def test_entry_repeated_in_a_call_is_written_once() -> None:
     async with simulated_tools() as tools:
         answer = await tools.log(DESIGN, DESIGN, {**DESIGN, "note": "other"})
         assert [row["ok"] for row in checked(answer)["results"]] == [True, False, True]
@@ -264,7 +264,7 @@ async def test_an_entry_that_stands_twice_in_a_call_is_written_once() -> None:
         assert len(written(tools)) == 2
 
 
-async def test_a_dry_run_checks_everything_and_writes_nothing() -> None:
+async def test_dry_run_checks_everything_and_writes_nothing() -> None:
     async with simulated_tools() as tools:
         answer = await tools.log(DESIGN, dry_run=True)
         (result,) = checked(answer)["results"]
@@ -292,7 +292,7 @@ async def test_a_dry_run_checks_everything_and_writes_nothing() -> None:
         ({"billable_hours": "x"}, "billable_hours"),
     ],
 )
-async def test_a_value_that_is_not_understood_is_named(change: dict[str, Any], field: str) -> None:
+async def test_invalid_value_is_named(change: dict[str, Any], field: str) -> None:
     async with simulated_tools() as tools:
         answer = await tools.log({**DESIGN, **change})
         error = checked(answer)["error"]
@@ -328,7 +328,7 @@ async def test_start_and_end_give_the_hours_and_are_kept() -> None:
         assert body["data"]["attributes"]["started_at"] == "2026-11-23T09:00:00.000+01:00"
 
 
-async def test_a_day_never_gets_more_than_24_hours() -> None:
+async def test_day_never_gets_more_than_24_hours() -> None:
     async with simulated_tools() as tools:
         answer = await tools.log(
             {**DESIGN, "hours": 20}, {**DESIGN, "hours": 3}, {**DESIGN, "hours": 2}
@@ -338,7 +338,7 @@ async def test_a_day_never_gets_more_than_24_hours() -> None:
         assert len(written(tools)) == 2
 
 
-async def test_a_note_stays_the_text_it_was() -> None:
+async def test_note_keeps_its_text() -> None:
     note = 'a < b & <script>alert("x")</script>\nsecond line'
     async with simulated_tools() as tools:
         answer = await tools.log({**DESIGN, "note": note})
@@ -347,7 +347,7 @@ async def test_a_note_stays_the_text_it_was() -> None:
         assert "<script>" not in body["data"]["attributes"]["note"]
 
 
-async def test_a_rule_of_the_company_is_told_per_entry() -> None:
+async def test_company_rule_is_reported_per_entry() -> None:
     async with simulated_tools() as tools:
         answer = await tools.call(
             "log_time",
@@ -365,7 +365,7 @@ async def test_a_rule_of_the_company_is_told_per_entry() -> None:
 
 @pytest.mark.parametrize("applied", [True, False])
 @pytest.mark.parametrize("fault", [{"cut": True}, {"status": 500}, {"status": 503}])
-async def test_a_lost_answer_is_unknown_and_never_repeated(
+async def test_lost_answer_is_unknown_and_never_repeated(
     fault: dict[str, Any], *, applied: bool
 ) -> None:
     async with simulated_tools() as tools:
@@ -382,7 +382,7 @@ async def test_a_lost_answer_is_unknown_and_never_repeated(
         assert ("duplicate_of" in check.structured["results"][0]) is applied
 
 
-async def test_what_was_written_before_an_answer_was_lost_is_said() -> None:
+async def test_entries_written_before_a_lost_answer_are_reported() -> None:
     async with simulated_tools() as tools:
         sent = 0
 
@@ -402,7 +402,7 @@ async def test_what_was_written_before_an_answer_was_lost_is_said() -> None:
         assert sent == 2
 
 
-async def test_a_limit_in_the_middle_stops_the_rest() -> None:
+async def test_rate_limit_between_entries_stops_the_rest() -> None:
     async with simulated_tools() as tools:
         tools.world.faults.put([Fault(method="POST", status=429, retry_after=7)])
         answer = await tools.log(DESIGN, {**DESIGN, "hours": 1})
@@ -411,14 +411,14 @@ async def test_a_limit_in_the_middle_stops_the_rest() -> None:
         assert len(written(tools)) == 1
 
 
-async def test_a_read_only_token_is_told() -> None:
+async def test_read_only_token_is_reported() -> None:
     async with simulated_tools() as tools:
         who = principal(person("simulator-ana-kovac-read-only"))
         answer = await tools.call("log_time", who, entries=[DESIGN])
         assert checked(answer)["error"]["code"] == "forbidden"
 
 
-async def test_trouble_before_the_first_write_ends_the_call() -> None:
+async def test_failure_before_the_first_write_ends_the_call() -> None:
     async with simulated_tools() as tools:
         tools.world.faults.put([Fault(method="GET", path="/services", status=503, times=3)])
         answer = await tools.log(DESIGN, {**DESIGN, "hours": 1})
@@ -428,7 +428,7 @@ async def test_trouble_before_the_first_write_ends_the_call() -> None:
         assert written(tools) == []
 
 
-async def test_what_productive_did_not_take_over_is_no_success() -> None:
+async def test_entry_that_productive_changed_is_no_success() -> None:
     async with simulated_tools() as tools:
         await tools.call("get_me")
 
@@ -450,7 +450,7 @@ async def test_what_productive_did_not_take_over_is_no_success() -> None:
         assert answer.structured["day_totals"][0]["tracked"] == 1.0
 
 
-async def test_what_was_written_differently_among_others_is_said() -> None:
+async def test_differently_written_entry_among_others_is_reported() -> None:
     async with simulated_tools() as tools:
         odd = {"id": "5", "type": "time_entries", "attributes": {"date": "2026-11-23", "time": 5}}
 
@@ -467,7 +467,7 @@ async def test_what_was_written_differently_among_others_is_said() -> None:
         checked(answer)
 
 
-async def test_a_success_without_the_entry_is_unknown() -> None:
+async def test_success_without_the_entry_is_unknown() -> None:
     async with simulated_tools() as tools:
 
         def answer_nothing(request: httpx.Request) -> httpx.Response | None:
@@ -479,7 +479,7 @@ async def test_a_success_without_the_entry_is_unknown() -> None:
         assert checked(answer)["error"]["code"] == "timeout"
 
 
-async def test_an_entry_that_cannot_be_read_back_is_written_all_the_same() -> None:
+async def test_entry_that_cannot_be_read_back_counts_as_written() -> None:
     async with simulated_tools() as tools:
         tools.world.faults.put([Fault(method="GET", path="/time_entries/", status=503, times=3)])
         answer = await tools.log(DESIGN)
@@ -490,7 +490,7 @@ async def test_an_entry_that_cannot_be_read_back_is_written_all_the_same() -> No
         assert answer.structured["warnings"][0] in answer.text
 
 
-async def test_the_audit_line_counts_the_writes() -> None:
+async def test_audit_line_counts_the_writes() -> None:
     async with simulated_tools() as tools:
         with capture_logs() as lines:
             await tools.log(DESIGN, {**DESIGN, "hours": 1, "note": "canary-note"})
@@ -499,7 +499,7 @@ async def test_the_audit_line_counts_the_writes() -> None:
         assert "canary" not in str(line)
 
 
-async def test_in_a_very_large_organization_projects_are_searched_for(
+async def test_projects_of_a_very_large_organization_are_searched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("productive_gateway.productive.client._PAGE", 1)
@@ -517,7 +517,7 @@ async def test_in_a_very_large_organization_projects_are_searched_for(
 
 
 @pytest.mark.attack("M-14")
-async def test_nothing_is_logged_with_somebody_else_s_token() -> None:
+async def test_nothing_is_logged_with_another_persons_token() -> None:
     async with simulated_tools() as tools:
         who = principal(person("simulator-ana-horvat"))
         answer = await tools.call("log_time", who, entries=[DESIGN])
@@ -525,7 +525,7 @@ async def test_nothing_is_logged_with_somebody_else_s_token() -> None:
         assert [entry.path for entry in tools.world.log] == ["/organization_memberships"]
 
 
-async def test_the_schema_of_the_arguments_is_short_and_takes_what_the_tool_takes() -> None:
+async def test_argument_schema_is_short_and_matches_the_tool() -> None:
     schema = LOG_TIME.input_schema
     for entry in (
         DESIGN,

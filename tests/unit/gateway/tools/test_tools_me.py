@@ -11,7 +11,7 @@ from productive_dev.simulator.records import Record
 from productive_gateway.tools.me import GET_ME
 
 
-async def test_get_me_says_who_where_and_how_the_day_stands() -> None:
+async def test_get_me_returns_person_organization_and_tracked_time() -> None:
     async with simulated_tools() as tools:
         answer = await tools.call("get_me")
         assert not answer.is_error
@@ -33,7 +33,7 @@ async def test_get_me_says_who_where_and_how_the_day_stands() -> None:
         )
 
 
-async def test_get_me_asks_three_things_at_first_and_then_two() -> None:
+async def test_get_me_sends_three_requests_at_first_and_then_two() -> None:
     async with simulated_tools() as tools:
         await tools.call("get_me")
         assert len(tools.requests()) == 3
@@ -41,7 +41,7 @@ async def test_get_me_asks_three_things_at_first_and_then_two() -> None:
         assert len(tools.requests()) == 5
 
 
-async def test_get_me_shows_today_s_time_and_narrowed_access() -> None:
+async def test_get_me_shows_todays_time_and_narrowed_access() -> None:
     async with simulated_tools() as tools:
         await tools.log({"project": "relaunch", "service": "design", "hours": "1:30"})
         narrowed = principal(person(access=Access(read_only=True, toolsets=("core",))))
@@ -68,7 +68,7 @@ async def test_get_me_shows_a_running_timer() -> None:
         assert "A timer has been running since" in answer.text
 
 
-async def test_the_day_is_that_of_the_person_s_own_zone() -> None:
+async def test_today_is_in_the_persons_own_zone() -> None:
     async with simulated_tools() as tools:
         late = datetime(2026, 11, 24, 0, 30, tzinfo=ZoneInfo("Europe/Zagreb"))
         tools.time.now = late.timestamp()
@@ -79,7 +79,7 @@ async def test_the_day_is_that_of_the_person_s_own_zone() -> None:
         assert there.structured["today"]["date"] == "2026-11-23"
 
 
-async def test_an_unknown_time_zone_is_said() -> None:
+async def test_unknown_time_zone_is_reported() -> None:
     async with simulated_tools() as tools:
         for kind, number in (("users", "5104"), ("organizations", "1200")):
             record = tools.world.state.get(kind, number)

@@ -55,7 +55,7 @@ def names(tools: Any, who: Principal) -> list[str]:
     return [one.name for one in tools.registry.listed(tools.registry.allowed(who.person))]
 
 
-async def test_a_call_ends_in_an_answer_an_audit_line_and_a_measurement() -> None:
+async def test_call_gives_an_answer_an_audit_line_and_a_measurement() -> None:
     labels = {"tool": "say", "outcome": "ok"}
     name = "mcp_server_operation_duration_seconds_count"
     before = REGISTRY.get_sample_value(name, labels) or 0
@@ -73,7 +73,7 @@ async def test_a_call_ends_in_an_answer_an_audit_line_and_a_measurement() -> Non
     assert line["seconds"] >= 0
 
 
-async def test_an_audit_line_holds_no_values_and_no_names_from_outside() -> None:
+async def test_audit_line_has_no_values_and_no_unknown_names() -> None:
     async with simulated_tools(tools=(tool(),)) as tools:
         with capture_logs() as lines:
             await tools.call("say", word="confidential-word", **{"canary-name": "canary-value"})
@@ -82,7 +82,7 @@ async def test_an_audit_line_holds_no_values_and_no_names_from_outside() -> None
     assert "canary" not in told
 
 
-async def test_an_unknown_tool_is_no_call() -> None:
+async def test_unknown_tool_is_not_called() -> None:
     async with simulated_tools(tools=(tool(),)) as tools:
         with capture_logs() as lines, pytest.raises(UnknownTool):
             await tools.call("nothing")
@@ -127,7 +127,7 @@ async def test_server_and_person_narrow_the_list_and_the_call(
         ({"other"}, ["say", "write"]),
     ],
 )
-async def test_a_scope_is_lacking_where_it_alone_stands_in_the_way(
+async def test_scope_is_lacking_only_if_nothing_else_prevents_the_call(
     scopes: set[str], lacking: list[str]
 ) -> None:
     who = principal(scopes=frozenset(scopes))
@@ -150,7 +150,7 @@ async def test_a_scope_is_lacking_where_it_alone_stands_in_the_way(
         (None, "no Productive token"),
     ],
 )
-async def test_without_a_token_each_tool_says_what_is_wrong_and_whom_to_ask(
+async def test_without_a_productive_token_each_tool_says_what_is_wrong_and_whom_to_ask(
     reason: Reason | None, words: str
 ) -> None:
     who = principal(person(None, state=State.NO_TOKEN, reason=reason))
@@ -167,7 +167,7 @@ async def test_without_a_token_each_tool_says_what_is_wrong_and_whom_to_ask(
 
 
 @pytest.mark.attack("M-09")
-async def test_a_rotated_token_is_used_for_the_next_call() -> None:
+async def test_rotated_token_is_used_for_the_next_call() -> None:
     async with simulated_tools() as tools:
         revoked = principal(person("simulator-revoked"))
         answer = await tools.call("get_me", revoked)
@@ -175,7 +175,7 @@ async def test_a_rotated_token_is_used_for_the_next_call() -> None:
         assert not (await tools.call("get_me")).is_error
 
 
-async def test_wrong_arguments_are_named_without_their_values() -> None:
+async def test_invalid_arguments_are_named_without_their_values() -> None:
     async with simulated_tools(tools=(tool(),)) as tools:
         answer = await tools.call("say", times="canary-value", more=1)
     error = answer.structured["error"]
@@ -184,7 +184,7 @@ async def test_wrong_arguments_are_named_without_their_values() -> None:
     assert "canary" not in str(answer)
 
 
-async def test_an_error_of_a_tool_has_the_one_shape() -> None:
+async def test_tool_errors_share_one_form() -> None:
     async def refuse(_: Call, __: Words) -> None:
         raise ToolError(Problem("rate_limited", "Too much.", "Wait.", retry_after_s=4))
 
@@ -201,7 +201,7 @@ async def test_an_error_of_a_tool_has_the_one_shape() -> None:
     assert answer.text == f"Too much. Wait.\n\nRequest {request_id}."
 
 
-async def test_a_mistake_of_ours_is_a_sentence_and_stands_in_the_log() -> None:
+async def test_internal_error_is_logged_and_answered_with_a_message() -> None:
     async def fail(_: Call, __: Words) -> None:
         raise RuntimeError("canary in a traceback")
 
@@ -217,7 +217,7 @@ async def test_a_mistake_of_ours_is_a_sentence_and_stands_in_the_log() -> None:
     assert called["reason"] == "internal_error"
 
 
-async def test_a_cancelled_call_is_audited_as_such() -> None:
+async def test_cancelled_call_is_audited_as_such() -> None:
     async def wait(_: Call, __: Words) -> None:
         started.set()
         await asyncio.Event().wait()
@@ -233,7 +233,7 @@ async def test_a_cancelled_call_is_audited_as_such() -> None:
     assert [line["reason"] for line in lines] == ["cancelled"]
 
 
-def test_every_tool_states_its_four_hints_and_says_what_it_is() -> None:
+def test_every_tool_has_its_hints_and_a_description() -> None:
     for one in TOOLS:
         hints = one.kind.annotations
         assert set(hints) == {

@@ -49,32 +49,32 @@ def named(text: str, options: Sequence[Option] = PROJECTS) -> Match | NoMatch:
         ("internal", "30204", "exact name"),
     ],
 )
-def test_a_name_that_fits_one_thing_is_that_thing(text: str, project: str, how: str) -> None:
+def test_name_that_fits_one_option_matches_it(text: str, project: str, how: str) -> None:
     found = named(text)
     assert isinstance(found, Match)
     assert (found.option.id, found.how) == (project, how)
 
 
-def test_a_name_that_fits_two_is_asked() -> None:
+def test_name_that_fits_two_options_is_ambiguous() -> None:
     found = named("website")
     assert isinstance(found, NoMatch)
     assert found.ambiguous
     assert {option.id for option in found.nearest} == {"30201", "30202", "30205"}
 
 
-def test_a_full_name_wins_over_a_longer_one() -> None:
+def test_full_name_wins_over_a_longer_one() -> None:
     found = named("Care", (Option("1", "Care"), Option("2", "Care retainer")))
     assert isinstance(found, Match)
     assert found.option.id == "1"
 
 
-def test_two_things_of_the_same_name_are_never_chosen_between() -> None:
+def test_two_options_of_the_same_name_are_ambiguous() -> None:
     found = named("Design", (Option("1", "Design", "Phase 1"), Option("2", "Design", "Phase 2")))
     assert isinstance(found, NoMatch)
     assert found.ambiguous
 
 
-def test_the_exact_spelling_decides_between_names_that_differ_in_accents() -> None:
+def test_exact_spelling_decides_between_names_that_differ_in_accents() -> None:
     options = (Option("1", "Luka"), Option("2", "Lúka"))
     found = named("Lúka", options)
     assert isinstance(found, Match)
@@ -84,20 +84,20 @@ def test_the_exact_spelling_decides_between_names_that_differ_in_accents() -> No
     assert unclear.ambiguous
 
 
-def test_what_only_looks_similar_is_offered_and_not_taken() -> None:
+def test_similar_name_is_offered_but_not_chosen() -> None:
     found = named("Acme 2026", (Option("1", "Acme 2025"), *PROJECTS))
     assert isinstance(found, NoMatch)
     assert not found.ambiguous
     assert [option.id for option in found.nearest] == ["1"]
 
 
-def test_of_a_few_all_are_offered() -> None:
+def test_few_options_are_all_offered() -> None:
     found = named("xyz", PROJECTS)
     assert isinstance(found, NoMatch)
     assert len(found.nearest) == len(PROJECTS)
 
 
-def test_a_number_is_an_id_before_it_is_a_name() -> None:
+def test_number_is_an_id_before_it_is_a_name() -> None:
     options = (Option("2026", "Old"), Option("7", "2026"))
     found = match(parse_reference("2026", "project"), options)
     assert isinstance(found, Match)
@@ -128,14 +128,14 @@ def test_a_number_is_an_id_before_it_is_a_name() -> None:
         ),
     ],
 )
-def test_references_are_told_apart_by_their_form(text: str, kind: str, expected: Reference) -> None:
+def test_references_are_classified_by_their_form(text: str, kind: str, expected: Reference) -> None:
     assert parse_reference(text, kind) == expected  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     "link", ["https://app.productive.io/1-x/people/5", "https://x", "http://x/tasks/abc"]
 )
-def test_a_link_to_something_else_is_refused(link: str) -> None:
+def test_link_to_something_else_is_refused(link: str) -> None:
     with pytest.raises(WrongLink):
         parse_reference(link, "task")
 
@@ -160,13 +160,13 @@ def test_normalizing_twice_changes_nothing(text: str) -> None:
 
 
 @given(names, names)
-def test_a_score_is_between_nothing_and_exact(wanted: str, name: str) -> None:
+def test_score_is_between_zero_and_exact(wanted: str, name: str) -> None:
     assert 0 <= score(wanted, name) <= 1
     assert score(name, name) == 1
 
 
 @given(names, option_lists)
-def test_a_match_is_one_of_the_options_and_candidates_are_few(
+def test_match_is_one_of_the_options_and_candidates_are_few(
     text: str, options: list[Option]
 ) -> None:
     found = named(text, options)
@@ -178,7 +178,7 @@ def test_a_match_is_one_of_the_options_and_candidates_are_few(
 
 
 @given(names, option_lists, st.randoms(use_true_random=False))
-def test_the_order_of_the_options_decides_nothing(
+def test_order_of_the_options_is_irrelevant(
     text: str, options: list[Option], dice: random.Random
 ) -> None:
     before = named(text, options)
@@ -191,9 +191,7 @@ def test_the_order_of_the_options_decides_nothing(
 
 
 @given(names, option_lists)
-def test_a_thing_and_its_namesake_are_never_chosen_between(
-    text: str, options: list[Option]
-) -> None:
+def test_option_and_its_namesake_are_ambiguous(text: str, options: list[Option]) -> None:
     found = named(text, options)
     if isinstance(found, Match):
         twin = Option("twin", found.option.name)
@@ -201,7 +199,7 @@ def test_a_thing_and_its_namesake_are_never_chosen_between(
 
 
 @given(option_lists.filter(bool))
-def test_a_name_written_out_finds_its_thing_or_is_shared(options: list[Option]) -> None:
+def test_full_name_finds_its_option_or_is_ambiguous(options: list[Option]) -> None:
     wanted = options[0]
     found = named(wanted.name, options)
     shared = [option for option in options if option.name == wanted.name]

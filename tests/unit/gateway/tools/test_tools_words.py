@@ -47,13 +47,13 @@ def test_hours_are_read_as_people_write_them(written: float | str, minutes: int)
     "written",
     ["", "h", "abc", "1:75", "25:00", "90", "-1", -1, 25, float("nan"), float("inf"), "1e5", "٣"],
 )
-def test_what_is_no_length_of_a_day_is_refused(written: float | str) -> None:
+def test_text_that_is_no_duration_within_a_day_is_refused(written: float | str) -> None:
     with pytest.raises(DurationError, match=r"\.$"):
         minutes_of(written)
 
 
 @given(st.text(max_size=12) | st.floats() | st.integers())
-def test_any_hours_are_minutes_of_a_day_or_refused(written: float | str) -> None:
+def test_hours_are_minutes_within_a_day_or_refused(written: float | str) -> None:
     try:
         minutes = minutes_of(written)
     except DurationError:
@@ -71,14 +71,14 @@ def test_minutes_survive_each_spelling(minutes: int) -> None:
 @pytest.mark.parametrize(
     ("start", "end", "minutes"), [("09:00", "10:30", 90), ("9:00", "17:15", 495)]
 )
-def test_a_span_is_its_minutes(start: str, end: str, minutes: int) -> None:
+def test_span_gives_its_minutes(start: str, end: str, minutes: int) -> None:
     assert minutes_between(start, end) == minutes
 
 
 @pytest.mark.parametrize(
     ("start", "end"), [("10:00", "10:00"), ("22:00", "01:00"), ("24:00", "25:00"), ("9", "10")]
 )
-def test_a_span_that_does_not_lie_within_a_day_is_refused(start: str, end: str) -> None:
+def test_span_outside_one_day_is_refused(start: str, end: str) -> None:
     with pytest.raises(DurationError, match=r"[.]$"):
         minutes_between(start, end)
 
@@ -103,17 +103,17 @@ def test_days_are_read_as_people_name_them(words: str, day: date) -> None:
 @pytest.mark.parametrize(
     "words", ["", "tomorrow-ish", "2026-02-30", "20261123", "2026-W47-1", "23.11.2026", "last"]
 )
-def test_what_is_no_day_is_refused(words: str) -> None:
+def test_text_that_is_no_day_is_refused(words: str) -> None:
     with pytest.raises(DayError, match=r"\.$"):
         day_of(words, MONDAY)
 
 
 @given(st.dates(date(2020, 1, 1)), st.sampled_from(["monday", "wed", "sunday", "last tuesday"]))
-def test_a_weekday_is_never_a_day_to_come(today: date, words: str) -> None:
+def test_weekday_is_never_in_the_future(today: date, words: str) -> None:
     assert 0 <= (today - day_of(words, today)).days <= 7
 
 
-def test_today_is_that_of_the_person_s_zone() -> None:
+def test_today_is_in_the_persons_zone() -> None:
     zagreb, new_york = ZoneInfo("Europe/Zagreb"), ZoneInfo("America/New_York")
     late = datetime(2026, 11, 23, 23, 30, tzinfo=zagreb).timestamp()
     assert today_in(zagreb, late) == date(2026, 11, 23)
@@ -121,7 +121,7 @@ def test_today_is_that_of_the_person_s_zone() -> None:
     assert today_in(new_york, late + 3600) == date(2026, 11, 23)
 
 
-def test_days_are_named_shortly() -> None:
+def test_days_have_short_names() -> None:
     assert named(MONDAY, MONDAY) == "today"
     assert named(date(2026, 11, 22), MONDAY) == "yesterday"
     assert named(date(2026, 11, 20), MONDAY) == "Fri 2026-11-20"
