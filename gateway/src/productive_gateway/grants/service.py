@@ -26,7 +26,6 @@ from productive_gateway.grants.grant import (
     Refusal,
     State,
     ended,
-    revoked_before,
     standing,
 )
 from productive_gateway.grants.index import GrantIndex, revoked
@@ -218,17 +217,12 @@ class Grants:
         """Return the live grant behind an access token; on the warm path without any I/O.
 
         Raises:
-            InvalidToken: the token is wrong or expired, its grant is no more, or its person is
-                gone or had their sign-ins revoked.
+            InvalidToken: the token is wrong or expired, or its grant is no more. Whether its
+                person may act is for the caller to check.
             Unavailable: our trouble; the same token may work later.
         """
         token = await self._opened(access_token)
         entry = await self._index.find(token.grant)
-        person = self._people.snapshot().by_uid.get(entry.user_uid)
-        if person is None:
-            raise revoked(Refusal.PERSON_GONE.value)
-        if revoked_before(person, entry.auth_time):
-            raise revoked(Refusal.REVOKED_BEFORE.value)
         scopes = token.scopes & entry.scopes
         return LiveGrant(token.grant, entry.user_uid, entry.client, scopes, entry.auth_time)
 
