@@ -22,7 +22,7 @@ from productive_dev.simulator.config import SimulatorConfig
 from productive_dev.simulator.world import Logged, World
 from productive_gateway.errors import InvalidToken
 from productive_gateway.mcp.config import McpConfig
-from productive_gateway.mcp.endpoint import McpEndpoint
+from productive_gateway.mcp.endpoint import Authenticate, McpEndpoint
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import ALL
 from productive_gateway.productive.client import ProductiveApi
@@ -234,9 +234,10 @@ async def mcp_server(
     tools: tuple[Tool, ...] = TOOLS,
     config: Mapping[str, Any] | None = None,
     recheck: float = 2.0,
+    authenticate: Authenticate | None = None,
     **settings: Any,
 ) -> AsyncIterator[McpServer]:
-    """Start /mcp; the token "good" is Ana's."""
+    """Start /mcp; unless the caller authenticates otherwise, the token "good" is Ana's."""
     async with simulated_tools(tools=tools, **settings) as simulated:
         tokens = KnownTokens({"good": principal()})
         endpoint = McpEndpoint(
@@ -249,7 +250,7 @@ async def mcp_server(
                     **(config or {}),
                 }
             ),
-            tokens.authenticate,
+            authenticate or tokens.authenticate,
             simulated.registry,
             connect_page=lambda: HTMLResponse("<h1>Connect</h1>"),
             recheck=recheck,

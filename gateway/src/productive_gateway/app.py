@@ -22,7 +22,7 @@ from productive_gateway.grants.store import GrantStore
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.grants.sweeper import Sweeper
-from productive_gateway.mcp.authentication import Gatekeeper
+from productive_gateway.mcp.authentication import Authenticator
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.oauth.config import OAuthConfig
@@ -95,7 +95,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         )
         endpoint = McpEndpoint(
             _mcp_config(settings),
-            Gatekeeper(grants, people, admin_contact=settings.admin_contact).authenticate,
+            Authenticator(grants, people, admin_contact=settings.admin_contact).authenticate,
             registry,
             connect_page=partial(
                 connect_page, settings.resource, admin_contact=settings.admin_contact

@@ -1,137 +1,160 @@
+"""Authentication at /mcp: the real grants over the store in memory, and people who change."""
+
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
 
+import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from harness.mcpkit import NOW, person
-from productive_contract.mapping import Mapping, Person, Reason, State
+from harness.grantkit import NOW, Desk, HeldPeople, ana, desk
+from harness.mcpkit import mcp_server, request
+from productive_contract.mapping import Person, State
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
-from productive_gateway.mcp.authentication import Gatekeeper
-from productive_gateway.people.snapshot import Snapshot
+from productive_gateway.grants.store_memory import MemoryGrantStore
+from productive_gateway.mcp.authentication import Authenticator
 
+CONTACT = "it@example.test"
 SIGNED_IN = datetime.fromtimestamp(NOW, UTC)
 
 
-@dataclass(frozen=True)
-class Grant:
-    name: str = "grant-1"
-    user_uid: str = "uid-9104"
-    client: str = "c0ffee"
-    scopes: frozenset[str] = frozenset({"productive:read"})
-    auth_time: float = NOW
+@pytest.fixture
+def gateway() -> Desk:
+    return desk(MemoryGrantStore())
 
 
-class Grants:
-    def __init__(self, found: Grant | Exception) -> None:
-        self._found = found
-
-    async def authenticate(self, _: str, /) -> Grant:
-        if isinstance(self._found, Exception):
-            raise self._found
-        return self._found
+def authenticator(gateway: Desk, people: HeldPeople | None = None) -> Authenticator:
+    return Authenticator(gateway.grants, people or gateway.people, admin_contact=CONTACT)
 
 
-class People:
-    def __init__(self, *people: Person) -> None:
-        self._snapshot: Snapshot | None = Snapshot.of(
-            Mapping(1, MappingProxyType({one.email: one for one in people}))
-        )
-
-    @classmethod
-    def unreadable(cls) -> People:
-        people = cls()
-        people._snapshot = None
-        return people
-
-    def snapshot(self) -> Snapshot:
-        if self._snapshot is None:
-            raise Unavailable("No list of people yet.", reason="no_mapping")
-        return self._snapshot
+async def call(gateway: Desk, token: str) -> httpx.Response:
+    """Call the real endpoint with a token."""
+    authenticate = authenticator(gateway).authenticate
+    async with mcp_server(authenticate=authenticate) as mcp:
+        return await mcp.post(request("tools/list"), token=token)
 
 
-def gatekeeper(people: People, grant: Grant | Exception | None = None) -> Gatekeeper:
-    return Gatekeeper(Grants(grant or Grant()), people, admin_contact="it@example.test")
+def change(gateway: Desk, person: Person | None) -> None:
+    """Replace Ana in the mapping, or remove her."""
+    gateway.people.remove(ana())
+    if person is not None:
+        gateway.people.put(person)
 
 
-async def test_a_live_grant_of_an_active_person_is_a_principal() -> None:
-    ana = person()
-    found = await gatekeeper(People(ana)).authenticate("t")
-    assert found.person is ana
-    assert (found.grant, found.client) == ("grant-1", "c0ffee")
+async def test_token_of_a_live_grant_and_an_active_person_gives_the_principal(
+    gateway: Desk,
+) -> None:
+    token = (await gateway.tokens(scopes=frozenset({"productive:read"}))).access_token
+    grant = await gateway.grants.authenticate(token)
+    found = await authenticator(gateway).authenticate(token)
+    assert found.person == ana()
+    assert (found.grant, found.client) == (grant.name, grant.client)
     assert found.scopes == {"productive:read"}
+    assert (await call(gateway, token)).status_code == 200
 
 
 @pytest.mark.attack("M-09")
-async def test_whoever_is_positively_gone_is_turned_away_for_good() -> None:
-    with pytest.raises(InvalidToken, match=r"it@example\.test") as caught:
-        await gatekeeper(People(person(user_id=1, email="b@example.test"))).authenticate("t")
+async def test_deleted_person_is_told_whom_to_ask(gateway: Desk) -> None:
+    token = (await gateway.tokens()).access_token
+    change(gateway, None)
+    answer = await call(gateway, token)
+    assert answer.status_code == 401
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    assert answer.json() == {
+        "error": "invalid_token",
+        "error_description": "This sign-in belongs to somebody who has no access any more. "
+        f"Ask {CONTACT}, then sign in again.",
+    }
+    with pytest.raises(InvalidToken) as caught:
+        await authenticator(gateway).authenticate(token)
     assert caught.value.reason == "person_gone"
 
 
 @pytest.mark.attack("M-09")
-async def test_a_suspended_person_is_denied_with_the_reason() -> None:
-    ana = person(None, state=State.SUSPENDED, reason=Reason.SUSPENDED)
+async def test_person_with_ended_sign_ins_is_told_so(gateway: Desk) -> None:
+    token = (await gateway.tokens()).access_token
+    change(gateway, ana(revoked_before=NOW + 1))
+    answer = await call(gateway, token)
+    assert answer.status_code == 401
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+    assert answer.json() == {
+        "error": "invalid_token",
+        "error_description": "This sign-in was ended by an administrator. Sign in again.",
+    }
+
+
+@pytest.mark.attack("M-09")
+async def test_suspended_person_is_denied_with_the_reason(gateway: Desk) -> None:
+    token = (await gateway.tokens()).access_token
+    change(gateway, ana(state=State.SUSPENDED))
     with (
         capture_logs() as lines,
-        pytest.raises(AccessDenied, match=r"suspended.*it@example\.test") as caught,
+        pytest.raises(AccessDenied, match=rf"suspended.*{CONTACT}") as caught,
     ):
-        await gatekeeper(People(ana)).authenticate("t")
+        await authenticator(gateway).authenticate(token)
     assert caught.value.reason == "suspended"
     [line] = lines
+    grant = await gateway.grants.authenticate(token)
     assert (line["event"], line["reason"], line["email"], line["grant"]) == (
         "token_refused",
         "suspended",
-        ana.email,
-        "grant-1",
+        ana().email,
+        grant.name,
     )
 
 
 @pytest.mark.attack("M-09")
-async def test_a_person_without_a_token_passes() -> None:
-    ana = person(None, state=State.NO_TOKEN, reason=Reason.TOKEN_EMPTY)
-    assert (await gatekeeper(People(ana)).authenticate("t")).person is ana
+async def test_person_without_a_productive_token_is_let_through(gateway: Desk) -> None:
+    token = (await gateway.tokens()).access_token
+    without = ana(state=State.NO_TOKEN)
+    change(gateway, without)
+    assert (await authenticator(gateway).authenticate(token)).person == without
 
 
 @pytest.mark.parametrize(
-    ("revoked", "passes"),
+    ("revoked", "valid"),
     [
         (SIGNED_IN + timedelta(seconds=1), False),
         (SIGNED_IN, True),
         (SIGNED_IN - timedelta(days=1), True),
     ],
 )
-async def test_only_sign_ins_before_the_revocation_are_dead(
-    revoked: datetime, *, passes: bool
+async def test_only_sign_ins_before_the_revocation_are_ended(
+    gateway: Desk, revoked: datetime, *, valid: bool
 ) -> None:
-    door = gatekeeper(People(replace(person(), revoked_before=revoked)))
-    if passes:
-        assert await door.authenticate("t")
+    token = (await gateway.tokens()).access_token
+    change(gateway, replace(ana(), revoked_before=revoked))
+    if valid:
+        assert await authenticator(gateway).authenticate(token)
         return
     with pytest.raises(InvalidToken) as caught:
-        await door.authenticate("t")
+        await authenticator(gateway).authenticate(token)
     assert caught.value.reason == "revoked_before"
 
 
-async def test_a_revocation_counts_before_a_suspension() -> None:
-    later = SIGNED_IN + timedelta(seconds=1)
-    ana = person(None, state=State.SUSPENDED, revoked_before=later)
-    with pytest.raises(InvalidToken):
-        await gatekeeper(People(ana)).authenticate("t")
+async def test_ended_sign_in_is_reported_before_a_suspension(gateway: Desk) -> None:
+    token = (await gateway.tokens()).access_token
+    change(gateway, ana(state=State.SUSPENDED, revoked_before=NOW + 1))
+    with pytest.raises(InvalidToken, match="ended by an administrator"):
+        await authenticator(gateway).authenticate(token)
 
 
-async def test_a_mapping_that_cannot_be_read_is_our_own_trouble() -> None:
+async def test_unreadable_mapping_is_unavailable(gateway: Desk) -> None:
+    token = (await gateway.tokens()).access_token
+    unreadable = HeldPeople()
+    unreadable.people = None
     with pytest.raises(Unavailable):
-        await gatekeeper(People.unreadable()).authenticate("t")
+        await authenticator(gateway, unreadable).authenticate(token)
 
 
-@pytest.mark.parametrize(
-    "error",
-    [InvalidToken("Over.", reason="expired"), Unavailable("Away.", reason="grants")],
-)
-async def test_what_the_grants_say_is_handed_on(error: Exception) -> None:
-    with pytest.raises(type(error)):
-        await gatekeeper(People(person()), error).authenticate("t")
+async def test_invalid_token_and_unavailable_grants_are_reported_as_such(gateway: Desk) -> None:
+    with pytest.raises(InvalidToken) as caught:
+        await authenticator(gateway).authenticate("pmcp_at_made-up")
+    assert caught.value.reason == "malformed"
+    token = (await gateway.tokens()).access_token
+    gateway.keys.loaded = type(gateway.keys)().loaded
+    gateway.keys.stored = None
+    with pytest.raises(Unavailable):
+        await authenticator(gateway).authenticate(token)
