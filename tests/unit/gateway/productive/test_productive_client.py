@@ -89,7 +89,7 @@ async def test_request_has_the_persons_token_and_organization() -> None:
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failure",
     [
         httpx.Response(502),
         httpx.Response(503),
@@ -99,8 +99,8 @@ async def test_request_has_the_persons_token_and_organization() -> None:
         httpx.RemoteProtocolError("cut"),
     ],
 )
-async def test_read_is_retried_twice_with_growing_pauses(trouble: Any) -> None:
-    async with line(answers(trouble, trouble, good())) as tested:
+async def test_read_is_retried_twice_with_growing_pauses(failure: Any) -> None:
+    async with line(answers(failure, failure, good())) as tested:
         assert (await tested.session.get("/projects")).records == ()
         first, second = tested.time.slept
         assert 0.2 <= first <= 0.4 < second < 1.21
@@ -139,7 +139,7 @@ async def test_long_rate_limit_is_reported_at_once(reset: str | None, told: floa
 
 
 @pytest.mark.parametrize(
-    ("trouble", "kind"),
+    ("failure", "kind"),
     [
         (httpx.ConnectError("down"), errors.Unreachable),
         (httpx.ConnectTimeout("down"), errors.Unreachable),
@@ -156,8 +156,8 @@ async def test_long_rate_limit_is_reported_at_once(reset: str | None, told: floa
         (httpx.Response(422), errors.Refused),
     ],
 )
-async def test_write_is_never_repeated(trouble: Any, kind: type[errors.ProductiveError]) -> None:
-    async with line(answers(trouble)) as tested:
+async def test_write_is_never_repeated(failure: Any, kind: type[errors.ProductiveError]) -> None:
+    async with line(answers(failure)) as tested:
         with pytest.raises(errors.ProductiveError) as caught:
             await tested.session.create("/time_entries", BODY)
         assert type(caught.value) is kind
