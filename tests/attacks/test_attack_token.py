@@ -19,10 +19,8 @@ from harness.processes import eventually
 from harness.signin import Visitor, new_person
 from productive_contract.names import GRANT_TYPE, KEY_RING_KEY, LABEL_STATE, LABEL_USER
 from productive_gateway.grants.grant import Grant
-from productive_gateway.grants.ratchet import digest
-from productive_gateway.grants.record import decode, encode
-from productive_gateway.grants.store import Kind, Record
-from productive_gateway.grants.tokens import read_refresh
+from productive_gateway.grants.record import Record, RecordKind, decode, encode
+from productive_gateway.grants.tokens import digest, read_refresh
 from productive_gateway.sealing.keys import KeyRing, parse_ring
 
 REPLICAS = (0, 1)
@@ -67,7 +65,7 @@ class Stored:
         """Change fields as somebody could who holds the keys."""
         found, record = self._object(), self._record()
         changed = replace(decode(record, self.ring), **fields)
-        data = encode(changed, self.ring, uid=record.uid).data
+        data = encode(changed, self.ring, replacing=record).data
         found["data"] = {name: base64.b64encode(value).decode() for name, value in data.items()}
         self.deployment.cluster.kube.replace(self._path(record.name), found)
 
@@ -75,7 +73,7 @@ class Stored:
         found = self._object()
         metadata = found["metadata"]
         return Record(
-            Kind.GRANT,
+            RecordKind.GRANT,
             metadata["name"],
             metadata["labels"],
             secret_data(found),

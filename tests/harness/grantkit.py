@@ -1,4 +1,4 @@
-"""Parts for tests of grants: held time, people that can change, a store that can go wrong."""
+"""Parts for tests of grants: held time, people and keys that can change, replicas, grants."""
 
 from __future__ import annotations
 
@@ -8,21 +8,34 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any
 
-from productive_contract.clock import system_entropy
+from productive_contract.clock import Clock, system_entropy
 from productive_contract.mapping import Mapping, Person, State
 from productive_contract.secret import Secret
 from productive_gateway.errors import InvalidToken, Unavailable
-from productive_gateway.grants.config import GrantConfig
-from productive_gateway.grants.errors import Conflict, Expired
-from productive_gateway.grants.service import Grants, SignIn, Tokens
-from productive_gateway.grants.store import Change, GrantStore, Kind, Page, Record
+from productive_gateway.grants.commit import RetryLimits
+from productive_gateway.grants.config import DAY, GrantConfig
+from productive_gateway.grants.grant import Grant, GrantState, SignIn, client_hash
+from productive_gateway.grants.index import GrantIndex
+from productive_gateway.grants.record import Record, RecordKind
+from productive_gateway.grants.service import LIMITS, Grants, Tokens
+from productive_gateway.grants.store import GrantStore
+from productive_gateway.grants.tokens import digest
+from productive_gateway.grants.transitions import (
+    Advance,
+    Redemption,
+    Refresh,
+    current_secret,
+    redeem,
+)
 from productive_gateway.people.snapshot import Snapshot
 from productive_gateway.sealing.keys import Key, KeyRing, key_id, new_ring
+from productive_kube.backoff import Backoff
+from productive_kube.reflector import WINDOW_SECONDS
 
 RESOURCE = "https://mcp.example.test/mcp"
 CALLBACK = "https://assistant.example/callback"
@@ -34,13 +47,9 @@ CHALLENGE = (
 )
 NOW = 1_795_000_000.0
 
-T = TypeVar("T")
-Trouble = Literal["conflict", "expired", "away", "lost", "slow"]
-Method = Literal["create", "get", "update", "delete", "pages", "version", "watch"]
-
 
 class HeldClock:
-    """A clock that stands still until it is moved."""
+    """A clock that does not move until it is told to."""
 
     def __init__(self, now: float = NOW) -> None:
         self.now = now
@@ -53,7 +62,7 @@ class HeldClock:
 
 
 class HeldPeople:
-    """A mapping that a test changes; None stands for one that cannot be read."""
+    """A mapping that a test changes; with None it cannot be read."""
 
     def __init__(self, *people: Person) -> None:
         self.people: dict[str, Person] | None = {person.email: person for person in people}
@@ -73,7 +82,7 @@ class HeldPeople:
 
 
 class HeldKeys:
-    """A key ring that a test changes: `loaded` is what the replica has, `stored` what is there."""
+    """A key ring that a test changes: `loaded` is the replica's, `stored` the present one."""
 
     def __init__(self, ring: KeyRing | None = None) -> None:
         self.loaded = ring or new_ring(NOW, system_entropy)
@@ -119,111 +128,117 @@ def ana(
     )
 
 
-@dataclass
-class Fault:
-    """What happens to the next calls of a method: `lost` is made, but its answer does not come."""
-
-    method: Method
-    kind: Trouble
-    times: int = 1
+# --- grants without a store
 
 
-@dataclass
-class FaultyStore:
-    """A store in front of another that counts calls and goes wrong as it is told."""
-
-    inner: GrantStore
-    faults: list[Fault] = field(default_factory=list)
-    calls: list[str] = field(default_factory=list)
-
-    def fail(self, method: Method, kind: Trouble, times: int = 1) -> None:
-        self.faults.append(Fault(method, kind, times))
-
-    def writes(self) -> int:
-        return sum(call in {"create", "update", "delete"} for call in self.calls)
-
-    async def create(self, record: Record) -> Record:
-        return await self._call("create", self.inner.create, record)
-
-    async def get(self, name: str) -> Record | None:
-        return await self._call("get", self.inner.get, name)
-
-    async def update(self, record: Record) -> Record:
-        return await self._call("update", self.inner.update, record)
-
-    async def delete(self, record: Record) -> None:
-        return await self._call("delete", self.inner.delete, record)
-
-    async def pages(self, kind: Kind, *, user_uid: str | None = None) -> AsyncIterator[Page]:
-        await self._before("pages")
-        async for page in self.inner.pages(kind, user_uid=user_uid):
-            yield page
-
-    async def version(self) -> str:
-        return await self._call("version", self.inner.version)
-
-    async def watch(self, version: str, *, seconds: float) -> AsyncIterator[Change]:
-        await self._before("watch")
-        async for change in self.inner.watch(version, seconds=seconds):
-            yield change
-
-    async def _call(self, method: Method, call: Callable[..., Awaitable[T]], *arguments: Any) -> T:
-        kind = await self._before(method)
-        answer = await call(*arguments)
-        if kind == "lost":
-            raise away()
-        # Others get a turn between any two calls, as they do over a network.
-        await asyncio.sleep(0)
-        return answer
-
-    async def _before(self, method: Method) -> str | None:
-        self.calls.append(method)
-        await asyncio.sleep(0)
-        for fault in self.faults:
-            if fault.method == method and fault.times > 0:
-                fault.times -= 1
-                if fault.kind == "conflict":
-                    raise Conflict
-                if fault.kind == "expired":
-                    raise Expired
-                if fault.kind == "away":
-                    raise away()
-                if fault.kind == "slow":
-                    await asyncio.sleep(60)
-                return fault.kind
-        return None
+KEY = new_key()
+RING = KeyRing((KEY,), KEY.kid)
+SECRET = b"c" * 32
+"""Of the code of `pending`."""
 
 
-def away() -> Unavailable:
-    return Unavailable("The store is away. Try again.", reason="grants_away", retry_after=7)
+def pending(**changes: Any) -> Grant:
+    grant = Grant(
+        name="g-" + "a" * 26,
+        state=GrantState.PENDING,
+        user_uid=ana().uid,
+        user=ana().user,
+        subject="0" * 64,
+        client=client_hash(CLIENT),
+        client_name="Assistant",
+        client_host="assistant.example",
+        redirect_uri=CALLBACK,
+        resource=RESOURCE,
+        scopes=SCOPES,
+        auth_time=NOW,
+        created=NOW,
+        absolute_end=NOW + 7 * DAY,
+        epoch=0,
+        attempt="created",
+        code_hash=digest(SECRET),
+        challenge=CHALLENGE,
+        code_end=NOW + 300,
+        salt=b"s" * 16,
+    )
+    return replace(grant, **changes)
 
 
-@dataclass
-class Desk:
-    """One replica and what it stands on, with short words for what clients do."""
+def redemption(**changes: Any) -> Redemption:
+    claim = Redemption(SECRET, client_hash(CLIENT), CALLBACK, VERIFIER, "redeemed")
+    return replace(claim, **changes)
+
+
+def active(**changes: Any) -> Grant:
+    step = redeem(pending(), redemption(), RING, None, now=NOW)
+    assert isinstance(step, Advance)
+    return replace(step.grant, **changes)
+
+
+def refresh_of(grant: Grant, previous: bytes = SECRET, **changes: Any) -> Refresh:
+    """Return the claim of somebody who holds the current refresh token.
+
+    Args:
+        grant: made with RING.
+        previous: secret of the generation before.
+        changes: to the claim.
+    """
+    secret = current_secret(grant, previous, RING)
+    claim = Refresh(grant.generation, secret, client_hash(CLIENT), None, "refreshed")
+    return replace(claim, **changes)
+
+
+# --- replicas
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a replica is made of."""
 
     store: GrantStore
-    people: HeldPeople
-    keys: HeldKeys
-    clock: HeldClock
-    config: GrantConfig
-    grants: Grants
+    people: HeldPeople = field(default_factory=lambda: HeldPeople(ana()))
+    keys: HeldKeys = field(default_factory=HeldKeys)
+    clock: HeldClock = field(default_factory=HeldClock)
+    config: GrantConfig = field(default_factory=lambda: GrantConfig(RESOURCE))
+    monotonic: Clock | None = None
+    """The clock by which the index measures ages; the other one unless it is given."""
+    window: int = WINDOW_SECONDS
+    backoff: Backoff | None = None
+    limits: RetryLimits = LIMITS
 
-    def replica(
-        self,
-        *,
-        store: GrantStore | None = None,
-        keys: HeldKeys | None = None,
-        clock: HeldClock | None = None,
-    ) -> Desk:
-        """Return another replica over the same store."""
-        return desk(
-            store or self.store,
-            people=self.people,
-            keys=keys or self.keys,
-            clock=clock or self.clock,
-            config=self.config,
+
+class Replica:
+    """One replica of the gateway's grants, with short methods for what clients do."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.store, self.people, self.keys = parts.store, parts.people, parts.keys
+        self.clock, self.config = parts.clock, parts.config
+        self.index = GrantIndex(
+            parts.store,
+            parts.keys,
+            parts.config,
+            window=parts.window,
+            backoff=parts.backoff,
+            monotonic=parts.monotonic or parts.clock,
         )
+        self.grants = Grants(
+            parts.store,
+            self.index,
+            parts.people,
+            parts.keys,
+            parts.config,
+            clock=parts.clock,
+            limits=parts.limits,
+        )
+
+    @classmethod
+    def over(cls, store: GrantStore, **parts: Any) -> Replica:
+        """Return a replica over a store; see `Parts`."""
+        return cls(Parts(store, **parts))
+
+    def another(self, **parts: Any) -> Replica:
+        """Return another replica that shares all parts but those given."""
+        return Replica(replace(self.parts, **parts))
 
     async def code(self, **changes: Any) -> str:
         return await self.grants.begin(sign_in(self.clock, **changes))
@@ -233,33 +248,38 @@ class Desk:
             "client_id": CLIENT,
             "redirect_uri": CALLBACK,
             "verifier": VERIFIER,
-            "resource": RESOURCE,
         }
         return await self.grants.redeem(code, **(presented | changes))
 
     async def refresh(self, token: str, **changes: Any) -> Tokens:
-        presented: dict[str, Any] = {"client_id": CLIENT, "resource": None, "scopes": None}
+        presented: dict[str, Any] = {"client_id": CLIENT, "scopes": None}
         return await self.grants.refresh(token, **(presented | changes))
 
     async def tokens(self, **changes: Any) -> Tokens:
         return await self.redeem(await self.code(**changes))
 
+    async def refuses(self, access_token: str) -> bool:
+        """Whether /mcp would answer 401."""
+        try:
+            await self.grants.authenticate(access_token)
+        except InvalidToken:
+            return True
+        return False
 
-def desk(
-    store: GrantStore,
-    *,
-    people: HeldPeople | None = None,
-    keys: HeldKeys | None = None,
-    clock: HeldClock | None = None,
-    config: GrantConfig | None = None,
-) -> Desk:
-    people, keys, clock = people or HeldPeople(ana()), keys or HeldKeys(), clock or HeldClock()
-    config = config or GrantConfig(RESOURCE)
-    grants = Grants(store, people, keys, config, clock=clock)
-    return Desk(store, people, keys, clock, config, grants)
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[Replica]:
+        """Run the index for the time of the block."""
+        task = asyncio.create_task(self.index.run())
+        await eventually(lambda: self.index.healthy, what="the index is healthy")
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
 
-def sign_in(clock: HeldClock, **changes: Any) -> SignIn:
+def sign_in(clock: Clock, **changes: Any) -> SignIn:
     values: dict[str, Any] = {
         "transaction": secrets.token_bytes(16),
         "person": ana(),
@@ -277,30 +297,8 @@ def sign_in(clock: HeldClock, **changes: Any) -> SignIn:
     return SignIn(**(values | changes))
 
 
-@asynccontextmanager
-async def running(front: Desk) -> AsyncIterator[Desk]:
-    """Run the replica's index for the time of the block."""
-    task = asyncio.create_task(front.grants.run())
-    await eventually(lambda: front.grants.healthy, what="the index is healthy")
-    try:
-        yield front
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def refused(front: Desk, access_token: str) -> bool:
-    """Whether /mcp would answer 401."""
-    try:
-        await front.grants.authenticate(access_token)
-    except InvalidToken:
-        return True
-    return False
-
-
-async def records(store: GrantStore, kind: Kind = Kind.GRANT) -> list[Record]:
-    return [record async for page in store.pages(kind) for record in page.records]
+async def records(store: GrantStore, kind: RecordKind = RecordKind.GRANT) -> list[Record]:
+    return await store.list(kind, lambda record: record)
 
 
 async def eventually(

@@ -21,6 +21,7 @@ from harness.grantkit import HeldClock, HeldKeys, HeldPeople, ana
 from harness.oidcstub import CLIENT_ID, CLIENT_SECRET, ISSUER, Person, StubProvider
 from productive_contract.secret import Secret
 from productive_gateway.grants.config import GrantConfig
+from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.service import Grants
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.oauth.config import OAuthConfig
@@ -203,7 +204,9 @@ async def site(
         transport=httpx.ASGITransport(app=provider.app()),
         token_transport=httpx2.ASGITransport(app=provider.app()),
     )
-    grants = Grants(store, people, keys, GrantConfig(config.resource), clock=clock)
+    lives = GrantConfig(config.resource)
+    index = GrantIndex(store, keys, lives)
+    grants = Grants(store, index, people, keys, lives, clock=clock)
     deps = OAuth(config, keys, grants, people, client, clock, local_people=local_people)
     app = Starlette(routes=oauth_routes(deps))
     # As in the program: the redirect would be built from the Host header.

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from productive_gateway import USER_AGENT, __version__
 from productive_gateway.grants.config import GrantConfig
+from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.service import Grants
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
@@ -81,8 +82,9 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
 
         config = GrantConfig(resource=settings.resource)
         store = _store(settings, cluster)
-        grants = Grants(store, people, keys, config)
-        tasks += [grants.run, Sweeper(store, people, keys, config).run]
+        index = GrantIndex(store, keys, config)
+        grants = Grants(store, index, people, keys, config)
+        tasks += [index.run, Sweeper(store, people, keys, config).run]
 
         upstream = UpstreamClient(settings.upstream, redirect_uri=settings.callback_url)
         stack.push_async_callback(upstream.aclose)
@@ -117,7 +119,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         readiness = Readiness(
             people=people,
             keys=keys,
-            watches={"grants": lambda: grants.healthy},
+            watches={"grants": lambda: index.healthy},
             troubles={
                 "published_mapping": lambda: people.problem,
                 "published_key_ring": lambda: (

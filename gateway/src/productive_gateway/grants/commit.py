@@ -1,130 +1,291 @@
-"""From a claim to a stored change: read, decide, compare-and-swap, and again if it was overtaken.
+"""From a claim to a stored change: read, decide, compare-and-swap, and again if another came first.
 
 A change is answered for only after it is stored. When the answer of the API server is lost the
-record is read again: our own write is known by its attempt id, or by the ratchet, and counts.
+record is read again: our own write is recognised by its attempt id, or by the ratchet, and counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
-from productive_contract.clock import Clock, Entropy
+from productive_contract.clock import Chance, Clock, system_chance, system_clock
 from productive_gateway.errors import GatewayError, Unavailable
-from productive_gateway.grants.ending import put_to_end
-from productive_gateway.grants.errors import Conflict, InvalidGrant, InvalidScope, Missing
-from productive_gateway.grants.grant import Cause, Grant, Refusal
+from productive_gateway.grants.config import KEPT, GrantConfig
+from productive_gateway.grants.errors import (
+    AlreadyCompleted,
+    Changed,
+    Exists,
+    InvalidGrant,
+    InvalidScope,
+    Missing,
+    StoreFull,
+)
+from productive_gateway.grants.grant import Cause, Grant, Refusal, standing
 from productive_gateway.grants.index import GrantIndex
-from productive_gateway.grants.opening import opened
-from productive_gateway.grants.patience import Patience
-from productive_gateway.grants.record import Tampered, encode
-from productive_gateway.grants.store import GrantStore, Record
-from productive_gateway.grants.transitions import Advance, End, Refuse, Repeat, Step
+from productive_gateway.grants.record import Record, Tampered, attempt_of, encode, read
+from productive_gateway.grants.store import GrantStore
+from productive_gateway.grants.transitions import (
+    Advance,
+    Claim,
+    End,
+    Refuse,
+    Repeat,
+    decide,
+)
 from productive_gateway.observability.audit import Event, audit
+from productive_gateway.people.snapshot import Snapshot
 from productive_gateway.sealing.errors import UnknownKey
 from productive_gateway.sealing.keys import KeyRing, Keys
-
-Decide = Callable[[Grant, KeyRing], Step]
-"""Looks at what is stored, with a ring that can read it."""
+from productive_kube.backoff import Backoff
 
 _EVENTS: Final = {
     Cause.CODE_REPLAY: Event.CODE_REPLAY,
     Cause.REFRESH_REUSE: Event.REFRESH_REUSE,
 }
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class RetryLimits:
+    """How often and how long one request tries before it is answered 503."""
+
+    conflicts: int = 5
+    """Writes that may lose against another one."""
+    failures: int = 2
+    """Calls that may fail."""
+    failures_after_write: int = 5
+    seconds: float = 4.0
+    """For all calls together; an API server that is slower counts as unavailable."""
+    seconds_after_write: float = 8.0
+    """Once a write is in flight, allow longer to learn its outcome."""
+    conflict_pauses: tuple[float, float] = (0.05, 0.2)
+    """The first and the longest, in seconds."""
+    failure_pauses: tuple[float, float] = (0.2, 0.8)
+
+
+class RetryBudget:
+    """The tries and the time of one request."""
+
+    def __init__(self, limits: RetryLimits, chance: Chance = system_chance) -> None:
+        """Start the clock."""
+        self._limits = limits
+        self._seconds = limits.seconds
+        self._failures_allowed = limits.failures
+        self._started = asyncio.get_running_loop().time()
+        # Jittered: whoever lost a compare-and-swap tries again at a moment of its own.
+        self._conflicts = Backoff(*limits.conflict_pauses, chance)
+        self._failures = Backoff(*limits.failure_pauses, chance)
+
+    def begin_write(self) -> None:
+        """Note that a write is about to be sent, whose outcome has to be learnt."""
+        self._seconds = self._limits.seconds_after_write
+        self._failures_allowed = self._limits.failures_after_write
+
+    async def call(self, call: Awaitable[T]) -> T:
+        """Await a call within the time that is left.
+
+        Raises:
+            Unavailable: the time is over.
+        """
+        try:
+            async with asyncio.timeout_at(self._started + self._seconds):
+                return await call
+        except TimeoutError as error:
+            raise Unavailable(
+                "The store of sign-ins does not answer in time. Try again shortly.",
+                reason="grants_slow",
+            ) from error
+
+    async def conflict(self) -> None:
+        """Wait before the next try after another write came first.
+
+        Raises:
+            Unavailable: that happened too often.
+        """
+        pause = self._conflicts.next()
+        if self._conflicts.failures > self._limits.conflicts:
+            raise Unavailable(
+                "Too many requests change this sign-in at once. Try again shortly.",
+                reason="grants_contended",
+                retry_after=1,
+            )
+        await asyncio.sleep(pause)
+
+    async def failure(self, error: Unavailable) -> None:
+        """Wait before the next try after a call failed.
+
+        Raises:
+            Unavailable: `error`, when tries or time are used up.
+        """
+        pause = self._failures.next()
+        over = asyncio.get_running_loop().time() + pause >= self._started + self._seconds
+        if over or isinstance(error, StoreFull) or self._failures.failures > self._failures_allowed:
+            raise error
+        await asyncio.sleep(pause)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
     """A grant as it is stored, and a ring with the keys for it."""
 
     grant: Grant
     ring: KeyRing
 
 
-class Settlement:
-    """Makes steps true in the store."""
+class Commit:
+    """Stores what follows from claims."""
 
     def __init__(
-        self, store: GrantStore, index: GrantIndex, keys: Keys, *, clock: Clock, entropy: Entropy
+        self,
+        store: GrantStore,
+        index: GrantIndex,
+        keys: Keys,
+        config: GrantConfig,
+        *,
+        clock: Clock = system_clock,
+        limits: RetryLimits,
     ) -> None:
-        """Work on `store`, and tell `index` of each change at once."""
+        """Work on `store`, and inform `index` of each change at once."""
         self._store = store
         self._index = index
         self._keys = keys
+        self._config = config
         self._clock = clock
-        self._entropy = entropy
+        self._limits = limits
 
-    async def settle(self, name: str, decide: Decide) -> Settled:
-        """Apply `decide` to the grant until its step is made true.
+    async def create(self, record: Record) -> None:
+        """Store a new grant; if the answer is lost, find out whether it was stored.
 
         Raises:
-            InvalidGrant: it refused or ended the grant, or there is none.
-            InvalidScope: it refused the scopes.
-            Unavailable: the store is away, too slow, or changed by others all the time.
+            AlreadyCompleted: the transaction made its grant before, in another attempt.
+            StoreFull: there is no room.
+            Unavailable: the store cannot be reached; the record may have been stored.
         """
-        patience = Patience(self._entropy)
+        budget = RetryBudget(self._limits)
+        budget.begin_write()
+        while True:
+            try:
+                stored = await self._create_or_find(record, budget)
+            except Unavailable as error:
+                await budget.failure(error)
+            else:
+                self._index.note(stored)
+                return
+
+    async def apply(self, name: str, claim: Claim, people: Snapshot | None = None) -> Committed:
+        """Read the grant, decide about the claim, store the outcome; repeat on a conflict.
+
+        Args:
+            name: of the grant.
+            claim: what was presented.
+            people: a complete view; a revocation does not need one.
+
+        Raises:
+            InvalidGrant: the claim is refused or ended the grant, or there is no grant.
+            InvalidScope: the scopes of the claim are refused.
+            Unavailable: the store cannot be reached, is too slow, or others change the grant
+                all the time.
+        """
+        budget = RetryBudget(self._limits)
         ending: End | None = None
         while True:
             try:
-                record = await patience.call(self._store.get(name))
+                record = await budget.call(self._store.get(name))
                 if record is None:
-                    self._index.bury(name)
-                    raise self._over(ending)
-                step, ring = await patience.call(self._decide(record, decide))
-                if isinstance(step, Repeat):
-                    return Settled(step.grant, ring)
-                if isinstance(step, Refuse):
-                    raise self._over(ending) if step.refusal is Refusal.GONE else refused(step)
-                patience.sent()
-                if isinstance(step, Advance):
-                    await self._advance(record, step.grant, ring, patience)
-                    return Settled(step.grant, ring)
-                ending = step
-                await self._end(record, step, ring, patience)
-                raise self._over(ending)
-            except (Conflict, Missing):
-                await patience.conflict()
-            except Unavailable as error:
-                await patience.trouble(error)
+                    self._index.mark_gone(name)
+                    raise _over(ending)
 
-    async def _decide(self, record: Record, decide: Decide) -> tuple[Step, KeyRing]:
+                grant, ring = await budget.call(self._read(record))
+                person = None if people is None else people.by_uid.get(grant.user_uid)
+                unfit = standing(grant, person, ring.epoch)
+                step = decide(grant, claim, ring, unfit, self._config, now=self._clock())
+
+                match step:
+                    case Repeat():
+                        return Committed(step.grant, ring)
+                    case Refuse():
+                        # Gone after we tried to end it: our own write, whose answer was lost.
+                        raise _over(ending) if step.refusal is Refusal.GONE else _refused(step)
+                    case Advance():
+                        budget.begin_write()
+                        changed = encode(step.grant, ring, replacing=record)
+                        self._index.note(await budget.call(self._store.update(changed)))
+                        return Committed(step.grant, ring)
+                    case End():
+                        budget.begin_write()
+                        ending = step
+                        await budget.call(
+                            end(self._store, record, step.grant, ring, now=self._clock())
+                        )
+                        self._index.mark_gone(name)
+                        raise _over(ending)
+            except (Changed, Missing):
+                await budget.conflict()
+            except Unavailable as error:
+                await budget.failure(error)
+
+    async def _create_or_find(self, record: Record, budget: RetryBudget) -> Record:
         try:
-            return await opened(self._keys, record, lambda grant, ring: (decide(grant, ring), ring))
+            return await budget.call(self._store.create(record))
+        except Exists:
+            held = await budget.call(self._store.get(record.name))
+        # Our own write, whose answer was lost, is no second completion.
+        if held is None or attempt_of(held) != attempt_of(record):
+            raise AlreadyCompleted
+        return held
+
+    async def _read(self, record: Record) -> tuple[Grant, KeyRing]:
+        try:
+            return await read(record, self._keys)
         except Tampered as error:
             audit(Event.RECORD_TAMPERED, grant=record.name)
             raise InvalidGrant("record_tampered") from error
         except UnknownKey as error:
             raise InvalidGrant("key_retired") from error
 
-    async def _advance(
-        self, record: Record, grant: Grant, ring: KeyRing, patience: Patience
-    ) -> None:
-        changed = encode(grant, ring, uid=record.uid, version=record.version)
-        self._index.note(await patience.call(self._store.update(changed)))
 
-    async def _end(self, record: Record, end: End, ring: KeyRing, patience: Patience) -> None:
-        now = self._clock()
-        await patience.call(put_to_end(self._store, record, end.grant, ring, now=now))
-        self._index.bury(record.name)
+async def end(store: GrantStore, record: Record, gone: Grant, ring: KeyRing, *, now: float) -> None:
+    """Store that a grant is over: as gone while its transaction lives, else by deleting it.
 
-    def _over(self, ending: End | None) -> InvalidGrant:
-        if ending is None:
-            return InvalidGrant(Refusal.GONE.value)
-        grant, cause = ending.grant, ending.cause
-        event = _EVENTS.get(cause, Event.GRANT_ENDED)
-        audit(
-            event, reason=cause.value, user=grant.user, grant=grant.name, client=grant.client_label
-        )
-        return InvalidGrant(cause.value)
+    Args:
+        store: where it is.
+        record: what was read; nothing happens if it changed since.
+        gone: its grant, as over.
+        ring: its current key authenticates the record.
+        now: Unix seconds.
+
+    Raises:
+        Changed: it changed since it was read.
+        Missing: it is no longer there.
+        Unavailable: the store cannot be reached; it may have been done.
+    """
+    if now - gone.created < KEPT:
+        await store.update(encode(gone, ring, replacing=record))
+    else:
+        await store.delete(record)
 
 
-def refused(step: Refuse) -> GatewayError:
-    """Return the error that answers a refusal."""
-    if step.refusal is Refusal.SCOPE:
-        return InvalidScope()
-    if step.refusal is Refusal.FORKED:
-        return Unavailable(
-            "This sign-in cannot be renewed just now. Try again in a moment.", reason="forked"
-        )
-    return InvalidGrant(step.refusal.value)
+def _refused(step: Refuse) -> GatewayError:
+    match step.refusal:
+        case Refusal.SCOPE:
+            return InvalidScope()
+        case Refusal.FORKED:
+            return Unavailable(
+                "This sign-in cannot be renewed at the moment. Try again shortly.", reason="forked"
+            )
+        case refusal:
+            return InvalidGrant(refusal.value)
+
+
+def _over(ending: End | None) -> InvalidGrant:
+    """Return the answer to a claim on a grant that is over, by our own `ending` or before it."""
+    if ending is None:
+        return InvalidGrant(Refusal.GONE.value)
+    grant, cause = ending.grant, ending.cause
+    event = _EVENTS.get(cause, Event.GRANT_ENDED)
+    audit(event, reason=cause.value, user=grant.user, grant=grant.name, client=grant.client_label)
+    return InvalidGrant(cause.value)

@@ -1,4 +1,4 @@
-"""Lives and limits of grants, in seconds unless said otherwise."""
+"""Lifetimes and limits of grants, in seconds unless stated otherwise."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ DAY: Final = 86400.0
 TRANSACTION_LIFE: Final = 600.0
 """How long a consent page can be approved, and then a transaction come back from the upstream."""
 KEPT: Final = 2 * TRANSACTION_LIFE
-"""A grant is kept that long even when it is over, so that its transaction cannot be completed a
-second time: not even by whoever approves the same page again in its last second."""
+"""A grant that is over is kept until this age, so that its transaction cannot be completed a second
+time, not even by somebody who approves the same page again in its last second."""
 SKEW: Final = 30.0
 """How far the clocks of two replicas may differ."""
 
@@ -23,13 +23,13 @@ class GrantConfig:
     """Canonical URL of the MCP endpoint; every code and token is bound to it (RFC 8707)."""
     access_life: float = 3600.0
     refresh_idle: float = 14 * DAY
-    """A grant that was not refreshed for so long is over."""
+    """A grant that was not refreshed for this long is over."""
     absolute_life: float = 7 * DAY
-    """A grant is over so long after its sign-in, whatever happens."""
+    """A grant is over this long after its sign-in, whatever happens."""
     code_life: float = 300.0
     grace: float = 120.0
-    """After a refresh the presented token may be presented again for so long (lost answers)."""
+    """How long after a refresh the same token may be presented again (lost answers)."""
     max_staleness: float = 300.0
-    """While the API server is away, known grants serve for so long after they were last seen."""
+    """How long known grants serve after they were last confirmed while the API server is away."""
     per_person: int = 50
-    """Grants that one person may have; the sweeper takes the least recently used above."""
+    """Grants that one person may have; the sweeper removes the least recently used above it."""

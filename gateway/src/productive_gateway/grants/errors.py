@@ -1,20 +1,47 @@
-"""Why the token endpoint, /callback or the store says no.
+"""Why a code, a token or a sign-in is refused, and what a store reports.
 
 GatewayError
- ├─ InvalidGrant       RFC 6749 5.2 `invalid_grant`: code or refresh token is no use any more
- ├─ InvalidTarget      RFC 8707 2 `invalid_target`: tokens for another resource
+ ├─ InvalidToken       an access token is refused; its reason is one of `TokenFault`
+ ├─ InvalidGrant       RFC 6749 5.2 `invalid_grant`: the code or refresh token is no longer valid
  ├─ InvalidScope       RFC 6749 6 `invalid_scope`: more than the person allowed, or nothing
- ├─ AlreadyCompleted   the transaction behind this /callback has its grant already
- ├─ SubjectMismatch    the e-mail belongs to another account of the provider
+ ├─ AlreadyCompleted   the transaction of this /callback has its grant already
+ ├─ SubjectMismatch    the e-mail address belongs to another account of the provider
  └─ Unavailable
-     └─ StoreFull      no room for a new grant (quota)
+     └─ StoreFull      there is no room for a new grant (quota)
 
-Sentences are ASCII without quotes, so that they fit into `error_description` (RFC 6749 5.2).
+Messages are ASCII without quotes, so that they fit into `error_description` (RFC 6749 5.2).
 """
 
 from __future__ import annotations
 
-from productive_gateway.errors import GatewayError, Unavailable
+from enum import StrEnum
+
+from productive_gateway.errors import GatewayError, InvalidToken, Unavailable
+
+
+class TokenFault(StrEnum):
+    """Why an access token is refused, as far as token and grant go."""
+
+    MALFORMED = "malformed"
+    """Not a token of this resource, or sealed with a key that the ring no longer holds."""
+    EXPIRED = "expired"
+    OLD_EPOCH = "old_epoch"
+    """Everything of its time was ended by raising the epoch of the key ring."""
+    GRANT_GONE = "grant_gone"
+    GRANT_PENDING = "grant_pending"
+    """The grant's code was not redeemed, so no access token of it can exist."""
+    GRANT_TAMPERED = "grant_tampered"
+    """The stored grant is not as this gateway wrote it."""
+    GRANT_FOREIGN = "grant_foreign"
+    """The stored grant is authenticated with a key that the ring does not hold."""
+
+
+def invalid_token(fault: TokenFault) -> InvalidToken:
+    """Return the error for an access token with this fault."""
+    return InvalidToken(
+        "This access token is no longer valid. Refresh it, or connect again and sign in.",
+        reason=fault.value,
+    )
 
 
 class InvalidGrant(GatewayError):
@@ -22,18 +49,7 @@ class InvalidGrant(GatewayError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(
-            "This sign-in is not valid any more. Connect again and sign in.", reason=reason
-        )
-
-
-class InvalidTarget(GatewayError):
-    """Tokens were asked for another resource than this server; nothing was changed."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "The resource is not this server. Use the address that the protected resource "
-            "metadata names, or leave the parameter out.",
-            reason="wrong_resource",
+            "This sign-in is no longer valid. Connect again and sign in.", reason=reason
         )
 
 
@@ -42,8 +58,8 @@ class InvalidScope(GatewayError):
 
     def __init__(self) -> None:
         super().__init__(
-            "A scope was asked for that this sign-in does not have. Ask for fewer, or connect "
-            "again and allow it.",
+            "The request asks for a scope that this sign-in does not have. Ask for fewer, or "
+            "connect again and allow it.",
             reason="wrong_scope",
         )
 
@@ -53,7 +69,7 @@ class AlreadyCompleted(GatewayError):
 
     def __init__(self) -> None:
         super().__init__(
-            "This sign-in was already completed. Go back to the app that asked; if it is not "
+            "This sign-in is already complete. Go back to the app that asked; if it is not "
             "connected, start again from there.",
             reason="already_completed",
         )
@@ -71,28 +87,24 @@ class SubjectMismatch(GatewayError):
 
 
 class StoreFull(Unavailable):
-    """The store takes no new grants; existing ones work on."""
+    """The store takes no new grants; existing ones keep working."""
 
     def __init__(self) -> None:
         super().__init__(
-            "No new sign-ins can be stored just now. Try again later, and tell your administrator "
-            "that the store of grants is full.",
+            "No new sign-ins can be stored at the moment. Try again later, and tell your "
+            "administrator that the store of grants is full.",
             reason="store_full",
             retry_after=60,
         )
 
 
-class Conflict(Exception):
-    """A stored object was changed since it was read: read it again and decide anew."""
+class Changed(Exception):
+    """The stored object changed since it was read: read it again and decide anew."""
 
 
 class Exists(Exception):
-    """An object of that name is stored already."""
+    """An object of that name is already stored."""
 
 
 class Missing(Exception):
-    """The object to change is not stored any more."""
-
-
-class Expired(Exception):
-    """The version to watch from is too old: list again."""
+    """The object to change is no longer stored."""

@@ -1,20 +1,25 @@
 """A grant: what one person allowed one client.
 
-Pure data with the few rules that need nothing else; how it changes is in `claims`. It goes
+Pure data with the few rules that need nothing else; how it changes is in `transitions`. It goes
 pending → active → gone and never back.
 """
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from productive_contract.mapping import Person
 from productive_gateway.grants.config import KEPT, GrantConfig
-from productive_gateway.grants.naming import CLIENT_PREFIX
+from productive_gateway.people.admission import Denial, check
+
+CLIENT_PREFIX: Final = 20
+"""Hex digits of a client's hash in labels and audit lines."""
 
 
-class State(StrEnum):
+class GrantState(StrEnum):
     """Where a grant is in its life."""
 
     PENDING = "pending"
@@ -39,7 +44,7 @@ class Refusal(StrEnum):
     OLD_EPOCH = "old_epoch"
     SCOPE = "wrong_scope"
     FORKED = "forked"
-    """Two replicas compute different successors: our trouble, not the client's."""
+    """Two replicas compute different successors: our failure, not the client's."""
 
 
 class Cause(StrEnum):
@@ -55,15 +60,38 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class SignIn:
+    """A person who signed in upstream, and what they allowed which client."""
+
+    transaction: bytes = field(repr=False)
+    """128-bit id of the transaction; it makes one grant at most."""
+    person: Person
+    subject_issuer: str
+    subject: str
+    """`iss` and `sub` of the ID token."""
+    client_id: str
+    client_name: str
+    client_host: str
+    redirect_uri: str
+    resource: str
+    """Canonical, as checked at /authorize."""
+    scopes: frozenset[str]
+    challenge: str
+    """PKCE S256 challenge of the client."""
+    auth_time: float
+    """When this sign-in was completed, by our clock; `revokedBefore` is compared with it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Grant:
-    """What one person allowed one client. Holds hashes only: its reader can do nothing with it."""
+    """What one person allowed one client. It holds hashes only: its reader cannot act with it."""
 
     name: str
-    state: State
+    state: GrantState
     user_uid: str
-    """uid of the ProductiveUser: who it belongs to."""
+    """uid of the ProductiveUser that it belongs to."""
     user: str
-    """namespace/name of the ProductiveUser, to be shown."""
+    """namespace/name of the ProductiveUser, for display."""
     subject: str
     """Digest of the upstream account that signed in."""
     client: str
@@ -79,7 +107,7 @@ class Grant:
     absolute_end: float
     epoch: int
     attempt: str
-    """Random id of the write that made this state: a replica knows its own write by it."""
+    """Random id of the write that made this state: a replica recognises its own write by it."""
     code_hash: str
     challenge: str
     """PKCE S256 challenge."""
@@ -97,7 +125,7 @@ class Grant:
 
     @property
     def client_label(self) -> str:
-        """The client as it stands in labels and audit lines."""
+        """The client as labels and audit lines name it."""
         return self.client[:CLIENT_PREFIX]
 
     @property
@@ -106,32 +134,37 @@ class Grant:
         return max(self.created, self.rotated_at)
 
     def end(self, config: GrantConfig) -> float:
-        """Return when it is of no use any more and may be swept."""
-        if self.state is State.ACTIVE:
+        """Return from when on it is useless and may be swept."""
+        if self.state is GrantState.ACTIVE:
             return min(self.absolute_end, self.rotated_at + config.refresh_idle)
         return self.created + KEPT
 
 
+def client_hash(client_id: str) -> str:
+    """Return SHA-256 of a client_id, in hex: ids of 2,000 characters are stored nowhere."""
+    return hashlib.sha256(client_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
 def ended(grant: Grant, cause: Cause, *, now: float) -> Grant:
     """Return the grant as over."""
-    return replace(grant, state=State.GONE, ended_at=now, ended_cause=cause.value)
+    return replace(grant, state=GrantState.GONE, ended_at=now, ended_cause=cause.value)
 
 
 def standing(grant: Grant, person: Person | None, epoch: int) -> Refusal | None:
     """Return why the grant's person may not have tokens, None if they may.
 
-    `person` is looked up by uid in a complete view; who is absent from it is gone.
+    Args:
+        grant: as it is stored.
+        person: looked up by uid in a complete mapping; None if it does not hold them.
+        epoch: of the key ring.
     """
     if grant.epoch < epoch:
         return Refusal.OLD_EPOCH
-    if person is None:
-        return Refusal.PERSON_GONE
-    if revoked_before(person, grant.auth_time):
-        return Refusal.REVOKED_BEFORE
-    return None
-
-
-def revoked_before(person: Person, auth_time: float) -> bool:
-    """Whether the person's sign-ins of that time were revoked."""
-    moment = person.revoked_before
-    return moment is not None and auth_time < moment.timestamp()
+    match check(person, grant.auth_time):
+        case Denial.PERSON_GONE:
+            return Refusal.PERSON_GONE
+        case Denial.REVOKED_BEFORE:
+            return Refusal.REVOKED_BEFORE
+        case Denial.SUSPENDED | None:
+            # A refused refresh makes clients drop everything, so a suspension only closes /mcp.
+            return None

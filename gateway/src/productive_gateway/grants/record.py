@@ -1,9 +1,9 @@
-"""A grant as it is stored: fields and labels under a MAC.
+"""A stored object, and a grant as one: fields and labels under a MAC.
 
-The MAC is over fields, labels, name and, from activation on, the object's uid, with a key of our
-ring whose id stands in the record; it is made again at each write. So who can write to the
-namespace but has no key can delete a grant, yet not move it to another person, lengthen it, or
-bring a deleted one back. Going back to an older state of the same object cannot be seen.
+The MAC covers fields, labels, name and, from activation on, the object's uid; its key is one of our
+ring, whose id is in the record, and it is made again at each write. So somebody who can write to
+the namespace but has no key can delete a grant, yet not move it to another person, extend it, or
+bring a deleted one back. A rollback of the same object to an older state cannot be detected.
 """
 
 from __future__ import annotations
@@ -11,21 +11,23 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Final
 
 from productive_contract.names import (
+    GRANT_TYPE,
     LABEL_CLIENT,
     LABEL_EXPIRES_DAY,
     LABEL_STATE,
     LABEL_USER,
     LABEL_USER_UID,
+    SUBJECT_TYPE,
 )
 from productive_gateway.grants.config import KEPT
-from productive_gateway.grants.grant import Grant, State
-from productive_gateway.grants.store import Kind, Record
-from productive_gateway.sealing.keys import Key, KeyRing
+from productive_gateway.grants.grant import Grant, GrantState
+from productive_gateway.sealing.keys import Key, KeyRing, Keys, with_known_key
 from productive_gateway.sealing.purposes import Purpose
 from productive_gateway.sealing.seal import frame, mac
 
@@ -36,24 +38,47 @@ _MAC: Final = "mac"
 _NOT_IN_LABEL = re.compile(r"[^A-Za-z0-9_.-]")
 
 
+class RecordKind(StrEnum):
+    """What a record is, by the type of its Secret."""
+
+    GRANT = GRANT_TYPE
+    SUBJECT = SUBJECT_TYPE
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One stored object."""
+
+    kind: RecordKind
+    name: str
+    labels: Mapping[str, str]
+    data: Mapping[str, bytes]
+    uid: str = ""
+    """Given by the store at creation."""
+    version: str = ""
+    """Given by the store at each write; versions of one store can be compared as numbers."""
+    created: float = 0.0
+    """When the store made it, by the store's clock."""
+
+
 class Tampered(Exception):
     """The record is not as this gateway wrote it."""
 
 
-def encode(grant: Grant, ring: KeyRing, *, uid: str = "", version: str = "") -> Record:
+def encode(grant: Grant, ring: KeyRing, *, replacing: Record | None = None) -> Record:
     """Return the record of a grant, authenticated with the current key.
 
     Args:
         grant: what is stored.
-        ring: whose current key makes the MAC.
-        uid: of the object that is replaced; empty when it is made.
-        version: of the object that is replaced.
+        ring: its current key makes the MAC.
+        replacing: the record that was read; None for a new object.
     """
     key = ring.sealing_key()
     data = {name: text.encode() for name, text in _fields(grant).items()}
     data |= {"v": FORMAT, _KEY: key.kid.encode()}
-    labels = _labels(grant)
-    record = Record(Kind.GRANT, grant.name, labels, data, uid, version)
+    record = Record(RecordKind.GRANT, grant.name, _labels(grant), data)
+    if replacing is not None:
+        record = replace(record, uid=replacing.uid, version=replacing.version)
     tag = _authenticate(key, record, grant.state)
     return replace(record, data=data | {_MAC: tag})
 
@@ -63,11 +88,11 @@ def decode(record: Record, ring: KeyRing) -> Grant:
 
     Raises:
         UnknownKey: the ring does not hold the key of its MAC.
-        Tampered: the MAC is wrong, or it is no record of a grant at all.
+        Tampered: the MAC is wrong, or the record does not hold a grant.
     """
     try:
         kid = record.data[_KEY].decode()
-        state = State(record.data["state"].decode())
+        state = GrantState(record.data["state"].decode())
         tag = record.data[_MAC]
     except (KeyError, ValueError) as error:
         raise Tampered(record.name) from error
@@ -82,8 +107,29 @@ def decode(record: Record, ring: KeyRing) -> Grant:
         raise Tampered(record.name) from error
 
 
+async def read(record: Record, keys: Keys) -> tuple[Grant, KeyRing]:
+    """Open a stored grant with keys that may have changed.
+
+    Returns:
+        The grant, and a ring that holds the keys of its MAC and of its current refresh token.
+
+    Raises:
+        UnknownKey: not even a freshly read ring holds them: retired, or of another installation.
+        Tampered: see `decode`.
+        Unavailable: the ring cannot be read, so nobody can know.
+    """
+
+    def open_with(ring: KeyRing) -> tuple[Grant, KeyRing]:
+        grant = decode(record, ring)
+        if grant.ratchet_kid:
+            ring.require(grant.ratchet_kid)
+        return grant, ring
+
+    return await with_known_key(keys, open_with)
+
+
 def key_of(record: Record) -> str:
-    """Return the id of the key that a record says it is authenticated with."""
+    """Return the id of the key that a record claims to be authenticated with."""
     return record.data.get(_KEY, b"").decode("ascii", "replace")
 
 
@@ -93,13 +139,13 @@ def attempt_of(record: Record) -> str:
 
 
 def label_value(text: str) -> str:
-    """Return text as a label's value: at most 63 of the characters that one may have."""
+    """Return text as a label's value: at most 63 characters, all of them allowed in one."""
     return _NOT_IN_LABEL.sub("-", text)[:63].strip("_.-")
 
 
-def _authenticate(key: Key, record: Record, state: State) -> bytes:
+def _authenticate(key: Key, record: Record, state: GrantState) -> bytes:
     # A new object has no uid yet when its record is made.
-    uid = "" if state is State.PENDING else record.uid
+    uid = "" if state is GrantState.PENDING else record.uid
     parts = [record.name.encode(), uid.encode()]
     parts += [record.labels.get(label, "").encode() for label in LABELS]
     for name in sorted(record.data.keys() - {_MAC}):
@@ -108,7 +154,7 @@ def _authenticate(key: Key, record: Record, state: State) -> bytes:
 
 
 def _labels(grant: Grant) -> dict[str, str]:
-    last = grant.absolute_end if grant.state is State.ACTIVE else grant.created + KEPT
+    last = grant.absolute_end if grant.state is GrantState.ACTIVE else grant.created + KEPT
     return {
         LABEL_USER_UID: grant.user_uid,
         LABEL_USER: label_value(grant.user.rpartition("/")[2]),
@@ -148,7 +194,7 @@ def _fields(grant: Grant) -> dict[str, str]:
     }
 
 
-def _grant(name: str, state: State, fields: Mapping[str, str]) -> Grant:
+def _grant(name: str, state: GrantState, fields: Mapping[str, str]) -> Grant:
     return Grant(
         name=name,
         state=state,

@@ -2,9 +2,9 @@
 
 Begun at /callback, redeemed and refreshed at /token, shown to /mcp, ended at /revoke.
 
-The order of checks is: what can be seen without the store (form, seal, MAC, resource), then the
-stored grant, read anew. Nothing is answered that is not stored. Our own trouble is Unavailable,
-never InvalidGrant or InvalidToken: clients throw their tokens away on those.
+What can be checked without the store (form, seal, MAC) comes first, then the stored grant, read
+anew. Nothing is answered that is not stored. A failure on our side is Unavailable, never
+InvalidGrant or InvalidToken: clients throw their tokens away on those.
 """
 
 from __future__ import annotations
@@ -16,34 +16,21 @@ from typing import Final, TypeVar
 
 from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_gateway.grants import transitions
-from productive_gateway.grants.beginning import SignIn, create_once, pending_grant
-from productive_gateway.grants.commit import Settled, Settlement
+from productive_gateway.grants.commit import Commit, Committed, RetryBudget, RetryLimits
 from productive_gateway.grants.config import GrantConfig
-from productive_gateway.grants.errors import InvalidGrant, InvalidTarget
-from productive_gateway.grants.grant import (
-    Cause,
-    Grant,
-    Refusal,
-    State,
-    ended,
-    standing,
-)
-from productive_gateway.grants.index import GrantIndex, revoked
-from productive_gateway.grants.naming import (
-    client_hash,
-    subject_digest,
-)
-from productive_gateway.grants.ratchet import current_secret, digest
+from productive_gateway.grants.errors import InvalidGrant, TokenFault, invalid_token
+from productive_gateway.grants.grant import Grant, SignIn, client_hash
+from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.record import encode
-from productive_gateway.grants.resource import same_resource
 from productive_gateway.grants.store import GrantStore
-from productive_gateway.grants.subject import bind_subject
+from productive_gateway.grants.subject import bind_subject, subject_digest
 from productive_gateway.grants.tokens import (
     ACCESS_PREFIX,
     SECRET_BYTES,
     AccessToken,
-    Code,
+    AuthorizationCode,
     RefreshToken,
+    digest,
     read_access,
     read_code,
     read_refresh,
@@ -56,10 +43,9 @@ from productive_gateway.people.snapshot import People
 from productive_gateway.sealing.errors import SealError
 from productive_gateway.sealing.keys import KeyRing, Keys, with_known_key
 
-__all__ = ["Grants", "LiveGrant", "SignIn", "Tokens"]
-
 LEEWAY: Final = 5
 """Seconds for which an expired access token still opens, for clocks that differ a little."""
+LIMITS: Final = RetryLimits()
 
 T = TypeVar("T")
 
@@ -78,7 +64,7 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class LiveGrant:
-    """The grant behind an access token."""
+    """The grant behind an access token; whether its person may act is not looked at."""
 
     name: str
     user_uid: str
@@ -89,102 +75,87 @@ class LiveGrant:
 
 
 class Grants:
-    """All that is done with grants."""
+    """All that the endpoints do with grants."""
 
     def __init__(
         self,
         store: GrantStore,
+        index: GrantIndex,
         people: People,
         keys: Keys,
         config: GrantConfig,
         *,
         clock: Clock = system_clock,
         entropy: Entropy = system_entropy,
+        limits: RetryLimits = LIMITS,
     ) -> None:
-        """Put the parts together; `run` must run for /mcp to be served without asking."""
+        """Connect the parts.
+
+        Args:
+            store: where grants are kept.
+            index: the watched view of the same store.
+            people: who may have tokens.
+            keys: seal and authenticate.
+            config: lifetimes and the resource.
+            clock: Unix seconds.
+            entropy: for secrets and ids.
+            limits: retries of one request.
+        """
         self._store = store
+        self._index = index
         self._people = people
         self._keys = keys
         self._config = config
         self._clock = clock
         self._entropy = entropy
-        self._index = GrantIndex(store, keys, config, clock=clock, entropy=entropy)
-        self._settlement = Settlement(store, self._index, keys, clock=clock, entropy=entropy)
-
-    async def run(self) -> None:
-        """Keep the index; ends only by being cancelled."""
-        await self._index.run()
-
-    @property
-    def healthy(self) -> bool:
-        """Whether the index has shown everything up to a moment ago."""
-        return self._index.healthy
+        self._limits = limits
+        self._commit = Commit(store, index, keys, config, clock=clock, limits=limits)
 
     async def begin(self, sign_in: SignIn) -> str:
         """Make a pending grant of a sign-in and return its authorization code.
 
         Raises:
             SubjectMismatch: the e-mail belongs to another upstream account; to be audited.
-            AlreadyCompleted: the transaction has its grant.
-            StoreFull: no room for a new grant.
-            Unavailable: store or keys are away; nothing was issued.
+            AlreadyCompleted: the transaction already has its grant.
+            StoreFull: there is no room for a new grant.
+            Unavailable: store or keys cannot be reached; nothing was issued.
         """
         person, ring = sign_in.person, self._keys.ring()
         subject = subject_digest(sign_in.subject_issuer, sign_in.subject, person.uid)
-        await bind_subject(self._store, person.uid, person.user, subject, self._entropy)
+        await bind_subject(self._store, person, subject, RetryBudget(self._limits))
         secret = self._entropy(SECRET_BYTES)
-        grant = pending_grant(
+        grant = transitions.issue(
             sign_in,
             self._config,
+            subject=subject,
             code_hash=digest(secret),
             epoch=ring.epoch,
             now=self._clock(),
             entropy=self._entropy,
         )
-        self._index.note(await create_once(self._store, encode(grant, ring), self._entropy))
-        code = Code(grant.name, secret)
+        await self._commit.create(encode(grant, ring))
+        code = AuthorizationCode(grant.name, secret)
         return write_code(ring, code, self._config.resource, self._entropy)
 
     async def redeem(
-        self,
-        code: str,
-        *,
-        client_id: str,
-        redirect_uri: str | None,
-        verifier: str,
-        resource: str | None,
+        self, code: str, *, client_id: str, redirect_uri: str | None, verifier: str
     ) -> Tokens:
         """Exchange a code for the first tokens, once.
 
         Raises:
             InvalidGrant: the code is wrong, used, expired, or of another client, redirect URI or
                 verifier; or its person may not have tokens.
-            InvalidTarget: `resource` is another one.
-            Unavailable: our trouble; the same code may work later.
+            Unavailable: a failure on our side; the same code may work later.
         """
         presented = await self._read(lambda ring: read_code(ring, code, self._config.resource))
-        self._check_target(resource)
         claim = transitions.Redemption(
             presented.secret, client_hash(client_id), redirect_uri, verifier, self._attempt()
         )
-        people = self._people.snapshot()
+        committed = await self._commit.apply(presented.grant, claim, self._people.snapshot())
+        _audit(Event.TOKEN_ISSUED, committed.grant)
+        return self._tokens(committed, presented.secret, committed.grant.scopes)
 
-        def decide(grant: Grant, ring: KeyRing) -> transitions.Step:
-            unfit = standing(grant, people.by_uid.get(grant.user_uid), ring.epoch)
-            return transitions.redeem(grant, claim, ring, unfit, now=self._clock())
-
-        settled = await self._settlement.settle(presented.grant, decide)
-        _audit(Event.TOKEN_ISSUED, settled.grant)
-        return self._tokens(settled, presented.secret, settled.grant.scopes)
-
-    async def refresh(
-        self,
-        token: str,
-        *,
-        client_id: str,
-        resource: str | None,
-        scopes: frozenset[str] | None,
-    ) -> Tokens:
+    async def refresh(self, token: str, *, client_id: str, scopes: frozenset[str] | None) -> Tokens:
         """Exchange a refresh token for its successor and a new access token.
 
         Parallel and repeated refreshes of one token get the same successor. A token that was left
@@ -193,33 +164,27 @@ class Grants:
         Raises:
             InvalidGrant: the token is wrong, of another client, left behind or expired; or its
                 person may not have tokens.
-            InvalidTarget: `resource` is another one.
             InvalidScope: `scopes` are more than was granted, or none.
-            Unavailable: our trouble; the same token works later.
+            Unavailable: a failure on our side; the same token works later.
         """
         presented = await self._read(lambda ring: read_refresh(ring, token, self._config.resource))
-        self._check_target(resource)
-        claim = transitions.Refreshing(
+        claim = transitions.Refresh(
             presented.generation, presented.secret, client_hash(client_id), scopes, self._attempt()
         )
-        people = self._people.snapshot()
-
-        def decide(grant: Grant, ring: KeyRing) -> transitions.Step:
-            unfit = standing(grant, people.by_uid.get(grant.user_uid), ring.epoch)
-            return transitions.refresh(grant, claim, ring, unfit, self._config, now=self._clock())
-
-        settled = await self._settlement.settle(presented.grant, decide)
-        _audit(Event.TOKEN_REFRESHED, settled.grant)
-        granted = settled.grant.scopes if scopes is None else scopes
-        return self._tokens(settled, presented.secret, granted)
+        committed = await self._commit.apply(presented.grant, claim, self._people.snapshot())
+        _audit(Event.TOKEN_REFRESHED, committed.grant)
+        granted = committed.grant.scopes if scopes is None else scopes
+        return self._tokens(committed, presented.secret, granted)
 
     async def authenticate(self, access_token: str) -> LiveGrant:
         """Return the live grant behind an access token; on the warm path without any I/O.
 
+        It judges token and grant only; whether the person may act is for the caller to check
+        (`people.admission`).
+
         Raises:
-            InvalidToken: the token is wrong or expired, or its grant is no more. Whether its
-                person may act is for the caller to check.
-            Unavailable: our trouble; the same token may work later.
+            InvalidToken: token or grant are no longer good; its reason is a `TokenFault`.
+            Unavailable: a failure on our side; the same token may work later.
         """
         token = await self._opened(access_token)
         entry = await self._index.find(token.grant)
@@ -229,10 +194,10 @@ class Grants:
     async def revoke(self, token: str, *, client_id: str) -> None:
         """End the grant of an access or refresh token, if it is this client's (RFC 7009 2).
 
-        Whatever else is presented has no effect and is no error.
+        Anything else that is presented has no effect and is not an error.
 
         Raises:
-            Unavailable: our trouble; the grant may live on, so the client should try again.
+            Unavailable: a failure on our side; the grant may live on, so the client should retry.
         """
         resource = self._config.resource
 
@@ -241,21 +206,10 @@ class Grants:
                 return read_access(ring, token, resource)
             return read_refresh(ring, token, resource)
 
-        client = client_hash(client_id)
-        try:
-            presented = await self._read(read)
-        except InvalidGrant:
-            return
-        await self._end(presented.grant, Cause.REVOKED, lambda grant: grant.client == client)
-
-    async def _end(self, name: str, cause: Cause, allowed: Callable[[Grant], bool]) -> None:
-        def decide(grant: Grant, _: KeyRing) -> transitions.Step:
-            if grant.state is State.GONE or not allowed(grant):
-                return transitions.Refuse(Refusal.GONE)
-            return transitions.End(ended(grant, cause, now=self._clock()), cause)
-
         with contextlib.suppress(InvalidGrant):
-            await self._settlement.settle(name, decide)
+            presented = await self._read(read)
+            claim = transitions.Revocation(client_hash(client_id))
+            await self._commit.apply(presented.grant, claim)
 
     async def _read(self, read: Callable[[KeyRing], T]) -> T:
         try:
@@ -269,28 +223,24 @@ class Grants:
                 self._keys, lambda ring: read_access(ring, access_token, self._config.resource)
             )
         except SealError as error:
-            raise revoked("malformed") from error
+            raise invalid_token(TokenFault.MALFORMED) from error
         if self._clock() >= token.expires + LEEWAY:
-            raise revoked("expired")
+            raise invalid_token(TokenFault.EXPIRED)
         if token.epoch < self._keys.ring().epoch:
-            raise revoked(Refusal.OLD_EPOCH.value)
+            raise invalid_token(TokenFault.OLD_EPOCH)
         return token
 
-    def _check_target(self, resource: str | None) -> None:
-        if resource is not None and not same_resource(resource, self._config.resource):
-            raise InvalidTarget
-
-    def _tokens(self, settled: Settled, presented: bytes, scopes: frozenset[str]) -> Tokens:
+    def _tokens(self, committed: Committed, presented: bytes, scopes: frozenset[str]) -> Tokens:
         """Write the tokens of a stored generation; the same refresh token each time."""
-        grant, ring, resource = settled.grant, settled.ring, self._config.resource
+        grant, ring, resource = committed.grant, committed.ring, self._config.resource
         now = self._clock()
         expires = int(min(now + self._config.access_life, grant.absolute_end))
         access = AccessToken(grant.name, grant.generation, grant.epoch, int(now), expires, scopes)
-        secret = current_secret(grant, presented, ring)
-        refreshing = RefreshToken(grant.name, grant.generation, secret)
+        secret = transitions.current_secret(grant, presented, ring)
+        refresh = RefreshToken(grant.name, grant.generation, secret)
         return Tokens(
             access_token=write_access(ring, access, resource, self._entropy),
-            refresh_token=write_refresh(ring.require(grant.ratchet_kid), refreshing, resource),
+            refresh_token=write_refresh(ring.require(grant.ratchet_kid), refresh, resource),
             expires_in=max(expires - int(now), 0),
             scopes=scopes,
         )

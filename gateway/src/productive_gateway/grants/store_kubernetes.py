@@ -1,35 +1,37 @@
 """Grants as Secrets of a namespace of their own.
 
-Secrets of two types: grants, and the binding of a person to an upstream subject. Compare-and-swap
-is the API server's: create with a derived name, replace with resourceVersion, delete with
+Secrets of two types: grants, and the binding of a person to an upstream subject. The API server
+provides compare-and-swap: create with a derived name, replace with resourceVersion, delete with
 preconditions. Reads name no resourceVersion, so they are quorum reads.
 """
 
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from productive_contract.names import LABEL_USER_UID
 from productive_gateway.errors import Unavailable
-from productive_gateway.grants.errors import Conflict, Exists, Expired, Missing, StoreFull
-from productive_gateway.grants.store import Change, Kind, Page, Record
-from productive_kube.client import KubeClient
+from productive_gateway.grants.errors import Changed, Exists, Missing, StoreFull
+from productive_gateway.grants.record import Record, RecordKind
+from productive_kube.client import KubeClient, Query
+from productive_kube.collection import Collection, number_of, secret_data
 from productive_kube.errors import (
     AlreadyExists,
     ApiError,
+    Conflict,
     Forbidden,
-    Gone,
     NotFound,
     QuotaExceeded,
 )
-from productive_kube.errors import Conflict as ApiConflict
 
 RETRY_AFTER: Final = 5
 """Seconds that a client is told to wait when the API server names none."""
+
+Item = TypeVar("Item")
 
 
 class KubernetesGrantStore:
@@ -46,9 +48,9 @@ class KubernetesGrantStore:
         try:
             with _translated():
                 return _record(await self._client.create(self._path, self._secret(record)))
-        except (Missing, Conflict) as error:
-            # The namespace is not there; or many creations at once met at its ResourceQuota, whose
-            # 409 is about the quota. Neither says anything about the record.
+        except (Missing, Changed) as error:
+            # The namespace does not exist; or many creations at once met at its ResourceQuota,
+            # whose 409 is about the quota. Neither says anything about the record.
             raise _away("grants_not_created") from error
 
     async def get(self, name: str) -> Record | None:
@@ -72,32 +74,20 @@ class KubernetesGrantStore:
                 f"{self._path}/{record.name}", uid=record.uid, resource_version=record.version
             )
 
-    async def pages(self, kind: Kind, *, user_uid: str | None = None) -> AsyncIterator[Page]:
-        """List Secrets of the kind."""
-        query = [("fieldSelector", f"type={kind.value}")]
+    async def list(
+        self, kind: RecordKind, decode: Callable[[Record], Item], *, user_uid: str | None = None
+    ) -> list[Item]:
+        """List the Secrets of the kind."""
+        query = list(_of_kind(kind))
         if user_uid is not None:
             query.append(("labelSelector", f"{LABEL_USER_UID}={user_uid}"))
         with _translated():
-            listed = await self._client.list(self._path, _record, query=query)
-        yield Page(tuple(listed.items), listed.version)
+            listed = await self._client.list(self._path, _decoder(decode), query=query)
+        return listed.items
 
-    async def version(self) -> str:
-        """Read the version of a list that is as short as can be."""
-        query = [("fieldSelector", f"type={Kind.GRANT.value}"), ("limit", "1")]
-        with _translated():
-            answer = await self._client.get(self._path, query=query)
-        return str(answer["metadata"]["resourceVersion"])
-
-    async def watch(self, version: str, *, seconds: float) -> AsyncIterator[Change]:
-        """Watch Secrets that are grants, for one window."""
-        query = [("fieldSelector", f"type={Kind.GRANT.value}")]
-        events = self._client.watch(
-            self._path, query=query, resource_version=version, seconds=int(seconds)
-        )
-        with _translated():
-            async with aclosing(events):
-                async for event in events:
-                    yield _change(event)
+    def grants(self, decode: Callable[[Record], Item]) -> Collection[Item]:
+        """Return the Secrets that are grants."""
+        return Collection(self._client, self._path, _decoder(decode), _of_kind(RecordKind.GRANT))
 
     def _secret(self, record: Record) -> dict[str, Any]:
         metadata: dict[str, Any] = {
@@ -116,25 +106,25 @@ class KubernetesGrantStore:
         }
 
 
-def _change(event: dict[str, Any]) -> Change:
-    kind, item = event["type"], event["object"]
-    version = item["metadata"]["resourceVersion"]
-    if kind == "BOOKMARK":
-        return Change(version)
-    return Change(version, _record(item), deleted=kind == "DELETED")
+def _of_kind(kind: RecordKind) -> Query:
+    return (("fieldSelector", f"type={kind.value}"),)
 
 
-def _record(item: dict[str, Any]) -> Record:
-    metadata = item["metadata"]
-    # Another type under one of our names is none of our records: without data it is refused.
-    kind = str(item.get("type"))
-    ours = kind in set(Kind)
-    data = (item.get("data") or {}) if ours else {}
+def _decoder(decode: Callable[[Record], Item]) -> Callable[[dict[str, Any]], Item]:
+    return lambda secret: decode(_record(secret))
+
+
+def _record(secret: dict[str, Any]) -> Record:
+    metadata = secret["metadata"]
+    number_of(metadata["resourceVersion"], "read a grant")  # versions are compared
+    # A Secret of another type is not ours: without data it is refused.
+    kind = str(secret.get("type"))
+    ours = kind in set(RecordKind)
     return Record(
-        kind=Kind(kind) if ours else Kind.GRANT,
+        kind=RecordKind(kind) if ours else RecordKind.GRANT,
         name=metadata["name"],
         labels=metadata.get("labels") or {},
-        data={name: base64.b64decode(text) for name, text in data.items()},
+        data=secret_data(secret) if ours else {},
         uid=metadata["uid"],
         version=metadata["resourceVersion"],
         created=datetime.fromisoformat(metadata["creationTimestamp"]).timestamp(),
@@ -150,12 +140,10 @@ def _translated() -> Iterator[None]:
         raise Missing from error
     except AlreadyExists as error:
         raise Exists from error
-    except ApiConflict as error:
-        raise Conflict from error
+    except Conflict as error:
+        raise Changed from error
     except QuotaExceeded as error:
         raise StoreFull from error
-    except Gone as error:
-        raise Expired from error
     except ApiError as error:
         reason = "grants_forbidden" if isinstance(error, Forbidden) else "grants_away"
         raise _away(reason, error.retry_after) from error
@@ -163,7 +151,7 @@ def _translated() -> Iterator[None]:
 
 def _away(reason: str, retry_after: int | None = None) -> Unavailable:
     return Unavailable(
-        "The store of sign-ins cannot be reached just now. Try again in a moment.",
+        "The store of sign-ins cannot be reached at the moment. Try again shortly.",
         reason=reason,
         retry_after=retry_after or RETRY_AFTER,
     )

@@ -2,56 +2,67 @@
 
 Made at a person's first sign-in and never changed: another account that shows the same address
 later is refused. An administrator who replaced the account deletes the binding. It belongs to the
-ProductiveUser's uid, so a ProductiveUser made anew starts without one.
+ProductiveUser's uid, so a ProductiveUser that is created anew starts without one.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from typing import Final
 
-from productive_contract.clock import Entropy
+from productive_contract.mapping import Person
 from productive_contract.names import LABEL_USER, LABEL_USER_UID
 from productive_gateway.errors import Unavailable
+from productive_gateway.grants.commit import RetryBudget
 from productive_gateway.grants.errors import Exists, SubjectMismatch
-from productive_gateway.grants.naming import subject_name
-from productive_gateway.grants.patience import Patience
-from productive_gateway.grants.record import label_value
-from productive_gateway.grants.store import GrantStore, Kind, Record
+from productive_gateway.grants.record import Record, RecordKind, label_value
+from productive_gateway.grants.store import GrantStore
+from productive_gateway.sealing.seal import frame
 
 _DIGEST: Final = "digest"
 
 
-async def bind_subject(
-    store: GrantStore, user_uid: str, user: str, digest: str, entropy: Entropy
-) -> None:
+def subject_name(user_uid: str) -> str:
+    """Return the name of a person's subject binding."""
+    return f"subject-{user_uid}"
+
+
+def subject_digest(issuer: str, subject: str, user_uid: str) -> str:
+    """Return what a subject binding holds: SHA-256 over issuer, subject and uid, in hex."""
+    parts = (issuer.encode(), subject.encode(), user_uid.encode())
+    return hashlib.sha256(frame(*parts)).hexdigest()
+
+
+async def bind_subject(store: GrantStore, person: Person, digest: str, budget: RetryBudget) -> None:
     """Bind the person to an upstream subject, or see that they are bound to it.
 
     Args:
         store: where bindings are.
-        user_uid: uid of the ProductiveUser.
-        user: namespace/name of it, for the label.
+        person: who signed in.
         digest: of the subject that signed in.
-        entropy: for the waits between tries.
+        budget: tries and time.
 
     Raises:
         SubjectMismatch: they are bound to another one.
         StoreFull: there is no room.
-        Unavailable: the store is away.
+        Unavailable: the store cannot be reached.
     """
-    name = subject_name(user_uid)
-    labels = {LABEL_USER_UID: user_uid, LABEL_USER: label_value(user.rpartition("/")[2])}
-    wanted = Record(Kind.SUBJECT, name, labels, {_DIGEST: digest.encode()})
-    patience = Patience(entropy)
+    name = subject_name(person.uid)
+    labels = {
+        LABEL_USER_UID: person.uid,
+        LABEL_USER: label_value(person.user.rpartition("/")[2]),
+    }
+    wanted = Record(RecordKind.SUBJECT, name, labels, {_DIGEST: digest.encode()})
     held: Record | None = None
     while held is None:
         try:
-            held = await patience.call(store.get(name))
+            held = await budget.call(store.get(name))
             if held is None:
-                held = await patience.call(store.create(wanted))
+                held = await budget.call(store.create(wanted))
         except Exists:
-            await patience.conflict()
+            await budget.conflict()
         except Unavailable as error:
-            await patience.trouble(error)
+            await budget.failure(error)
     if not hmac.compare_digest(held.data.get(_DIGEST, b""), digest.encode()):
         raise SubjectMismatch

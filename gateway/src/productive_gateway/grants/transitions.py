@@ -1,8 +1,8 @@
-"""What a client presents at the token endpoint, and the step that follows from it.
+"""How a grant changes: what a client presents, and the step that follows from it.
 
-Pure. Time, randomness and keys are arguments; each function looks at one grant and one claim. The
-service makes an `Advance` or an `End` true by compare-and-swap, and on a conflict asks again with
-what is stored then: so the rules here hold over any number of replicas.
+Pure: time, randomness and keys are arguments, and each function looks at one grant and one claim.
+`commit` stores an `Advance` or an `End` by compare-and-swap and decides again after a conflict, so
+the rules here hold over any number of replicas.
 """
 
 from __future__ import annotations
@@ -11,15 +11,57 @@ import base64
 import hashlib
 import hmac
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Final
 
+from productive_contract.clock import Entropy
 from productive_gateway.grants.config import SKEW, GrantConfig
-from productive_gateway.grants.grant import Cause, Grant, Refusal, State, ended
-from productive_gateway.grants.ratchet import current_secret, digest, next_generation
+from productive_gateway.grants.grant import (
+    Cause,
+    Grant,
+    GrantState,
+    Refusal,
+    SignIn,
+    client_hash,
+    ended,
+)
+from productive_gateway.grants.tokens import digest, grant_name, successor
 from productive_gateway.sealing.keys import KeyRing
 
-_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
-"""RFC 7636 4.1."""
+VERIFIER: Final = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
+"""A PKCE code verifier (RFC 7636 4.1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redemption:
+    """What was presented with a code."""
+
+    secret: bytes = field(repr=False)
+    client: str
+    redirect_uri: str | None
+    verifier: str = field(repr=False)
+    attempt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """What was presented with a refresh token."""
+
+    generation: int
+    secret: bytes = field(repr=False)
+    client: str
+    scopes: frozenset[str] | None
+    attempt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """A client's wish to end its grant (RFC 7009)."""
+
+    client: str
+
+
+Claim = Redemption | Refresh | Revocation
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +96,81 @@ class End:
 Step = Advance | Repeat | Refuse | End
 
 
-@dataclass(frozen=True, slots=True)
-class Redemption:
-    """What was presented with a code."""
+def issue(
+    sign_in: SignIn,
+    config: GrantConfig,
+    *,
+    subject: str,
+    code_hash: str,
+    epoch: int,
+    now: float,
+    entropy: Entropy,
+) -> Grant:
+    """Return the pending grant of a sign-in, waiting for its code.
 
-    secret: bytes = field(repr=False)
-    client: str
-    redirect_uri: str | None
-    verifier: str = field(repr=False)
-    attempt: str
+    Args:
+        sign_in: who allowed which client what.
+        config: lifetimes.
+        subject: digest of the upstream account.
+        code_hash: digest of the code's secret.
+        epoch: of the key ring.
+        now: Unix seconds.
+        entropy: for the salt and the id of this attempt.
+    """
+    person = sign_in.person
+    return Grant(
+        name=grant_name(sign_in.transaction),
+        state=GrantState.PENDING,
+        user_uid=person.uid,
+        user=person.user,
+        subject=subject,
+        client=client_hash(sign_in.client_id),
+        client_name=sign_in.client_name,
+        client_host=sign_in.client_host,
+        redirect_uri=sign_in.redirect_uri,
+        resource=sign_in.resource,
+        scopes=sign_in.scopes,
+        auth_time=sign_in.auth_time,
+        created=now,
+        absolute_end=now + config.absolute_life,
+        epoch=epoch,
+        attempt=entropy(16).hex(),
+        code_hash=code_hash,
+        challenge=sign_in.challenge,
+        code_end=now + config.code_life,
+        salt=entropy(16),
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class Refreshing:
-    """What was presented with a refresh token."""
+def decide(
+    grant: Grant,
+    claim: Claim,
+    ring: KeyRing,
+    standing: Refusal | None,
+    config: GrantConfig,
+    *,
+    now: float,
+) -> Step:
+    """Return what follows from a claim on a grant.
 
-    generation: int
-    secret: bytes = field(repr=False)
-    client: str
-    scopes: frozenset[str] | None
-    attempt: str
+    Args:
+        grant: as it is stored now.
+        claim: what was presented.
+        ring: its current key makes the next refresh token.
+        standing: why the person may not have tokens; a revocation does not depend on it.
+        config: lifetimes and grace.
+        now: Unix seconds.
+
+    Raises:
+        UnknownKey: `ring` lacks the key that made the current generation.
+    """
+    match claim:
+        case Redemption():
+            return redeem(grant, claim, ring, standing, now=now)
+        case Refresh():
+            return refresh(grant, claim, ring, standing, config, now=now)
+        case Revocation():
+            return revoke(grant, claim, now=now)
 
 
 def redeem(
@@ -81,33 +178,26 @@ def redeem(
 ) -> Step:
     """Turn a code into an active grant, once.
 
-    Whoever replays a used code with everything right is the client or holds all that it holds, so
-    the grant ends (RFC 6749 4.1.2); with a wrong verifier it is an observer, who must not be able
-    to end it.
-
-    Args:
-        grant: as it is stored now.
-        claim: what was presented.
-        ring: whose current key makes the first refresh token.
-        standing: why the person may not have tokens.
-        now: Unix seconds.
+    Somebody who replays a used code with everything right is the client or holds all that it holds,
+    so the grant ends (RFC 6749 4.1.2); with a wrong verifier it is an observer, who must not be
+    able to end it.
     """
     wrong = _wrong_redemption(grant, claim)
     if wrong is not None:
         return Refuse(wrong)
-    if grant.state is State.ACTIVE and grant.attempt == claim.attempt:
+    if grant.state is GrantState.ACTIVE and grant.attempt == claim.attempt:
         return Repeat(grant)
-    if grant.state is State.ACTIVE:
+    if grant.state is GrantState.ACTIVE:
         return End(ended(grant, Cause.CODE_REPLAY, now=now), Cause.CODE_REPLAY)
     unfit = Refusal.CODE_EXPIRED if now >= grant.code_end else standing
     if unfit is not None:
         return Refuse(unfit)
-    return Advance(next_generation(grant, claim.secret, ring, attempt=claim.attempt, now=now))
+    return Advance(_next_generation(grant, claim.secret, ring, attempt=claim.attempt, now=now))
 
 
 def refresh(
     grant: Grant,
-    claim: Refreshing,
+    claim: Refresh,
     ring: KeyRing,
     standing: Refusal | None,
     config: GrantConfig,
@@ -115,14 +205,6 @@ def refresh(
     now: float,
 ) -> Step:
     """Move to the next generation, or repeat the answer of a refresh that was already made.
-
-    Args:
-        grant: as it is stored now.
-        claim: what was presented.
-        ring: whose current key makes the next token.
-        standing: why the person may not have tokens.
-        config: lives and grace.
-        now: Unix seconds.
 
     Raises:
         UnknownKey: `ring` lacks the key that made the current generation.
@@ -136,11 +218,45 @@ def refresh(
     if claim.scopes is not None and not (claim.scopes and claim.scopes <= grant.scopes):
         return Refuse(Refusal.SCOPE)
     if claim.generation == grant.generation:
-        return Advance(next_generation(grant, claim.secret, ring, attempt=claim.attempt, now=now))
+        return Advance(_next_generation(grant, claim.secret, ring, attempt=claim.attempt, now=now))
     mine = digest(current_secret(grant, claim.secret, ring))
     if not hmac.compare_digest(mine, grant.refresh_hash):
         return Refuse(Refusal.FORKED)
     return Repeat(grant)
+
+
+def revoke(grant: Grant, claim: Revocation, *, now: float) -> Step:
+    """End the grant, if it is this client's and not over yet."""
+    if grant.state is GrantState.GONE:
+        return Refuse(Refusal.GONE)
+    if not hmac.compare_digest(grant.client, claim.client):
+        return Refuse(Refusal.WRONG_CLIENT)
+    return End(ended(grant, Cause.REVOKED, now=now), Cause.REVOKED)
+
+
+def current_secret(grant: Grant, previous: bytes, ring: KeyRing) -> bytes:
+    """Return the secret of the current generation, given the one before.
+
+    Raises:
+        UnknownKey: `ring` lacks the key that made it.
+    """
+    key = ring.require(grant.ratchet_kid)
+    return successor(key, previous, grant.salt, grant.generation)
+
+
+def _next_generation(
+    grant: Grant, secret: bytes, ring: KeyRing, *, attempt: str, now: float
+) -> Grant:
+    key, generation = ring.sealing_key(), grant.generation + 1
+    return replace(
+        grant,
+        state=GrantState.ACTIVE,
+        attempt=attempt,
+        generation=generation,
+        refresh_hash=digest(successor(key, secret, grant.salt, generation)),
+        ratchet_kid=key.kid,
+        rotated_at=now,
+    )
 
 
 def _wrong_redemption(grant: Grant, claim: Redemption) -> Refusal | None:
@@ -152,29 +268,29 @@ def _wrong_redemption(grant: Grant, claim: Redemption) -> Refusal | None:
         return Refusal.WRONG_REDIRECT
     if not _verifies(grant.challenge, claim.verifier):
         return Refusal.WRONG_VERIFIER
-    return Refusal.GONE if grant.state is State.GONE else None
+    return Refusal.GONE if grant.state is GrantState.GONE else None
 
 
 def _verifies(challenge: str, verifier: str) -> bool:
-    if not _VERIFIER.fullmatch(verifier):
+    if not VERIFIER.fullmatch(verifier):
         return False
     hashed = hashlib.sha256(verifier.encode()).digest()
     expected = base64.urlsafe_b64encode(hashed).rstrip(b"=")
     return hmac.compare_digest(expected, challenge.encode())
 
 
-def _unfit_for_refresh(grant: Grant, claim: Refreshing, standing: Refusal | None) -> Refusal | None:
+def _unfit_for_refresh(grant: Grant, claim: Refresh, standing: Refusal | None) -> Refusal | None:
     if not hmac.compare_digest(grant.client, claim.client):
         return Refusal.WRONG_CLIENT
-    if grant.state is State.GONE:
+    if grant.state is GrantState.GONE:
         return Refusal.GONE
-    if grant.state is State.PENDING:
+    if grant.state is GrantState.PENDING:
         return Refusal.NOT_REDEEMED
     return standing
 
 
 def _ended_by_refresh(
-    grant: Grant, claim: Refreshing, config: GrantConfig, now: float
+    grant: Grant, claim: Refresh, config: GrantConfig, now: float
 ) -> Cause | None:
     if now >= grant.end(config):
         return Cause.EXPIRED
@@ -183,6 +299,6 @@ def _ended_by_refresh(
     elif claim.generation == grant.generation - 1:
         reused = now > grant.rotated_at + config.grace + SKEW
     else:
-        # Older ones were used; newer ones are of a time that a restored store does not know.
+        # Older generations were used; a newer one is from before the restore of a backup.
         reused = True
     return Cause.REFRESH_REUSE if reused else None

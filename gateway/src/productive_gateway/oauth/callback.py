@@ -15,7 +15,7 @@ from starlette.responses import Response
 from productive_contract.mapping import Person, State
 from productive_gateway.errors import GatewayError, Unavailable
 from productive_gateway.grants.errors import AlreadyCompleted
-from productive_gateway.grants.service import SignIn
+from productive_gateway.grants.grant import SignIn
 from productive_gateway.oauth.authorize import redirect_to, unavailable_page
 from productive_gateway.oauth.clients.registered import client_label
 from productive_gateway.oauth.context import OAuth

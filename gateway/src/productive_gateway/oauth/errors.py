@@ -11,7 +11,6 @@ from productive_gateway.errors import GatewayError, Unavailable
 from productive_gateway.grants.errors import (
     InvalidGrant,
     InvalidScope,
-    InvalidTarget,
     SubjectMismatch,
 )
 from productive_gateway.upstream.errors import IdentityRefused, UpstreamRefused
@@ -35,6 +34,17 @@ class Code(StrEnum):
     REQUEST_URI_NOT_SUPPORTED = "request_uri_not_supported"
     INVALID_REDIRECT_URI = "invalid_redirect_uri"
     INVALID_CLIENT_METADATA = "invalid_client_metadata"
+
+
+class InvalidTarget(GatewayError):
+    """Tokens were asked for another resource than this server; nothing was changed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The resource is not this server. Use the address that the protected resource "
+            "metadata names, or leave the parameter out.",
+            reason="wrong_resource",
+        )
 
 
 class Refusal(GatewayError):

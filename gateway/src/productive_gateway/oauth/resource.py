@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from productive_gateway.grants.errors import InvalidTarget
-from productive_gateway.grants.resource import same_resource
+from productive_gateway.oauth.errors import InvalidTarget
 
 
 def require_resource(given: Sequence[str], canonical: str) -> str:
@@ -21,3 +20,14 @@ def require_resource(given: Sequence[str], canonical: str) -> str:
     if len(given) > 1 or not same_resource(given[0], canonical):
         raise InvalidTarget
     return canonical
+
+
+def same_resource(given: str, canonical: str) -> bool:
+    """Return whether `given` names the canonical resource.
+
+    Scheme and host are compared without regard to case (RFC 3986 6.2.2.1), all else byte by byte:
+    a trailing slash, a port, a fragment or user information make another resource.
+    """
+    scheme, separator, rest = given.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme.lower()}{separator}{host.lower()}{slash}{path}" == canonical

@@ -5,7 +5,6 @@ The form of the request is checked here, everything about the grant in the grant
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from productive_gateway.errors import GatewayError
-from productive_gateway.grants.errors import InvalidGrant, InvalidTarget
+from productive_gateway.grants.errors import InvalidGrant
 from productive_gateway.grants.service import Tokens
+from productive_gateway.grants.transitions import VERIFIER
 from productive_gateway.oauth.clients.authentication import authenticate_client, uses_basic
 from productive_gateway.oauth.clients.registered import Client
 from productive_gateway.oauth.context import OAuth
-from productive_gateway.oauth.errors import Code, Refusal, json_error
+from productive_gateway.oauth.errors import Code, InvalidTarget, Refusal, json_error
 from productive_gateway.oauth.register import GRANT_TYPES
 from productive_gateway.oauth.resource import require_resource
 from productive_gateway.oauth.scope import parse_scope, write_scope
@@ -27,8 +27,6 @@ from productive_gateway.web.form import Form, form_of
 
 MAX_TOKEN: Final = 1024
 """Characters; our codes and refresh tokens have about 150."""
-_VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
-"""RFC 7636 4.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,25 +55,24 @@ class TokenEndpoint:
         return _answer(tokens)
 
     async def _tokens(self, grant_type: str, form: Form, client: Client) -> Tokens:
-        resource = require_resource(form.all("resource"), self.deps.config.resource)
+        require_resource(form.all("resource"), self.deps.config.resource)
         if not client.usable(self.deps.config.redirect_hosts):
             # The administrator took its host away; what it holds must not live on.
             raise InvalidGrant("redirect_host")
         if grant_type == "authorization_code":
-            return await self._redeem(form, client, resource)
+            return await self._redeem(form, client)
         token = _required(form, "refresh_token")
         scope = form.one("scope")
         return await self.deps.grants.refresh(
             token,
             client_id=client.client_id,
-            resource=resource,
             scopes=None if scope is None else parse_scope(scope),
         )
 
-    async def _redeem(self, form: Form, client: Client, resource: str) -> Tokens:
+    async def _redeem(self, form: Form, client: Client) -> Tokens:
         code = _required(form, "code")
         verifier = form.one("code_verifier")
-        if verifier is None or not _VERIFIER.fullmatch(verifier):
+        if verifier is None or not VERIFIER.fullmatch(verifier):
             raise Refusal(
                 Code.INVALID_REQUEST, "Send the code_verifier, 43 to 128 unreserved characters."
             )
@@ -85,7 +82,6 @@ class TokenEndpoint:
             # It may be left out: PKCE binds the code to its request already (OAuth 2.1 4.1.3).
             redirect_uri=form.one("redirect_uri"),
             verifier=verifier,
-            resource=resource,
         )
 
 

@@ -8,27 +8,36 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from harness.grantkit import CALLBACK, CLIENT, NOW, RESOURCE, SCOPES, VERIFIER, new_key
+from harness.grantkit import (
+    CALLBACK,
+    CLIENT,
+    NOW,
+    RESOURCE,
+    SCOPES,
+    SECRET,
+    VERIFIER,
+    new_key,
+    pending,
+)
 from productive_gateway.grants.config import SKEW, GrantConfig
-from productive_gateway.grants.grant import Grant, State
-from productive_gateway.grants.naming import client_hash
-from productive_gateway.grants.ratchet import current_secret, digest
+from productive_gateway.grants.grant import Grant, GrantState, client_hash
+from productive_gateway.grants.tokens import digest
 from productive_gateway.grants.transitions import (
     Advance,
     End,
     Redemption,
-    Refreshing,
+    Refresh,
     Refuse,
     Repeat,
     Step,
+    current_secret,
     redeem,
     refresh,
 )
 from productive_gateway.sealing.keys import KeyRing
-from unit.gateway.grants.test_grant_transitions import SECRET, pending
 
 CONFIG = GrantConfig(RESOURCE)
-ORDER = [State.PENDING, State.ACTIVE, State.GONE]
+ORDER = [GrantState.PENDING, GrantState.ACTIVE, GrantState.GONE]
 
 
 class Life(RuleBasedStateMachine):
@@ -81,7 +90,7 @@ class Life(RuleBasedStateMachine):
             self.redemptions += 1
         if not right:
             assert isinstance(step, Refuse)
-        elif before.state is State.ACTIVE and before.attempt != attempt:
+        elif before.state is GrantState.ACTIVE and before.attempt != attempt:
             assert isinstance(step, End)
 
     @precondition(lambda self: self.answered)
@@ -90,11 +99,11 @@ class Life(RuleBasedStateMachine):
         generation = data.draw(st.sampled_from(sorted(self.answered)))
         secret = self.answered[generation]
         before = self.stored
-        claim = Refreshing(generation, secret, client_hash(CLIENT), None, self.attempt())
+        claim = Refresh(generation, secret, client_hash(CLIENT), None, self.attempt())
         step = refresh(before, claim, self.ring, None, CONFIG, now=self.now)
         self.store(step)
         self.answer(step, secret)
-        if before.state is State.ACTIVE and self.now < before.end(CONFIG):
+        if before.state is GrantState.ACTIVE and self.now < before.end(CONFIG):
             self.check_generation(generation, before, step)
         else:
             assert not isinstance(step, Advance | Repeat)
@@ -114,7 +123,7 @@ class Life(RuleBasedStateMachine):
     @rule(client=st.sampled_from(["other", ""]))
     def refresh_by_another_client(self, client: str) -> None:
         generation, secret = max(self.answered.items())
-        claim = Refreshing(generation, secret, client_hash(client), None, self.attempt())
+        claim = Refresh(generation, secret, client_hash(client), None, self.attempt())
         step = refresh(self.stored, claim, self.ring, None, CONFIG, now=self.now)
         assert isinstance(step, Refuse)
 
@@ -137,7 +146,7 @@ class Life(RuleBasedStateMachine):
     def generations_and_states_only_move_on(self) -> None:
         for one, other in zip(self.history, self.history[1:], strict=False):
             assert ORDER.index(one.state) < ORDER.index(other.state) or (
-                one.state is other.state is State.ACTIVE
+                one.state is other.state is GrantState.ACTIVE
             )
             assert other.generation - one.generation in {0, 1}
 

@@ -9,7 +9,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.grantkit import NOW, VERIFIER, new_key
+from harness.grantkit import (
+    KEY,
+    NOW,
+    RING,
+    SECRET,
+    VERIFIER,
+    HeldKeys,
+    active,
+    new_key,
+    pending,
+    refresh_of,
+)
 from productive_contract.names import (
     LABEL_CLIENT,
     LABEL_EXPIRES_DAY,
@@ -17,28 +28,32 @@ from productive_contract.names import (
     LABEL_USER,
     LABEL_USER_UID,
 )
-from productive_gateway.grants.grant import Cause, Grant, State, ended
-from productive_gateway.grants.ratchet import current_secret
+from productive_gateway.errors import Unavailable
+from productive_gateway.grants.grant import Cause, Grant, GrantState, ended
 from productive_gateway.grants.record import (
     LABELS,
+    Record,
+    RecordKind,
     Tampered,
     attempt_of,
     decode,
     encode,
     key_of,
     label_value,
+    read,
 )
-from productive_gateway.grants.store import Kind, Record
+from productive_gateway.grants.transitions import current_secret
 from productive_gateway.sealing.errors import UnknownKey
 from productive_gateway.sealing.keys import KeyRing
-from unit.gateway.grants.test_grant_transitions import KEY, RING, SECRET, active, claim_of, pending
 
+READ = Record(RecordKind.GRANT, "g-" + "a" * 26, {}, {}, uid="uid-1", version="7")
+"""What was read before a write."""
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 TIME = st.floats(0, 4e9, allow_nan=False)
 GRANTS = st.builds(
     Grant,
     name=st.just("g-" + "a" * 26),
-    state=st.sampled_from(State),
+    state=st.sampled_from(GrantState),
     user_uid=st.uuids().map(str),
     user=TEXT,
     subject=TEXT,
@@ -67,8 +82,8 @@ GRANTS = st.builds(
 
 
 @given(GRANTS)
-def test_any_grant_survives_its_record(grant: Grant) -> None:
-    record = encode(grant, RING, uid="uid-1", version="7")
+def test_any_grant_reads_back_as_it_was_written(grant: Grant) -> None:
+    record = encode(grant, RING, replacing=READ)
     assert decode(record, RING) == grant
     assert (record.name, record.uid, record.version) == (grant.name, "uid-1", "7")
     assert (key_of(record), attempt_of(record)) == (
@@ -88,10 +103,10 @@ def changed(record: Record, field: str, value: bytes | None) -> Record:
 
 @pytest.mark.attack("R-09")
 @pytest.mark.parametrize(
-    "grant", [pending(), active(), ended(active(), Cause.REVOKED, now=NOW)], ids=list(State)
+    "grant", [pending(), active(), ended(active(), Cause.REVOKED, now=NOW)], ids=list(GrantState)
 )
 def test_any_changed_missing_or_added_field_is_tampering(grant: Grant) -> None:
-    record = encode(grant, RING, uid="uid-1")
+    record = encode(grant, RING, replacing=READ)
     for field in record.data.keys() - {"key"}:
         for value in (None, b"", record.data[field] + b"0", b"\xff"):
             if value != record.data[field]:
@@ -106,15 +121,15 @@ def test_any_changed_missing_or_added_field_is_tampering(grant: Grant) -> None:
         decode(replace(record, data={}), RING)
 
 
-def test_a_record_that_is_authentic_and_yet_no_grant_is_refused() -> None:
-    record = encode(active(generation="none"), RING, uid="uid-1")
+def test_authentic_record_that_holds_no_grant_is_refused() -> None:
+    record = encode(active(generation="none"), RING, replacing=READ)
     with pytest.raises(Tampered):
         decode(record, RING)
 
 
 @pytest.mark.attack("R-09")
 def test_any_changed_or_missing_label_and_another_name_is_tampering() -> None:
-    record = encode(active(), RING, uid="uid-1")
+    record = encode(active(), RING, replacing=READ)
     for label in LABELS:
         for labels in (
             {**record.labels, label: "other"},
@@ -126,16 +141,16 @@ def test_any_changed_or_missing_label_and_another_name_is_tampering() -> None:
         decode(replace(record, name="g-" + "b" * 26), RING)
 
 
-def test_labels_of_others_do_not_matter() -> None:
-    record = encode(active(), RING, uid="uid-1")
+def test_foreign_labels_do_not_matter() -> None:
+    record = encode(active(), RING, replacing=READ)
     labels = {**record.labels, "velero.io/exclude-from-backup": "true"}
     assert decode(replace(record, labels=labels), RING) == active()
 
 
 @pytest.mark.attack("J-14")
-def test_an_object_that_was_deleted_and_restored_is_tampering_from_activation_on() -> None:
+def test_restored_object_is_tampering_from_activation_on() -> None:
     for grant in (active(), ended(active(), Cause.REVOKED, now=NOW)):
-        record = encode(grant, RING, uid="uid-1")
+        record = encode(grant, RING, replacing=READ)
         with pytest.raises(Tampered):
             decode(replace(record, uid="uid-2"), RING)
     # A new object has no uid when its record is made.
@@ -144,8 +159,8 @@ def test_an_object_that_was_deleted_and_restored_is_tampering_from_activation_on
 
 
 @pytest.mark.attack("R-15")
-def test_the_key_of_another_ring_is_no_tampering() -> None:
-    record = encode(active(), RING, uid="uid-1")
+def test_key_of_another_ring_is_not_tampering() -> None:
+    record = encode(active(), RING, replacing=READ)
     foreign = new_key()
     with pytest.raises(UnknownKey) as unknown:
         decode(record, KeyRing((foreign,), foreign.kid))
@@ -153,27 +168,27 @@ def test_the_key_of_another_ring_is_no_tampering() -> None:
 
 
 @pytest.mark.attack("R-09")
-def test_a_key_of_the_ring_named_in_place_of_the_right_one_does_not_help() -> None:
+def test_naming_another_key_of_the_ring_does_not_help() -> None:
     other = new_key()
-    record = changed(encode(active(), RING, uid="uid-1"), "key", other.kid.encode())
+    record = changed(encode(active(), RING, replacing=READ), "key", other.kid.encode())
     with pytest.raises(Tampered):
         decode(record, KeyRing((KEY, other), KEY.kid))
 
 
-def test_a_record_holds_no_secret_that_was_given_out() -> None:
+def test_record_holds_no_secret_that_was_given_out() -> None:
     grant = active()
-    record = encode(grant, RING, uid="uid-1")
+    record = encode(grant, RING, replacing=READ)
     stored = b"\n".join(record.data.values())
-    for secret in (SECRET, current_secret(grant, SECRET, RING), claim_of(grant).secret):
+    for secret in (SECRET, current_secret(grant, SECRET, RING), refresh_of(grant).secret):
         assert secret not in stored
         assert secret.hex().encode() not in stored
     assert VERIFIER.encode() not in stored
     assert KEY.secret.hex().encode() not in stored
 
 
-def test_labels_say_whose_it_is_and_how_it_stands() -> None:
-    record = encode(active(), RING, uid="uid-1")
-    assert record.kind is Kind.GRANT
+def test_labels_say_whose_grant_it_is_and_its_state() -> None:
+    record = encode(active(), RING, replacing=READ)
+    assert record.kind is RecordKind.GRANT
     assert record.labels == {
         LABEL_USER_UID: active().user_uid,
         LABEL_USER: "ana",
@@ -185,8 +200,32 @@ def test_labels_say_whose_it_is_and_how_it_stands() -> None:
 
 
 @given(st.text())
-def test_a_label_value_is_one_that_a_cluster_takes(text: str) -> None:
+def test_label_value_is_valid_in_a_cluster(text: str) -> None:
     value = label_value(text)
     assert len(value) <= 63
     assert value == "" or (value[0].isalnum() and value[-1].isalnum() and value.isascii())
     assert set(value) <= set(string.ascii_letters + string.digits + "-_.")
+
+
+async def test_record_under_a_newer_key_is_read_with_a_fresh_ring() -> None:
+    newer = new_key()
+    ahead = KeyRing((KEY, newer), newer.kid)
+    keys = HeldKeys(RING)
+    record = encode(pending(), ahead)
+    keys.stored = None
+    with pytest.raises(Unavailable):
+        await read(record, keys)
+    keys.stored = ahead
+    assert await read(record, keys) == (pending(), ahead)
+
+
+async def test_key_of_the_current_refresh_token_is_needed_too() -> None:
+    newer = new_key()
+    ahead = KeyRing((KEY, newer), KEY.kid)
+    grant = active(ratchet_kid=newer.kid)
+    record = encode(grant, RING, replacing=READ)
+    keys = HeldKeys(RING)
+    with pytest.raises(UnknownKey):
+        await read(record, keys)
+    keys.stored = ahead
+    assert await read(record, keys) == (grant, ahead)

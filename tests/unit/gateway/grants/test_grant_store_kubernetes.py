@@ -1,20 +1,22 @@
-"""What the API server says, in the terms of the store."""
+"""How the store translates the objects and errors of the API server."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from productive_gateway.errors import Unavailable
-from productive_gateway.grants.store import Change, Kind, Record
-from productive_gateway.grants.store_kubernetes import KubernetesGrantStore, _change
-from productive_kube.client import KubeClient
-from productive_kube.errors import ApiError, Conflict, NotFound
+from productive_gateway.grants.record import Record, RecordKind
+from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
+from productive_kube.collection import Change
+from productive_kube.errors import ApiError, Conflict, NotFound, Unreachable
 
 ITEM: dict[str, Any] = {
-    "type": Kind.GRANT.value,
+    "type": RecordKind.GRANT.value,
     "metadata": {
         "name": "g-one",
         "uid": "uid-1",
@@ -25,28 +27,72 @@ ITEM: dict[str, Any] = {
     "data": {"field": base64.b64encode(b"value").decode()},
 }
 RECORD = Record(
-    Kind.GRANT, "g-one", {"a": "b"}, {"field": b"value"}, "uid-1", "17", 1_795_435_200.0
+    RecordKind.GRANT, "g-one", {"a": "b"}, {"field": b"value"}, "uid-1", "17", 1_795_435_200.0
 )
+
+
+@dataclass
+class AnsweringClient:
+    """Stands in for the client: it answers with one object, events, or an error."""
+
+    answer: dict[str, Any] | ApiError = field(default_factory=lambda: ITEM)
+    events: tuple[dict[str, Any], ...] = ()
+
+    async def get(self, *_: Any, **__: Any) -> dict[str, Any]:
+        if isinstance(self.answer, ApiError):
+            raise self.answer
+        return self.answer
+
+    create = get
+
+    async def watch(self, *_: Any, **__: Any) -> AsyncGenerator[dict[str, Any], None]:
+        for event in self.events:
+            yield event
+
+
+def store(
+    answer: dict[str, Any] | ApiError = ITEM, *events: dict[str, Any]
+) -> KubernetesGrantStore:
+    return KubernetesGrantStore(AnsweringClient(answer, events), "grants")  # type: ignore[arg-type]
+
+
+async def watched(*events: dict[str, Any]) -> list[Change[Record]]:
+    source = store(ITEM, *events).grants(lambda record: record)
+    return [change async for change in source.watch("1", 10)]
 
 
 @pytest.mark.parametrize(
     ("kind", "deleted"), [("ADDED", False), ("MODIFIED", False), ("DELETED", True)]
 )
-def test_an_event_carries_the_record(kind: str, deleted: bool) -> None:
-    assert _change({"type": kind, "object": ITEM}) == Change("17", RECORD, deleted=deleted)
+async def test_event_carries_the_record(kind: str, deleted: bool) -> None:
+    assert await watched({"type": kind, "object": ITEM}) == [Change("17", RECORD, deleted=deleted)]
 
 
-def test_a_bookmark_only_tells_how_far_the_watch_has_come() -> None:
+async def test_bookmark_only_shows_how_far_the_watch_has_come() -> None:
     bookmark = {"kind": "Secret", "metadata": {"resourceVersion": "42"}}
-    assert _change({"type": "BOOKMARK", "object": bookmark}) == Change("42")
+    assert await watched({"type": "BOOKMARK", "object": bookmark}) == [Change("42")]
 
 
-def test_a_secret_without_labels_or_data_is_an_empty_record() -> None:
+async def test_secret_without_labels_or_data_is_an_empty_record() -> None:
     bare = {k: v for k, v in ITEM.items() if k != "data"}
     bare["metadata"] = {k: v for k, v in ITEM["metadata"].items() if k != "labels"}
-    change = _change({"type": "ADDED", "object": bare})
-    assert change.record is not None
-    assert (change.record.labels, change.record.data) == ({}, {})
+    record = await store(bare).get("g-one")
+    assert record is not None
+    assert (record.labels, record.data) == ({}, {})
+
+
+async def test_secret_of_another_type_is_a_record_without_data() -> None:
+    record = await store(ITEM | {"type": "Opaque"}).get("g-one")
+    assert record is not None
+    assert record.data == {}
+
+
+async def test_version_that_is_not_a_number_is_not_an_answer_of_an_api_server() -> None:
+    foreign = ITEM | {"metadata": ITEM["metadata"] | {"resourceVersion": "x"}}
+    with pytest.raises(Unavailable):
+        await store(foreign).get("g-one")
+    with pytest.raises(Unreachable):
+        await watched({"type": "ADDED", "object": foreign})
 
 
 @pytest.mark.attack("R-10")
@@ -58,13 +104,8 @@ def test_a_secret_without_labels_or_data_is_an_empty_record() -> None:
         NotFound("create /x", status=404, reason="NotFound"),
     ],
 )
-async def test_a_creation_that_fails_for_another_object_is_our_trouble(
-    refusal: ApiError, monkeypatch: pytest.MonkeyPatch
+async def test_creation_that_fails_because_of_another_object_is_unavailable(
+    refusal: ApiError,
 ) -> None:
-    async def create(*_: object) -> None:
-        raise refusal
-
-    monkeypatch.setattr(KubeClient, "create", create)
-    store = KubernetesGrantStore(KubeClient.__new__(KubeClient), "grants")
     with pytest.raises(Unavailable):
-        await store.create(RECORD)
+        await store(refusal).create(RECORD)

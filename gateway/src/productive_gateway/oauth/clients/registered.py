@@ -16,7 +16,7 @@ from typing import Final
 
 from productive_contract.clock import Entropy
 from productive_contract.secret import Secret
-from productive_gateway.grants.naming import CLIENT_PREFIX, client_hash
+from productive_gateway.grants.grant import CLIENT_PREFIX, client_hash
 from productive_gateway.oauth.authorization_request import pack
 from productive_gateway.oauth.clients.redirect_uri import (
     Policy,
