@@ -16,7 +16,7 @@ from harness.kube import Object, secret, secrets_path
 from harness.operatorsite import OperatorSite, follow_mapping
 from productive_contract.mapping import Mapping, decode, encode
 from productive_contract.names import MAPPING_KEY
-from productive_operator.cluster.errors import Conflict, Unreachable
+from productive_kube.errors import Conflict, Unreachable
 from productive_operator.view import StoredMapping
 
 IN_FLIGHT = 32

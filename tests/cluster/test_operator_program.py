@@ -247,16 +247,6 @@ def test_it_ends_cleanly_while_it_waits_for_the_api_server(site: OperatorSite) -
         assert operator.program.stop() == 0
 
 
-def test_without_the_crd_it_says_what_to_do(site: OperatorSite) -> None:
-    proxy = site.cluster.proxy()
-    discovery = "/apis/productive-mcp.dev/v1alpha1"
-    proxy.rule(lambda seen: seen.path == discovery, Answer(404, reason="NotFound"), times=None)
-    operator = site.start(proxy)
-    assert operator.program.wait(30) == 1
-    assert "run kubectl apply -f crds/" in operator.program.output()
-    assert "Traceback" not in operator.program.output()
-
-
 def test_it_ends_cleanly_and_its_log_is_json_without_tokens(site: OperatorSite) -> None:
     site.add("ana", token="very-secret-token")
     operator = site.start(LOG_LEVEL="DEBUG")

@@ -11,7 +11,7 @@ from typing import Any
 from productive_contract.mapping import Mapping as People
 from productive_contract.mapping import decode
 from productive_contract.names import MAPPING_TYPE, TOKEN_TYPE
-from productive_operator.cluster.errors import ApiError, Conflict, NotFound
+from productive_kube.errors import ApiError, Conflict, NotFound
 from productive_operator.conditions import Status, decode_status, encode_status
 from productive_operator.users import TokenSecret, User, decode_secret, decode_user
 from productive_operator.view import ListedUser, StoredMapping
@@ -141,7 +141,7 @@ class MemoryCluster:
     async def set_status(self, user: User, status: Status) -> None:
         self._fail("set_status")
         if user.name not in self.bodies:
-            raise NotFound("apply status", 404)
+            raise NotFound("apply status", status=404)
         self.writes.append(f"status {user.name}")
         self.bodies[user.name]["status"] = encode_status(status)
 
@@ -152,7 +152,7 @@ class MemoryCluster:
     def _compare(self, read: StoredMapping) -> None:
         now = self.stored
         if now is None or (now.uid, now.resource_version) != (read.uid, read.resource_version):
-            raise Conflict("apply mapping", 409)
+            raise Conflict("apply mapping", status=409)
 
     def _fail(self, method: str) -> None:
         if method in self.failing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,11 +17,13 @@ from harness.processes import Program, eventually, free_port
 from harness.proxy import RecordingProxy
 from productive_contract.clock import system_clock
 from productive_contract.mapping import Mapping, decode
-from productive_contract.names import TOKEN_TYPE
-from productive_operator.cluster.api import Api
+from productive_contract.names import OPERATOR_FIELD_MANAGER, TOKEN_TYPE
+from productive_kube.client import KubeClient, Listed
+from productive_kube.collection import Change
+from productive_kube.reflector import Reflector
 from productive_operator.cluster.objects import ClusterObjects, Place
 from productive_operator.reconciler import Rendering
-from productive_operator.view import OnMapping
+from productive_operator.view import StoredMapping
 
 API = "/apis/productive-mcp.dev/v1alpha1/namespaces"
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -128,8 +130,10 @@ class OperatorSite:
     @asynccontextmanager
     async def objects(self, proxy: RecordingProxy | None = None) -> AsyncIterator[ClusterObjects]:
         """Open the operator's view of the cluster."""
-        async with await Api.connect(self.cluster.kubeconfig("operator", proxy=proxy)) as api:
-            yield ClusterObjects(api, self.place)
+        kubeconfig = self.cluster.kubeconfig("operator", proxy=proxy)
+        connecting = KubeClient.connect(kubeconfig, user_agent=OPERATOR_FIELD_MANAGER)
+        async with await connecting as client:
+            yield ClusterObjects(client, self.place)
 
     @asynccontextmanager
     async def rendering(self, proxy: RecordingProxy | None = None) -> AsyncIterator[Rendering]:
@@ -138,11 +142,24 @@ class OperatorSite:
             yield Rendering(cluster, system_clock)
 
 
+OnMapping = Callable[[StoredMapping | None], object]
+"""Called with the mapping Secret, or with None when there is none."""
+
+
 async def follow_mapping(cluster: ClusterObjects, on_mapping: OnMapping) -> None:
-    """Tell the mapping and each change of it, until cancelled."""
-    version = await cluster.list_mapping(on_mapping)
-    while True:
-        version = await cluster.watch_mapping(version, on_mapping) or version
+    """Report the mapping and each change of it, until cancelled."""
+    await Reflector(cluster.mapping_source, _Reports(on_mapping), label="test").run()
+
+
+class _Reports:
+    def __init__(self, on_mapping: OnMapping) -> None:
+        self._on_mapping = on_mapping
+
+    def replace(self, listed: Listed[StoredMapping], *, fell: bool) -> None:  # noqa: ARG002
+        self._on_mapping(listed.items[0] if listed.items else None)
+
+    def apply(self, change: Change[StoredMapping]) -> None:
+        self._on_mapping(None if change.deleted else change.item)
 
 
 class RunningOperator:

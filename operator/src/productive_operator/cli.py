@@ -61,8 +61,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run() -> int:
     # Kopf and the Kubernetes client take a second to import, which `render` does not need.
+    from productive_kube.errors import ApiError, NoCluster
     from productive_operator import logs, program
-    from productive_operator.cluster.errors import ApiError, NoCluster
     from productive_operator.health import PortUnavailable
     from productive_operator.mapping_watch import StoreWentBack
     from productive_operator.settings import Settings, SettingsError

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 import kopf
 
 from productive_contract.names import GROUP, PLURAL, TOKEN_TYPE, VERSION
-from productive_operator.cluster.errors import NoCluster
+from productive_kube.errors import NoCluster
 from productive_operator.conditions import Status, decode_status
 from productive_operator.users import User, decode_user, secret_version
 

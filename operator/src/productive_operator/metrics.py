@@ -50,7 +50,12 @@ NUDGES: Final = Counter(
 )
 KUBERNETES_REQUESTS: Final = Counter(
     "productive_operator_kubernetes_requests",
-    "Requests to the Kubernetes API by verb and status",
+    "Requests to the Kubernetes API by verb and status; timeout and error had no answer",
     ["verb", "status"],
     registry=REGISTRY,
 )
+
+
+def count_request(verb: str, status: str) -> None:
+    """Count a request to the Kubernetes API; an observer of `KubeClient`."""
+    KUBERNETES_REQUESTS.labels(verb=verb, status=status).inc()

@@ -9,12 +9,13 @@ from typing import Final
 import structlog
 
 from productive_contract.clock import system_clock
-from productive_operator import handlers
-from productive_operator.cluster.api import Api
-from productive_operator.cluster.errors import Unreachable
+from productive_contract.names import OPERATOR_FIELD_MANAGER
+from productive_kube.client import KubeClient
+from productive_kube.errors import Unreachable
+from productive_operator import handlers, metrics
 from productive_operator.cluster.objects import ClusterObjects, Place
 from productive_operator.health import serving
-from productive_operator.mapping_watch import MappingWatch, StoreWentBack
+from productive_operator.mapping_watch import StoreWentBack, follow_mapping
 from productive_operator.reconciler import Rendering
 from productive_operator.scheduler import Loop
 from productive_operator.settings import Settings
@@ -46,7 +47,10 @@ async def run(settings: Settings) -> None:
     gc.set_threshold(50_000, 20, 100)
     stop = asyncio.Event()
     handlers.stop_on_signals(stop)
-    async with await Api.connect() as api:
+    connecting = KubeClient.connect(
+        user_agent=OPERATOR_FIELD_MANAGER, observe=metrics.count_request
+    )
+    async with await connecting as api:
         namespace, name = settings.mapping_place(api.namespace)
         cluster = ClusterObjects(api, Place(settings.users_namespace, namespace, name))
         rendering = Rendering(cluster, system_clock, overtaken=lambda: passes.nudged)
@@ -72,8 +76,8 @@ async def _installed(cluster: ClusterObjects, passes: Loop, stop: asyncio.Event)
             if await cluster.serves_users():
                 return True
             raise NotInstalled(
-                "this cluster does not know ProductiveUsers: run kubectl apply -f crds/, then "
-                "start the operator again"
+                "this cluster does not know ProductiveUsers: run kubectl apply --server-side -f "
+                "crds/, then start the operator again"
             )
         except Unreachable as error:
             _log.warning("cluster.unreachable", why=str(error))
@@ -92,7 +96,7 @@ async def _work(
     namespace: str,
     stop: asyncio.Event,
 ) -> None:
-    mapping = MappingWatch(cluster, rendering.is_expected, passes.nudge)
+    mapping = follow_mapping(cluster.mapping_source, rendering.is_expected, passes.nudge)
     async with asyncio.TaskGroup() as group:
         # Kopf, when it ends, cancels whatever began after it: our own tasks begin before.
         tasks = [

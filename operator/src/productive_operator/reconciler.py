@@ -25,8 +25,8 @@ from productive_contract.mapping import (
     decode,
 )
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP, MAPPING_TYPE
+from productive_kube.errors import ApiError, Conflict, NotFound, Refused
 from productive_operator import metrics
-from productive_operator.cluster.errors import ApiError, Conflict, NotFound, Refused
 from productive_operator.conditions import Status, desired_status, is_transition
 from productive_operator.resolve import Outcome, resolve
 from productive_operator.revision import next_revision

@@ -14,9 +14,9 @@ from typing import Final, Protocol
 import structlog
 
 from productive_contract.clock import Chance, Clock, system_chance, system_clock
+from productive_kube.backoff import Backoff
+from productive_kube.errors import ApiError, Conflict
 from productive_operator import metrics
-from productive_operator.backoff import Backoff
-from productive_operator.cluster.errors import ApiError, Conflict
 from productive_operator.reconciler import MappingUnusable
 
 _log = structlog.get_logger("loop")
@@ -108,11 +108,11 @@ class Loop:
                 _log.info("pass.overtaken")
                 await asyncio.sleep(backoff.next())
             except (ApiError, MappingUnusable) as error:
-                pause = backoff.next()
+                asked = error.retry_after if isinstance(error, ApiError) else None
+                pause = backoff.next(asked)
                 metrics.PASSES.labels(result="failed").inc()
                 _log.error("pass.failed", why=str(error), failures=backoff.failures)
-                asked = error.retry_after if isinstance(error, ApiError) else 0.0
-                await asyncio.sleep(max(asked, pause))
+                await asyncio.sleep(pause)
             else:
                 backoff.reset()
                 metrics.PASSES.labels(result="ok").inc()

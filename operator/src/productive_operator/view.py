@@ -5,7 +5,7 @@ The port is implemented by `cluster.objects`; tests of the loop put a cluster of
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,10 +23,6 @@ class StoredMapping:
     data: Mapping[str, bytes] = field(repr=False)
 
 
-OnMapping = Callable[[StoredMapping | None], None]
-"""Called with the mapping Secret, or with None when there is none."""
-
-
 @dataclass(frozen=True, slots=True)
 class ListedUser:
     """One ProductiveUser with the status it has."""
@@ -36,7 +32,7 @@ class ListedUser:
 
 
 class ClusterView(Protocol):
-    """The operator's rights, one method each; all raise `cluster.errors.ApiError`."""
+    """The operator's rights, one method each; all raise `productive_kube.errors.ApiError`."""
 
     async def mapping(self) -> StoredMapping | None:
         """Read the mapping Secret; None if there is none."""

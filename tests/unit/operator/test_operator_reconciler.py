@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from harness.operatorkit import TOKEN, MemoryCluster, secret_body, user_body
 from productive_contract.mapping import Mapping, Reason, State, encode
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
+from productive_kube.errors import ApiError, Conflict, Forbidden, Refused, Unreachable
 from productive_operator import size_limit
-from productive_operator.cluster.errors import ApiError, Conflict, Forbidden, Refused, Unreachable
 from productive_operator.conditions import decode_status
 from productive_operator.reconciler import MappingUnusable, Rendering
 from productive_operator.users import decode_user
@@ -213,7 +213,7 @@ async def test_a_secret_of_another_type_is_not_touched(
 
 
 @pytest.mark.parametrize("method", ["mapping", "users", "secrets"])
-@pytest.mark.parametrize("error", [Unreachable("list", 0), Forbidden("list", 403)])
+@pytest.mark.parametrize("error", [Unreachable("list", status=0), Forbidden("list", status=403)])
 async def test_a_failed_read_keeps_the_last_mapping(
     world: MemoryCluster, rendering: Rendering, method: str, error: ApiError
 ) -> None:
@@ -237,7 +237,7 @@ async def test_a_removal_is_published_even_if_no_status_can_be_written(
     await rendering.render()
     world.remove("ana")
     world.add("cleo")
-    world.failing["set_status"] = Unreachable("apply", 0)
+    world.failing["set_status"] = Unreachable("apply", status=0)
     with pytest.raises(Unreachable):
         await rendering.render()
     assert set(world.people().people) == {"bob@example.com", "cleo@example.com"}
@@ -247,7 +247,7 @@ async def test_one_status_that_is_refused_does_not_stop_the_others(
     world: MemoryCluster, rendering: Rendering
 ) -> None:
     world.add("ana")
-    world.failing["set_status"] = Refused("apply", 422)
+    world.failing["set_status"] = Refused("apply", status=422)
     with structlog.testing.capture_logs() as logs:
         await rendering.render()
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["status.refused"]
@@ -290,7 +290,7 @@ async def test_an_event_that_cannot_be_posted_stops_nothing(
     world: MemoryCluster, rendering: Rendering
 ) -> None:
     world.add("ana", token=None)
-    world.failing["post_event"] = Forbidden("create", 403)
+    world.failing["post_event"] = Forbidden("create", status=403)
     await rendering.render()
     status = world.status("ana")
     assert status is not None

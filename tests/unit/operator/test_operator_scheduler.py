@@ -9,8 +9,8 @@ from dataclasses import replace
 
 import pytest
 
+from productive_kube.errors import Conflict, Unreachable
 from productive_operator import scheduler as loop_module
-from productive_operator.cluster.errors import Conflict, Unreachable
 from productive_operator.reconciler import MappingUnusable
 from productive_operator.scheduler import Loop, Pace
 
@@ -107,7 +107,8 @@ async def test_without_changes_a_pass_is_made_all_the_same() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [Unreachable("list", 0), Conflict("apply", 409), MappingUnusable("delete it")]
+    "error",
+    [Unreachable("list", status=0), Conflict("apply", status=409), MappingUnusable("delete it")],
 )
 async def test_a_failed_pass_is_made_again_and_is_no_reason_for_a_restart(
     error: Exception,
@@ -129,7 +130,7 @@ async def test_an_error_that_nobody_foresaw_ends_the_program() -> None:
 
 async def test_what_the_server_asks_for_is_waited() -> None:
     rendering = HeldRendering()
-    rendering.errors = [Unreachable("list", 429, retry_after="60")]
+    rendering.errors = [Unreachable("list", status=429, retry_after=60)]
     async with running(rendering) as loop:
         await rendering.reaches(1)
         loop.nudge("user")

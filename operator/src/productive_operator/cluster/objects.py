@@ -21,16 +21,14 @@ from productive_contract.names import (
     TOKEN_TYPE,
     VERSION,
 )
-from productive_operator.cluster.api import Api
-from productive_operator.cluster.errors import NotFound
+from productive_kube import collection
+from productive_kube.client import KubeClient
+from productive_kube.errors import NotFound
 from productive_operator.conditions import Status, decode_status, encode_status
 from productive_operator.users import TokenSecret, User, decode_secret, decode_user
-from productive_operator.view import ListedUser, OnMapping, StoredMapping
+from productive_operator.view import ListedUser, StoredMapping
 
 API_VERSION: Final = f"{GROUP}/{VERSION}"
-WINDOW_SECONDS: Final = 10
-"""Length of one window of the mapping's watch; a dead connection is noticed after it."""
-
 _MAKER: Final = f"{OPERATOR_FIELD_MANAGER}-init"
 """Field manager of the empty mapping. It owns no data, so making it never takes any away that
 another operator published in between."""
@@ -50,8 +48,8 @@ class Place:
 class ClusterObjects:
     """The objects of one place."""
 
-    def __init__(self, api: Api, place: Place) -> None:
-        self._api = api
+    def __init__(self, client: KubeClient, place: Place) -> None:
+        self._client = client
         self._place = place
         namespace = place.users_namespace
         self._users = f"/apis/{API_VERSION}/namespaces/{namespace}/{PLURAL}"
@@ -59,41 +57,48 @@ class ClusterObjects:
         self._events = f"/api/v1/namespaces/{namespace}/events"
         self._mappings = f"/api/v1/namespaces/{place.mapping_namespace}/secrets"
         self._mapping = f"{self._mappings}/{place.mapping_name}"
-        self._by_name = (("fieldSelector", f"metadata.name={place.mapping_name}"),)
+        self.mapping_source = collection.Collection(
+            client, self._mappings, _stored, collection.by_name(place.mapping_name)
+        )
+        """The mapping Secret, to be followed by a reflector."""
 
     async def serves_users(self) -> bool:
         """Tell whether the API server knows ProductiveUsers, that is, whether the CRD is there."""
-        try:
-            served = await self._api.get(f"/apis/{API_VERSION}")
-        except NotFound:
-            return False
-        return any(resource.get("name") == PLURAL for resource in served.get("resources") or ())
+        # The group's own address would answer with a page in place of a Status object, as a proxy
+        # does that knows nothing of the cluster.
+        served = await self._client.get("/apis")
+        return any(
+            group["name"] == GROUP and VERSION in (one["version"] for one in group["versions"])
+            for group in served["groups"]
+        )
 
     async def mapping(self) -> StoredMapping | None:
         try:
-            return _stored(await self._api.get(self._mapping))
+            return _stored(await self._client.get(self._mapping))
         except NotFound:
             return None
 
     async def make_mapping(self) -> StoredMapping:
         body = self._mapping_body({})
-        return _stored(await self._api.apply(self._mapping, body, manager=_MAKER))
+        return _stored(await self._client.apply(self._mapping, body, manager=_MAKER))
 
     async def users(self) -> list[ListedUser]:
-        return await self._api.read_list(self._users, _listed)
+        return (await self._client.list(self._users, _listed)).items
 
     async def secrets(self) -> list[TokenSecret]:
         query = (("fieldSelector", f"type={TOKEN_TYPE}"),)
-        return await self._api.read_list(self._secrets, decode_secret, query=query)
+        return (await self._client.list(self._secrets, decode_secret, query=query)).items
 
     async def publish(self, stored: StoredMapping, data: Mapping[str, bytes]) -> StoredMapping:
         encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
         body = self._mapping_body(_precondition(stored)) | {"data": encoded}
-        return _stored(await self._api.apply(self._mapping, body))
+        return _stored(await self._apply(self._mapping, body))
 
     async def drop_keys(self, stored: StoredMapping, keys: Collection[str]) -> StoredMapping:
         body = {"metadata": _precondition(stored), "data": dict.fromkeys(keys)}
-        return _stored(await self._api.merge(self._mapping, body))
+        return _stored(
+            await self._client.merge(self._mapping, body, manager=OPERATOR_FIELD_MANAGER)
+        )
 
     async def set_status(self, user: User, status: Status) -> None:
         body = {
@@ -102,25 +107,13 @@ class ClusterObjects:
             "metadata": {"name": user.name, "namespace": user.namespace, "uid": user.uid},
             "status": encode_status(status),
         }
-        await self._api.apply(f"{self._users}/{user.name}/status", body)
+        await self._apply(f"{self._users}/{user.name}/status", body)
 
     async def post_event(self, user: User, status: Status) -> None:
-        await self._api.create(self._events, _event(user, status))
+        await self._client.create(self._events, _event(user, status))
 
-    async def list_mapping(self, on_mapping: OnMapping) -> str:
-        listed = await self._api.get(self._mappings, query=self._by_name)
-        on_mapping(_stored(listed["items"][0]) if listed["items"] else None)
-        return str(listed["metadata"]["resourceVersion"])
-
-    async def watch_mapping(self, version: str, on_mapping: OnMapping) -> str | None:
-        reached: str | None = None
-        async for event in self._api.watch(
-            self._mappings, query=self._by_name, resource_version=version, seconds=WINDOW_SECONDS
-        ):
-            reached = str(event["object"]["metadata"]["resourceVersion"])
-            if event["type"] != "BOOKMARK":
-                on_mapping(None if event["type"] == "DELETED" else _stored(event["object"]))
-        return reached
+    async def _apply(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return await self._client.apply(path, body, manager=OPERATOR_FIELD_MANAGER)
 
     def _mapping_body(self, precondition: Mapping[str, str]) -> dict[str, Any]:
         place = self._place
@@ -146,15 +139,13 @@ def _precondition(stored: StoredMapping) -> dict[str, str]:
     return {"uid": stored.uid, "resourceVersion": stored.resource_version}
 
 
-def _stored(body: Mapping[str, Any]) -> StoredMapping:
+def _stored(body: dict[str, Any]) -> StoredMapping:
     metadata = body["metadata"]
     return StoredMapping(
         uid=metadata["uid"],
         resource_version=metadata["resourceVersion"],
         type=body.get("type", ""),
-        data={
-            key: base64.b64decode(value or "") for key, value in (body.get("data") or {}).items()
-        },
+        data=collection.secret_data(body),
     )
 
 

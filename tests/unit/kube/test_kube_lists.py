@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from productive_operator.cluster import api as module
-from productive_operator.cluster.api import Api
-from productive_operator.cluster.errors import Unreachable
+from productive_kube import client as module
+from productive_kube.client import KubeClient
+from productive_kube.errors import Unreachable
 
 PATH = "/api/v1/namespaces/x/secrets"
 NAMES = [f"p{number}" for number in range(3_000)]
@@ -28,7 +28,7 @@ def listed(names: list[str], **metadata: str) -> bytes:
 
 
 @asynccontextmanager
-async def served(folder: Path, handler: Handler) -> AsyncIterator[Api]:
+async def served(folder: Path, handler: Handler) -> AsyncIterator[KubeClient]:
     runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -42,14 +42,15 @@ async def served(folder: Path, handler: Handler) -> AsyncIterator[Api]:
     kubeconfig = folder / "kubeconfig"
     kubeconfig.write_text(json.dumps(document))
     try:
-        async with await Api.connect(kubeconfig) as api:
+        async with await KubeClient.connect(kubeconfig, user_agent="tests") as api:
             yield api
     finally:
         await runner.cleanup()
 
 
-async def names_of(api: Api) -> list[Any]:
-    return await api.read_list(PATH, lambda body: body["metadata"]["name"], query=(("a", "b"),))
+async def names_of(api: KubeClient) -> list[Any]:
+    listed = await api.list(PATH, lambda body: body["metadata"]["name"], query=(("a", "b"),))
+    return listed.items
 
 
 async def test_a_list_is_asked_for_in_one_piece(tmp_path: Path) -> None:
