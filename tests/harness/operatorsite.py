@@ -21,7 +21,7 @@ from productive_contract.names import OPERATOR_FIELD_MANAGER, TOKEN_TYPE
 from productive_kube.client import KubeClient, Listed
 from productive_kube.collection import Change
 from productive_kube.reflector import Reflector
-from productive_operator.cluster.objects import ClusterObjects, Place
+from productive_operator.cluster import ClusterObjects, Place
 from productive_operator.reconciler import Rendering
 from productive_operator.view import StoredMapping
 

@@ -13,7 +13,7 @@ from productive_contract.names import OPERATOR_FIELD_MANAGER
 from productive_kube.client import KubeClient
 from productive_kube.errors import Unreachable
 from productive_operator import handlers, metrics
-from productive_operator.cluster.objects import ClusterObjects, Place
+from productive_operator.cluster import ClusterObjects, Place
 from productive_operator.health import serving
 from productive_operator.mapping_watch import StoreWentBack, follow_mapping
 from productive_operator.reconciler import Rendering

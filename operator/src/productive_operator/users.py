@@ -2,7 +2,7 @@
 
 The rules of the CRD stand here once more: an object may have been stored before a rule existed, and
 files never met an API server. A broken rule never raises; it is a sentence in `User.problems`.
-Called by `cluster.objects` and `local`; pure.
+Called by `cluster` and `local`; pure.
 """
 
 from __future__ import annotations

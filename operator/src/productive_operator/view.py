@@ -1,6 +1,6 @@
 """What one pass needs of the cluster, as values and a port.
 
-The port is implemented by `cluster.objects`; tests of the loop put a cluster of their own there.
+The port is implemented by `cluster`; tests of the loop put a cluster of their own there.
 """
 
 from __future__ import annotations
