@@ -13,6 +13,7 @@ import pytest
 from harness.cluster import Cluster
 from harness.faults import CutAfter, Hold, Seen
 from harness.kube import Object, secret, secrets_path
+from harness.operatorkit import never
 from harness.operatorsite import OperatorSite, follow_mapping
 from productive_contract.mapping import Mapping, decode, encode
 from productive_contract.names import MAPPING_KEY
@@ -89,11 +90,11 @@ async def test_an_answer_that_is_lost_after_the_write_is_made_good(site: Operato
     site.add("ana")
     proxy = site.cluster.proxy()
     proxy.rule(lambda seen: seen.method == "PATCH" and _writes_data(seen), CutAfter())
-    async with site.rendering(proxy) as rendering:
+    async with site.reconciler(proxy) as reconciler:
         with pytest.raises(Unreachable):
-            await rendering.render()
+            await reconciler.reconcile(never)
         written = site.mapping()
-        await rendering.render()
+        await reconciler.reconcile(never)
     assert site.people() == {"ana@example.com"}
     assert site.mapping() == written
 
@@ -117,23 +118,23 @@ async def test_a_person_removed_meanwhile_never_reappears(site: OperatorSite) ->
     """The slow operator has listed the person; the fast one publishes without."""
     site.add("ana")
     site.add("bob")
-    async with site.rendering() as fast:
-        await fast.render()
+    async with site.reconciler() as fast:
+        await fast.reconcile(never)
         proxy = site.cluster.proxy()
         held = Hold(at="after")
         proxy.rule(_lists_secrets, held)
-        async with site.rendering(proxy) as slow:
+        async with site.reconciler(proxy) as slow:
             site.set_token("bob", token="another")
-            passing = asyncio.create_task(slow.render())
+            passing = asyncio.create_task(slow.reconcile(never))
             await proxy.wait(_listed, count=2)
             site.remove("ana")
-            await fast.render()
+            await fast.reconcile(never)
             assert site.people() == {"bob@example.com"}
             held.release()
             with pytest.raises(Conflict):
                 await passing
             assert site.people() == {"bob@example.com"}
-            await slow.render()
+            await slow.reconcile(never)
     assert site.people() == {"bob@example.com"}
 
 
@@ -144,11 +145,11 @@ async def test_the_first_publication_is_compared_too(site: OperatorSite) -> None
     proxy = site.cluster.proxy()
     held = Hold(at="after")
     proxy.rule(_lists_secrets, held)
-    async with site.rendering() as fast, site.rendering(proxy) as slow:
-        passing = asyncio.create_task(slow.render())
+    async with site.reconciler() as fast, site.reconciler(proxy) as slow:
+        passing = asyncio.create_task(slow.reconcile(never))
         await proxy.wait(_listed, count=2)
         site.remove("ana")
-        await fast.render()
+        await fast.reconcile(never)
         held.release()
         with pytest.raises(Conflict):
             await passing
@@ -186,8 +187,8 @@ async def test_two_operators_at_once_come_to_the_truth_and_then_to_rest(
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
 async def test_of_more_people_than_fit_the_youngest_are_left_out(site: OperatorSite) -> None:
     await _make_many(site, 1_300)
-    async with site.rendering() as rendering:
-        await rendering.render()
+    async with site.reconciler() as reconciler:
+        await reconciler.reconcile(never)
     kept = site.people()
     assert 900 < len(kept) < 1_300
     listed = sorted(site.kube.items(site.path()), key=_age)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -239,6 +240,27 @@ def test_it_waits_for_an_api_server_that_is_not_there_yet(site: OperatorSite) ->
     site.until_people("ana")
 
 
+def test_a_token_that_is_refused_for_a_while_is_tried_again_without_haste(
+    site: OperatorSite,
+) -> None:
+    """Kopf begins a new session after each refusal; the watches go on once the token is taken."""
+    proxy = site.cluster.proxy()
+    rule = proxy.rule(_by_kopf, Answer(401, reason="Unauthorized"), times=None)
+    operator = site.start(proxy)
+    operator.until_ready()
+    proxy.wait_for(_by_kopf)
+    begun = time.monotonic()
+    proxy.wait_for(_by_kopf, count=8)
+    assert time.monotonic() - begun > 1, "it asks in a loop"
+    rule.remove()
+    proxy.wait_for(lambda seen: _by_kopf(seen) and seen.watch and seen.status == 200, count=2)
+    site.add("ana")
+    site.until_people("ana")
+    assert operator.program.stop() == 0
+    assert "Traceback" not in operator.program.output()
+    assert "Unclosed" not in operator.program.output()
+
+
 def test_it_ends_cleanly_while_it_waits_for_the_api_server(site: OperatorSite) -> None:
     proxy = site.cluster.proxy()
     with proxy.outage():
@@ -282,3 +304,7 @@ def _keys(site: OperatorSite) -> set[str]:
 def _by_us(seen: Seen) -> bool:
     """Tell our own lists from Kopf's."""
     return seen.user_agent == "productive-operator"
+
+
+def _by_kopf(seen: Seen) -> bool:
+    return seen.user_agent == "productive-operator/kopf"

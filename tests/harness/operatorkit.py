@@ -23,6 +23,11 @@ TOKEN = "token-of-ana"
 Object = dict[str, Any]
 
 
+def never() -> bool:
+    """Tell a pass that nothing changed since it began."""
+    return False
+
+
 def user_body(
     name: str = "ana", *, age: float = 0, uid: str | None = None, **spec: object
 ) -> Object:

@@ -22,7 +22,7 @@ from productive_kube.client import KubeClient, Listed
 from productive_kube.collection import Change
 from productive_kube.reflector import Reflector
 from productive_operator.cluster import ClusterObjects, Place
-from productive_operator.reconciler import Rendering
+from productive_operator.reconciler import Reconciler
 from productive_operator.view import StoredMapping
 
 API = "/apis/productive-mcp.dev/v1alpha1/namespaces"
@@ -136,10 +136,10 @@ class OperatorSite:
             yield ClusterObjects(client, self.place)
 
     @asynccontextmanager
-    async def rendering(self, proxy: RecordingProxy | None = None) -> AsyncIterator[Rendering]:
+    async def reconciler(self, proxy: RecordingProxy | None = None) -> AsyncIterator[Reconciler]:
         """Make passes by hand, under the operator's rights."""
         async with self.objects(proxy) as cluster:
-            yield Rendering(cluster, system_clock)
+            yield Reconciler(cluster, system_clock)
 
 
 OnMapping = Callable[[StoredMapping | None], object]

@@ -1,5 +1,6 @@
 """The operator: watches ProductiveUsers and their token Secrets, publishes one mapping Secret.
 
-The way of a ProductiveUser: `handlers` (mark dirty) → `loop` (when) → `rendering` (one pass) →
-`cluster` (lists) → `resolve` (decides) → `conditions` (says so) → `cluster` (applies).
+How a ProductiveUser reaches the mapping: `handlers` (ask for a pass) → `scheduler` (decides when) →
+`reconciler` (makes one pass) → `cluster` (lists) → `resolve` (decides) → `cluster` (publishes) →
+`conditions` (say what was decided) → `cluster` (writes them).
 """

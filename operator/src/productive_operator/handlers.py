@@ -1,8 +1,11 @@
-"""Kopf: the watches of ProductiveUsers and token Secrets. Their handlers ask for a pass, no more.
+"""Kopf watches ProductiveUsers and token Secrets; its handlers ask for a pass, and do no more.
 
 Only `on.event` handlers, which write nothing: every other kind of handler, and the index, patches
-each object or costs quadratic time. A deletion during a gap of the watch is never told to a
-handler, which is one more reason why a pass lists everything. The only importer of kopf.
+each object or costs quadratic time. A deletion during a gap of the watch is never reported to a
+handler, which is one more reason why a pass lists everything.
+
+Kopf sends its requests through sessions of our own client, so that address, TLS policy, token and
+pauses are the same for both: what works for one works for the other. The only importer of kopf.
 """
 
 from __future__ import annotations
@@ -10,41 +13,39 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Iterator
-from typing import Any, Final, Protocol
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import aclosing
+from typing import Any, Final
 
+import aiohttp
 import kopf
 
-from productive_contract.names import GROUP, PLURAL, TOKEN_TYPE, VERSION
-from productive_kube.errors import NoCluster
-from productive_operator.conditions import Status, decode_status
-from productive_operator.users import User, decode_user, secret_version
+from productive_contract.names import (
+    GROUP,
+    OPERATOR_FIELD_MANAGER,
+    PLURAL,
+    TOKEN_TYPE,
+    VERSION,
+)
+from productive_kube.backoff import Backoff
+from productive_kube.client import KubeClient
+from productive_operator.conditions import decode_status
+from productive_operator.reconciler import Reconciler
+from productive_operator.scheduler import Scheduler
+from productive_operator.users import decode_user, secret_version
 
 CHUNK: Final = 500
 WINDOW_SECONDS: Final = 10
-"""Length of one watch request, which the next one continues. A connection that died without a word
-is noticed after it, so that a person who was removed is gone a few seconds later."""
+"""Length of one watch request, which the next one continues. A connection that died unnoticed is
+found after it, so that a person who was removed is gone a few seconds later."""
 SLACK_SECONDS: Final = 3
-
-
-class Nudges(Protocol):
-    """Who is asked for a pass: `loop.Loop`."""
-
-    def nudge(self, kind: str) -> None:
-        """Ask for a pass, because of a change of that kind."""
-        ...
-
-
-class Knows(Protocol):
-    """Who knows what the last pass left: `rendering.Rendering`."""
-
-    def is_settled(self, user: User, status: Status | None) -> bool:
-        """Tell whether the object is as the last pass left it."""
-        ...
-
-    def has_listed(self, version: str) -> bool:
-        """Tell whether the last pass saw a token Secret in just this version."""
-        ...
+PAUSE_FROM: Final = 0.5
+PAUSE_TO: Final = 8.0
+"""Seconds between attempts of one request, and between logins that follow each other: from,
+doubling, to."""
+USER_AGENT: Final = f"{OPERATOR_FIELD_MANAGER}/kopf"
+_SETTLED_SECONDS: Final = 60.0
+"""A login that lasted as long was a good one."""
 
 
 class Backoffs:
@@ -56,46 +57,77 @@ class Backoffs:
 
     def __iter__(self) -> Iterator[float]:
         """Yield the delays of one request."""
-        yield from (0.5, 1, 2, 4)
+        backoff = Backoff(PAUSE_FROM, PAUSE_TO)
         while True:
-            yield 8
+            yield backoff.next()
 
 
-def registry(nudges: Nudges, knows: Knows) -> kopf.OperatorRegistry:
+class Sessions:
+    """Gives Kopf a session at each login. Kopf closes one before it asks for the next."""
+
+    def __init__(self, client: KubeClient) -> None:
+        self._client = client
+        self._backoff = Backoff(PAUSE_FROM, PAUSE_TO)
+        self._last: aiohttp.ClientSession | None = None
+        self._opened = 0.0
+
+    async def open(self) -> kopf.AiohttpSession:
+        """Return a new session; after a refused one, first wait.
+
+        Kopf logs in again at each 401. The token is read again for each request, so there is
+        nothing to be had by it, and without a pause an API server that refuses a token would be
+        asked hundreds of times in a second.
+        """
+        now = asyncio.get_running_loop().time
+        if self._last is not None:
+            if now() - self._opened >= _SETTLED_SECONDS:
+                self._backoff.reset()
+            await asyncio.sleep(self._backoff.next())
+        self._opened = now()
+        self._last = self._client.new_session()
+        self._last.headers["User-Agent"] = USER_AGENT
+        return kopf.AiohttpSession(server=self._client.server, aiohttp_session=self._last)
+
+    async def aclose(self) -> None:
+        """Close the last session, which Kopf does only if it has used it."""
+        if self._last is not None:
+            await self._last.close()
+
+
+def registry(
+    open_session: Callable[[], Awaitable[kopf.AiohttpSession]],
+    scheduler: Scheduler,
+    reconciler: Reconciler,
+) -> kopf.OperatorRegistry:
     """Return the handlers."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
-    def login(**arguments: Any) -> kopf.ConnectionInfo:
-        found = kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(
-            **arguments
-        )
-        if found is None:
-            raise NoCluster("no Kubernetes API server is configured: set KUBECONFIG")
-        return found
+    async def login(**_: Any) -> kopf.AiohttpSession:
+        return await open_session()
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
     async def on_user(event: kopf.RawEvent, **_: Any) -> None:
-        user_changed(event, nudges, knows)
+        user_changed(event, scheduler, reconciler)
 
     @kopf.on.event("", "v1", "secrets", registry=handlers)
     async def on_secret(event: kopf.RawEvent, **_: Any) -> None:
-        secret_changed(event, nudges, knows)
+        secret_changed(event, scheduler, reconciler)
 
     return handlers
 
 
-def user_changed(event: kopf.RawEvent, nudges: Nudges, knows: Knows) -> None:
+def user_changed(event: kopf.RawEvent, scheduler: Scheduler, reconciler: Reconciler) -> None:
     """Ask for a pass, unless the event is the echo of a status that the last pass wrote."""
-    body = event["object"]
-    if event["type"] == "DELETED" or not knows.is_settled(decode_user(body), decode_status(body)):
-        nudges.nudge("user")
+    deleted, body = event["type"] == "DELETED", event["object"]
+    if deleted or not reconciler.is_settled(decode_user(body), decode_status(body)):
+        scheduler.enqueue("user")
 
 
-def secret_changed(event: kopf.RawEvent, nudges: Nudges, knows: Knows) -> None:
+def secret_changed(event: kopf.RawEvent, scheduler: Scheduler, reconciler: Reconciler) -> None:
     """Ask for a pass, unless the last one saw this very Secret, as at the start of a watch."""
-    if event["type"] == "DELETED" or not knows.has_listed(secret_version(event["object"])):
-        nudges.nudge("secret")
+    if event["type"] == "DELETED" or not reconciler.has_listed(secret_version(event["object"])):
+        scheduler.enqueue("secret")
 
 
 def settings() -> kopf.OperatorSettings:
@@ -117,28 +149,36 @@ def settings() -> kopf.OperatorSettings:
     return values
 
 
-async def watch(nudges: Nudges, knows: Knows, namespace: str, stop: asyncio.Event) -> None:
+async def watch(
+    client: KubeClient,
+    namespace: str,
+    scheduler: Scheduler,
+    reconciler: Reconciler,
+    stop: asyncio.Event,
+) -> None:
     """Watch until `stop` is set, which SIGTERM and SIGINT do as well.
 
     Args:
-        nudges: who is asked for a pass.
-        knows: who knows which changes are our own.
+        client: whose sessions Kopf uses.
         namespace: where ProductiveUsers and their Secrets are.
+        scheduler: is asked for a pass.
+        reconciler: knows which changes are our own.
         stop: when to end.
     """
     # Kopf logs whole objects at its finest level, Secrets among them.
     logging.getLogger("kopf").setLevel(logging.WARNING)
     ours = asyncio.all_tasks()
-    tasks = await kopf.spawn_tasks(
-        registry=registry(nudges, knows),
-        settings=settings(),
-        namespaces=[namespace],
-        standalone=True,
-        stop_flag=stop,
-    )
-    # Kopf has put handlers of its own in place, which would let it wait for the flag in vain.
-    stop_on_signals(stop)
-    await kopf.run_tasks(tasks, ignored=ours)
+    async with aclosing(Sessions(client)) as sessions:
+        tasks = await kopf.spawn_tasks(
+            registry=registry(sessions.open, scheduler, reconciler),
+            settings=settings(),
+            namespaces=[namespace],
+            standalone=True,
+            stop_flag=stop,
+        )
+        # Kopf has put handlers of its own in place, which would let it wait for the flag in vain.
+        stop_on_signals(stop)
+        await kopf.run_tasks(tasks, ignored=ours)
 
 
 def stop_on_signals(stop: asyncio.Event) -> None:

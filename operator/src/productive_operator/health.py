@@ -1,10 +1,10 @@
-"""/livez, /readyz and /metrics, for the kubelet and Prometheus."""
+"""Serves /livez, /readyz and /metrics, for the kubelet and Prometheus."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol
+from dataclasses import dataclass
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -16,33 +16,29 @@ class PortUnavailable(Exception):
     """The internal port cannot be bound; `str()` says what to do."""
 
 
-class Health(Protocol):
-    """Whose health is asked for: `loop.Loop`."""
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """What the probes ask."""
 
-    @property
-    def alive(self) -> bool:
-        """Whether it still works at all."""
-        ...
-
-    @property
-    def ready(self) -> bool:
-        """Whether it has done its work at least once."""
-        ...
+    alive: Callable[[], bool]
+    """Whether the program still works at all."""
+    ready: Callable[[], bool]
+    """Whether it has done its work at least once."""
 
 
 @asynccontextmanager
-async def serving(health: Health, port: int, host: str | None = None) -> AsyncIterator[int]:
+async def serving(probes: Probes, port: int, host: str | None = None) -> AsyncIterator[int]:
     """Serve while the context lasts; yields the port.
 
     Args:
-        health: who is asked.
+        probes: what is asked.
         port: TCP port, 0 for a free one.
         host: address to bind, None for all.
 
     Raises:
         PortUnavailable: the port cannot be bound.
     """
-    runner = web.AppRunner(application(health), access_log=None)
+    runner = web.AppRunner(application(probes), access_log=None)
     await runner.setup()
     try:
         try:
@@ -56,14 +52,14 @@ async def serving(health: Health, port: int, host: str | None = None) -> AsyncIt
         await runner.cleanup()
 
 
-def application(health: Health) -> web.Application:
+def application(probes: Probes) -> web.Application:
     """Return the three routes."""
 
     async def livez(_: web.Request) -> web.Response:
-        return _verdict(health.alive, "no pass was attempted for 15 minutes")
+        return _verdict(probes.alive(), "no pass was attempted for 15 minutes")
 
     async def readyz(_: web.Request) -> web.Response:
-        return _verdict(health.ready, "the mapping was not complete yet since the start")
+        return _verdict(probes.ready(), "the mapping was not complete yet since the start")
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(

@@ -39,5 +39,5 @@ def configure(level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
-    for name in ("loop", "mapping_watch", "program", "rendering"):
+    for name in ("program", "reconciler", "scheduler"):
         logging.getLogger(name).setLevel(level)

@@ -42,8 +42,8 @@ MAPPING_WRITES: Final = Counter(
 STATUS_WRITES: Final = Counter(
     "productive_operator_status_writes", "Statuses written", registry=REGISTRY
 )
-NUDGES: Final = Counter(
-    "productive_operator_nudges",
+ENQUEUED: Final = Counter(
+    "productive_operator_enqueued",
     "Watch events that asked for a pass, by kind",
     ["kind"],
     registry=REGISTRY,

@@ -1,4 +1,4 @@
-"""`productive-operator run`: the parts put together, and their life."""
+"""`productive-operator run`: puts the parts together, and runs them until the end."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from productive_kube.client import KubeClient
 from productive_kube.errors import Unreachable
 from productive_operator import handlers, metrics
 from productive_operator.cluster import ClusterObjects, Place
-from productive_operator.health import serving
+from productive_operator.health import Probes, serving
 from productive_operator.mapping_watch import StoreWentBack, follow_mapping
-from productive_operator.reconciler import Rendering
-from productive_operator.scheduler import Loop
+from productive_operator.reconciler import Reconciler
+from productive_operator.scheduler import Scheduler
 from productive_operator.settings import Settings
 
 WAIT_SECONDS: Final = 5.0
@@ -50,59 +50,90 @@ async def run(settings: Settings) -> None:
     connecting = KubeClient.connect(
         user_agent=OPERATOR_FIELD_MANAGER, observe=metrics.count_request
     )
-    async with await connecting as api:
-        namespace, name = settings.mapping_place(api.namespace)
-        cluster = ClusterObjects(api, Place(settings.users_namespace, namespace, name))
-        rendering = Rendering(cluster, system_clock, overtaken=lambda: passes.nudged)
-        passes = Loop(rendering)
-        async with serving(passes, settings.internal_port):
-            if not await _installed(cluster, passes, stop):
-                return
-            _log.info("operator.started", users=settings.users_namespace, mapping=name)
-            try:
-                await _work(cluster, rendering, passes, settings.users_namespace, stop)
-            except* StoreWentBack as group:
-                raise group.exceptions[0] from None
+    async with await connecting as client:
+        namespace, name = settings.mapping_place(client.namespace)
+        place = Place(settings.users_namespace, namespace, name)
+        await Program(client, place, stop).run(settings.internal_port)
     # Kopf leaves generators of its watches for the loop to close, which complain at that.
     asyncio.get_running_loop().set_exception_handler(lambda *_: None)
     _log.info("operator.stopped")
 
 
-async def _installed(cluster: ClusterObjects, passes: Loop, stop: asyncio.Event) -> bool:
-    """Wait for the API server and look whether it serves ProductiveUsers; False means stopped."""
-    while not stop.is_set():
-        passes.attempt()
-        try:
-            if await cluster.serves_users():
-                return True
-            raise NotInstalled(
-                "this cluster does not know ProductiveUsers: run kubectl apply --server-side -f "
-                "crds/, then start the operator again"
+class Program:
+    """The parts of one operator."""
+
+    def __init__(self, client: KubeClient, place: Place, stop: asyncio.Event) -> None:
+        """Make the parts; nothing is sent yet.
+
+        Args:
+            client: the API server.
+            place: where the people and the mapping are.
+            stop: set when the program is to end.
+        """
+        self._client = client
+        self._place = place
+        self._stop = stop
+        self._cluster = ClusterObjects(client, place)
+        self._reconciler = Reconciler(self._cluster, system_clock)
+        self._scheduler = Scheduler(self._reconciler.reconcile)
+        self._mapping = follow_mapping(
+            self._cluster.mapping_source, self._reconciler.is_expected, self._scheduler.enqueue
+        )
+
+    async def run(self, port: int) -> None:
+        """Work until told to stop; raises what `run` above does.
+
+        Args:
+            port: the internal port.
+        """
+        scheduler = self._scheduler
+        probes = Probes(alive=lambda: scheduler.alive, ready=lambda: scheduler.ready)
+        async with serving(probes, port):
+            if not await self._installed():
+                return
+            _log.info(
+                "operator.started",
+                users=self._place.users_namespace,
+                mapping=self._place.mapping_name,
             )
-        except Unreachable as error:
-            _log.warning("cluster.unreachable", why=str(error))
-        try:
-            async with asyncio.timeout(WAIT_SECONDS):
-                await stop.wait()
-        except TimeoutError:
-            continue
-    return False
+            try:
+                await self._work()
+            except* StoreWentBack as group:
+                raise group.exceptions[0] from None
 
+    async def _installed(self) -> bool:
+        """Wait for the API server, and see whether it serves ProductiveUsers; False: stopped."""
+        while not self._stop.is_set():
+            self._scheduler.attempt()
+            try:
+                if await self._cluster.serves_users():
+                    return True
+                raise NotInstalled(
+                    "this cluster does not know ProductiveUsers: run kubectl apply --server-side "
+                    "-f crds/, then start the operator again"
+                )
+            except Unreachable as error:
+                _log.warning("cluster.unreachable", why=str(error))
+            try:
+                async with asyncio.timeout(WAIT_SECONDS):
+                    await self._stop.wait()
+            except TimeoutError:
+                continue
+        return False
 
-async def _work(
-    cluster: ClusterObjects,
-    rendering: Rendering,
-    passes: Loop,
-    namespace: str,
-    stop: asyncio.Event,
-) -> None:
-    mapping = follow_mapping(cluster.mapping_source, rendering.is_expected, passes.nudge)
-    async with asyncio.TaskGroup() as group:
-        # Kopf, when it ends, cancels whatever began after it: our own tasks begin before.
-        tasks = [
-            group.create_task(passes.run(), name="passes"),
-            group.create_task(mapping.run(), name="mapping watch"),
-        ]
-        await handlers.watch(passes, rendering, namespace, stop)
-        for task in tasks:
-            task.cancel()
+    async def _work(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            # Kopf, when it ends, cancels whatever began after it: our own tasks begin before.
+            tasks = [
+                group.create_task(self._scheduler.run(), name="passes"),
+                group.create_task(self._mapping.run(), name="mapping watch"),
+            ]
+            await handlers.watch(
+                self._client,
+                self._place.users_namespace,
+                self._scheduler,
+                self._reconciler,
+                self._stop,
+            )
+            for task in tasks:
+                task.cancel()

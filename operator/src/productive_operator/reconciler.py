@@ -3,7 +3,7 @@
 The order is what makes two operators at once safe, without leader election. The mapping is read
 before the lists, and published only if it is still the one that was read: who publishes after us
 has listed after us, or is refused. Removals are published before any status is written. Called by
-`loop`.
+`scheduler`.
 """
 
 from __future__ import annotations
@@ -38,35 +38,34 @@ STATUSES_IN_FLIGHT: Final = 20
 STATUSES_AT_LEAST: Final = 200
 """Statuses that a pass writes although something has changed again meanwhile: about a second's."""
 
+Overtaken = Callable[[], bool]
+"""Returns whether something changed since the pass began, so that another one follows it."""
+
 _Change = tuple[User, Status | None, Status]
 
-_log = structlog.get_logger("rendering")
+_log = structlog.get_logger("reconciler")
 
 
 class MappingUnusable(Exception):
     """The mapping Secret cannot be written; `str()` says what a person has to do."""
 
 
-class Rendering:
-    """Passes over one cluster, and what the last one found.
+class Reconciler:
+    """Makes passes over one cluster, and remembers what the last one found.
 
     Nothing it remembers decides about anybody: it saves work that would come to the same, and keeps
     revisions rising when the mapping was deleted.
     """
 
-    def __init__(
-        self, cluster: ClusterView, clock: Clock, overtaken: Callable[[], bool] = lambda: False
-    ) -> None:
+    def __init__(self, cluster: ClusterView, clock: Clock) -> None:
         """Take one cluster.
 
         Args:
             cluster: what is read and written.
             clock: for revisions and conditions.
-            overtaken: whether something changed since the pass began, so that another one follows.
         """
         self._cluster = cluster
         self._clock = clock
-        self._overtaken = overtaken
         self._resolved: tuple[Outcome, ...] = ()
         """What was decided last, and what could be published of it."""
         self._fitted: Fitted | None = None
@@ -79,8 +78,11 @@ class Rendering:
         self._secrets: frozenset[str] = frozenset()
         """Versions of the token Secrets, as the last pass listed them."""
 
-    async def render(self) -> None:
-        """Do one pass.
+    async def reconcile(self, overtaken: Overtaken) -> None:
+        """Make one pass.
+
+        Args:
+            overtaken: asked between statuses; the rest of them is left to the next pass.
 
         Raises:
             Conflict: somebody else changed the mapping meanwhile; begin again.
@@ -91,7 +93,8 @@ class Rendering:
         listed, secrets = await self._lists()
         self._secrets = frozenset(secret.version for secret in secrets)
         outcomes = await self._publish(stored, resolve((item.user for item in listed), secrets))
-        await self._write_statuses(outcomes, {item.user.uid: item.status for item in listed})
+        current = {item.user.uid: item.status for item in listed}
+        await self._write_statuses(outcomes, current, overtaken)
         _count(outcomes)
 
     async def _lists(self) -> tuple[list[ListedUser], list[TokenSecret]]:
@@ -195,7 +198,10 @@ class Rendering:
         return published
 
     async def _write_statuses(
-        self, outcomes: Sequence[Outcome], current: dict[str, Status | None]
+        self,
+        outcomes: Sequence[Outcome],
+        current: dict[str, Status | None],
+        overtaken: Overtaken,
     ) -> None:
         now = datetime.fromtimestamp(self._clock(), UTC)
         changes: list[_Change] = []
@@ -206,24 +212,13 @@ class Rendering:
             self._statuses[user.uid] = status
             if status != current[user.uid]:
                 changes.append((user, current[user.uid], status))
-        waiting = self._until_overtaken(changes)
+        waiting = _until_overtaken(changes, overtaken)
         failures: list[ApiError] = []
         async with asyncio.TaskGroup() as group:
             for _ in range(min(STATUSES_IN_FLIGHT, len(changes))):
                 group.create_task(self._write_from(waiting, failures))
         if failures:
             raise failures[0]
-
-    def _until_overtaken(self, changes: Iterable[_Change]) -> Iterator[_Change]:
-        """Yield the changes, and at some point leave the rest to the next pass if there is one.
-
-        A thousand statuses take seconds: whoever is removed meanwhile must not wait for them.
-        """
-        for number, change in enumerate(changes):
-            if number >= STATUSES_AT_LEAST and self._overtaken():
-                _log.info("statuses.postponed")
-                return
-            yield change
 
     async def _write_from(self, changes: Iterator[_Change], failures: list[ApiError]) -> None:
         """Take changes and write them, until there are none left or somebody's write failed."""
@@ -246,15 +241,27 @@ class Rendering:
             return
         metrics.STATUS_WRITES.inc()
         if is_transition(before, status):
-            await self._tell(user, status)
+            await self._report(user, status)
 
-    async def _tell(self, user: User, status: Status) -> None:
+    async def _report(self, user: User, status: Status) -> None:
         _log.info("user.changed", user=user.title, ready=status.ready, reason=status.reason)
         try:
             await self._cluster.post_event(user, status)
         except ApiError as error:
-            # The condition says the same; an Event is for who happens to look.
+            # The condition says the same; an Event is for whoever happens to look.
             _log.warning("event.lost", user=user.title, why=str(error))
+
+
+def _until_overtaken(changes: Iterable[_Change], overtaken: Overtaken) -> Iterator[_Change]:
+    """Yield the changes, and at some point leave the rest to the next pass if there is one.
+
+    A thousand statuses take seconds: whoever is removed meanwhile must not wait for them.
+    """
+    for number, change in enumerate(changes):
+        if number >= STATUSES_AT_LEAST and overtaken():
+            _log.info("statuses.postponed")
+            return
+        yield change
 
 
 def _document(stored: StoredMapping) -> dict[str, bytes]:

@@ -1,4 +1,4 @@
-"""When a pass is made: soon after a change, every few minutes anyway, again after a failure.
+"""Decides when a pass is made: soon after a change, regularly anyway, again after a failure.
 
 Watch events only set a flag: what they say is never believed, and missing one costs at most a
 resync. Any failure leaves what was published as it is.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 import structlog
 
@@ -17,18 +18,18 @@ from productive_contract.clock import Chance, Clock, system_chance, system_clock
 from productive_kube.backoff import Backoff
 from productive_kube.errors import ApiError, Conflict
 from productive_operator import metrics
-from productive_operator.reconciler import MappingUnusable
+from productive_operator.reconciler import MappingUnusable, Overtaken
 
-_log = structlog.get_logger("loop")
+_log = structlog.get_logger("scheduler")
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast the loop is; seconds."""
+    """How fast passes follow each other; seconds."""
 
     quiet: float = 0.1
     """A pass begins when nothing changed for that long…"""
-    patience: float = 0.5
+    longest_wait: float = 0.5
     """…or this long after the first change."""
     resync: float = 300.0
     """Between passes when nothing changes at all, give or take a tenth."""
@@ -40,47 +41,42 @@ class Pace:
 DEFAULT_PACE: Final = Pace()
 
 
-class Renders(Protocol):
-    """What the loop drives: `rendering.Rendering`."""
-
-    async def render(self) -> None:
-        """Do one pass.
-
-        Raises:
-            ApiError: it failed.
-            MappingUnusable: it cannot succeed without a person's help.
-        """
-        ...
-
-
-class Loop:
-    """One program's passes, one at a time."""
+class Scheduler:
+    """Makes one program's passes, one at a time."""
 
     def __init__(
         self,
-        rendering: Renders,
+        reconcile: Callable[[Overtaken], Awaitable[None]],
         *,
         pace: Pace = DEFAULT_PACE,
         clock: Clock = system_clock,
         chance: Chance = system_chance,
     ) -> None:
-        self._rendering = rendering
+        """Prepare; `run` makes the passes.
+
+        Args:
+            reconcile: makes one pass; see `Reconciler.reconcile`.
+            pace: how fast.
+            clock: for the time of the last success.
+            chance: spreads resyncs and retries.
+        """
+        self._reconcile = reconcile
         self._pace = pace
         self._clock = clock
         self._chance = chance
-        self._dirty = asyncio.Event()
+        self._changed = asyncio.Event()
         self._attempted = time.monotonic()
         self._ready = False
 
-    def nudge(self, kind: str) -> None:
+    def enqueue(self, kind: str) -> None:
         """Ask for a pass, because of a change of that kind."""
-        metrics.NUDGES.labels(kind=kind).inc()
-        self._dirty.set()
+        metrics.ENQUEUED.labels(kind=kind).inc()
+        self._changed.set()
 
     @property
-    def nudged(self) -> bool:
+    def is_enqueued(self) -> bool:
         """Whether something changed since the pass began: another one follows it at once."""
-        return self._dirty.is_set()
+        return self._changed.is_set()
 
     @property
     def ready(self) -> bool:
@@ -118,30 +114,30 @@ class Loop:
                 metrics.PASSES.labels(result="ok").inc()
                 metrics.LAST_SUCCESS.set(self._clock())
                 self._ready = True
-                await self._settle()
+                await self._rest()
 
     async def _pass(self) -> None:
         # What changes from here on may be missing from the lists: it asks for the next pass.
-        self._dirty.clear()
+        self._changed.clear()
         with metrics.PASS_SECONDS.time():
-            await self._rendering.render()
+            await self._reconcile(self._changed.is_set)
 
-    async def _settle(self) -> None:
+    async def _rest(self) -> None:
         """Wait for a change and until changes pause, or for the resync."""
         resync = self._pace.resync * (0.9 + 0.2 * self._chance())
-        if not await self._changed(resync):
+        if not await self._changes_within(resync):
             return
         loop = asyncio.get_running_loop()
-        latest = loop.time() + self._pace.patience
+        latest = loop.time() + self._pace.longest_wait
         while (left := min(self._pace.quiet, latest - loop.time())) > 0:
-            self._dirty.clear()
-            if not await self._changed(left):
+            self._changed.clear()
+            if not await self._changes_within(left):
                 return
 
-    async def _changed(self, seconds: float) -> bool:
+    async def _changes_within(self, seconds: float) -> bool:
         try:
             async with asyncio.timeout(seconds):
-                await self._dirty.wait()
+                await self._changed.wait()
         except TimeoutError:
             return False
         return True

@@ -1,81 +1,92 @@
-"""Kopf's part: events ask for a pass, unless they are the echo of a status of ours."""
+"""Which events ask for a pass: all, unless they are the echo of a status of ours."""
 
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
+import kopf
 import pytest
 
-from harness.operatorkit import secret_body, user_body
+from harness.operatorkit import MemoryCluster, never, user_body
 from productive_contract.names import TOKEN_TYPE
 from productive_operator import handlers
-from productive_operator.conditions import Status
-from productive_operator.users import User
+from productive_operator.reconciler import Reconciler
+from productive_operator.scheduler import Scheduler
 
 
-class Nudged:
+class Operator:
+    """One that has made a pass over Ana, and is not running."""
+
     def __init__(self) -> None:
-        self.kinds: list[str] = []
+        self.cluster = MemoryCluster()
+        self.cluster.add("ana")
+        self.cluster.tokens["ana-productive"]["metadata"] |= {"uid": "uid", "resourceVersion": "1"}
+        self.reconciler = Reconciler(self.cluster, lambda: 1.0)
+        self.scheduler = Scheduler(self.reconciler.reconcile)
 
-    def nudge(self, kind: str) -> None:
-        self.kinds.append(kind)
+    def user(self, kind: str | None, body: dict[str, Any]) -> bool:
+        """Tell whether an event of a ProductiveUser asks for a pass."""
+        handlers.user_changed(
+            {"type": kind, "object": body},  # type: ignore[arg-type,typeddict-item]
+            self.scheduler,
+            self.reconciler,
+        )
+        return self.scheduler.is_enqueued
+
+    def secret(self, kind: str | None, version: str) -> bool:
+        """Tell whether an event of Ana's token Secret asks for a pass."""
+        body = self.cluster.tokens["ana-productive"]
+        body["metadata"]["resourceVersion"] = version
+        handlers.secret_changed(
+            {"type": kind, "object": body},  # type: ignore[arg-type,typeddict-item]
+            self.scheduler,
+            self.reconciler,
+        )
+        return self.scheduler.is_enqueued
 
 
-class Knowing:
-    def __init__(self, *, settled: bool) -> None:
-        self._settled = settled
-
-    def has_listed(self, version: str) -> bool:
-        return version == "uid/1"
-
-    def is_settled(self, user: User, status: Status | None) -> bool:  # noqa: ARG002
-        return self._settled
+@pytest.fixture
+async def operator() -> Operator:
+    operator = Operator()
+    await operator.reconciler.reconcile(never)
+    return operator
 
 
-@pytest.mark.parametrize(
-    ("kind", "settled", "asked"),
-    [
-        (None, False, ["user"]),
-        (None, True, []),
-        ("ADDED", False, ["user"]),
-        ("MODIFIED", False, ["user"]),
-        ("MODIFIED", True, []),
-        ("DELETED", False, ["user"]),
-        ("DELETED", True, ["user"]),
-    ],
-)
-def test_an_event_asks_for_a_pass_unless_it_is_our_own(
-    kind: str | None, settled: bool, asked: list[str]
+@pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED"])
+@pytest.mark.parametrize("settled", [False, True])
+def test_an_event_asks_for_a_pass_unless_the_object_is_as_the_last_pass_left_it(
+    operator: Operator, kind: str | None, settled: bool
 ) -> None:
-    nudged = Nudged()
-    event = {"type": kind, "object": user_body()}
-    handlers.user_changed(event, nudged, Knowing(settled=settled))  # type: ignore[arg-type]
-    assert nudged.kinds == asked
+    body = operator.cluster.bodies["ana"] if settled else user_body(suspend=True)
+    assert operator.user(kind, body) is not settled
+
+
+def test_a_deletion_asks_for_a_pass(operator: Operator) -> None:
+    assert operator.user("DELETED", operator.cluster.bodies["ana"])
 
 
 @pytest.mark.parametrize(
     ("kind", "version", "asked"),
     [
-        (None, "1", []),
-        (None, "2", ["secret"]),
-        ("ADDED", "1", []),
-        ("MODIFIED", "2", ["secret"]),
-        ("DELETED", "1", ["secret"]),
+        (None, "1", False),
+        (None, "2", True),
+        ("ADDED", "1", False),
+        ("MODIFIED", "2", True),
+        ("DELETED", "1", True),
     ],
 )
 def test_a_secret_that_the_last_pass_saw_asks_for_none(
-    kind: str | None, version: str, asked: list[str]
+    operator: Operator, kind: str | None, version: str, asked: bool
 ) -> None:
-    nudged = Nudged()
-    body = secret_body()
-    body["metadata"] |= {"uid": "uid", "resourceVersion": version}
-    event = {"type": kind, "object": body}
-    handlers.secret_changed(event, nudged, Knowing(settled=False))  # type: ignore[arg-type]
-    assert nudged.kinds == asked
+    assert operator.secret(kind, version) is asked
 
 
-def test_kopf_only_watches() -> None:
-    registry = handlers.registry(Nudged(), Knowing(settled=False))
+def test_kopf_only_watches(operator: Operator) -> None:
+    async def no_login() -> kopf.AiohttpSession:
+        raise AssertionError
+
+    registry = handlers.registry(no_login, operator.scheduler, operator.reconciler)
     found = {
         h.selector.plural or h.selector.any_name for h in registry._watching.get_all_handlers()
     }
@@ -93,5 +104,5 @@ def test_kopf_asks_for_no_rights_beyond_the_role() -> None:
 
 def test_kopf_never_gives_up_on_the_api_server() -> None:
     delays = list(itertools.islice(handlers.Backoffs(), 1000))
-    assert delays[:3] == [0.5, 1, 2]
-    assert max(delays) == 8
+    assert delays[0] <= handlers.PAUSE_FROM
+    assert handlers.PAUSE_TO / 2 <= min(delays[10:]) <= max(delays) <= handlers.PAUSE_TO

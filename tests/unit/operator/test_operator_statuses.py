@@ -7,12 +7,12 @@ from collections.abc import Collection
 
 from harness.operatorkit import MemoryCluster
 from productive_operator.conditions import Status
-from productive_operator.reconciler import STATUSES_AT_LEAST, STATUSES_IN_FLIGHT, Rendering
-from productive_operator.scheduler import Loop, Pace
+from productive_operator.reconciler import STATUSES_AT_LEAST, STATUSES_IN_FLIGHT, Reconciler
+from productive_operator.scheduler import Pace, Scheduler
 from productive_operator.users import User
 
 MANY = 3 * STATUSES_AT_LEAST
-PACE = Pace(quiet=0.001, patience=0.01)
+PACE = Pace(quiet=0.001, longest_wait=0.01)
 
 
 class Overtaken(MemoryCluster):
@@ -20,16 +20,16 @@ class Overtaken(MemoryCluster):
 
     def __init__(self) -> None:
         super().__init__()
-        self.loop: Loop | None = None
+        self.scheduler: Scheduler | None = None
         for number in range(MANY):
             self.add(f"p{number}")
         self.add("gone")
 
     async def set_status(self, user: User, status: Status) -> None:
-        if self.loop is not None and "gone" in self.bodies:
+        if self.scheduler is not None and "gone" in self.bodies:
             self.remove("gone")
-            self.loop.nudge("user")
-        # As long as a request: whoever was nudged has its turn.
+            self.scheduler.enqueue("user")
+        # As long as a request: whoever was woken has its turn.
         await asyncio.sleep(0)
         await super().set_status(user, status)
 
@@ -40,9 +40,9 @@ def unwritten(cluster: MemoryCluster) -> Collection[str]:
 
 async def test_a_removal_is_published_before_the_rest_of_the_statuses() -> None:
     cluster = Overtaken()
-    rendering = Rendering(cluster, lambda: 1.0, overtaken=lambda: passes.nudged)
-    passes = cluster.loop = Loop(rendering, pace=PACE)
-    running = asyncio.create_task(passes.run())
+    reconciler = Reconciler(cluster, lambda: 1.0)
+    cluster.scheduler = Scheduler(reconciler.reconcile, pace=PACE)
+    running = asyncio.create_task(cluster.scheduler.run())
     async with asyncio.timeout(20):
         while cluster.writes.count("publish") < 2:  # noqa: ASYNC110 (a list gives no event)
             await asyncio.sleep(0)
@@ -60,7 +60,7 @@ async def test_changes_without_an_end_do_not_starve_the_statuses() -> None:
     cluster = MemoryCluster()
     for number in range(MANY):
         cluster.add(f"p{number}")
-    rendering = Rendering(cluster, lambda: 1.0, overtaken=lambda: True)
+    reconciler = Reconciler(cluster, lambda: 1.0)
     for passes in range(1, 4):
-        await rendering.render()
+        await reconciler.reconcile(lambda: True)
         assert len(unwritten(cluster)) == MANY - passes * STATUSES_AT_LEAST
