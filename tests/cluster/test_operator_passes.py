@@ -86,7 +86,7 @@ async def test_no_other_secret_can_be_made(site: OperatorSite) -> None:
     assert refused.status_code == httpx.codes.FORBIDDEN
 
 
-async def test_an_answer_that_is_lost_after_the_write_is_made_good(site: OperatorSite) -> None:
+async def test_a_pass_recovers_from_a_lost_answer_to_its_write(site: OperatorSite) -> None:
     site.add("ana")
     proxy = site.cluster.proxy()
     proxy.rule(lambda seen: seen.method == "PATCH" and _writes_data(seen), CutAfter())
@@ -99,7 +99,7 @@ async def test_an_answer_that_is_lost_after_the_write_is_made_good(site: Operato
     assert site.mapping() == written
 
 
-async def test_the_watch_tells_each_change_of_the_mapping(site: OperatorSite) -> None:
+async def test_the_watch_reports_each_change_of_the_mapping(site: OperatorSite) -> None:
     told: asyncio.Queue[StoredMapping | None] = asyncio.Queue()
     async with site.objects() as cluster, asyncio.timeout(10):
         following = asyncio.create_task(follow_mapping(cluster, told.put_nowait))
@@ -157,7 +157,7 @@ async def test_the_first_publication_is_compared_too(site: OperatorSite) -> None
 
 
 @pytest.mark.attack("R-14")
-async def test_two_operators_at_once_come_to_the_truth_and_then_to_rest(
+async def test_two_operators_at_once_converge(
     site: OperatorSite,
 ) -> None:
     history: list[StoredMapping | None] = []
@@ -197,7 +197,7 @@ async def test_of_more_people_than_fit_the_youngest_are_left_out(site: OperatorS
     reasons = [condition["reason"] for condition in conditions]
     assert set(reasons[: len(kept)]) == {"Synced"}
     assert set(reasons[len(kept) :]) == {"MappingFull"}
-    assert "Delete those that are not needed any more" in conditions[-1]["message"]
+    assert "Delete those that are no longer needed" in conditions[-1]["message"]
 
 
 async def _make_many(site: OperatorSite, count: int) -> None:

@@ -45,7 +45,7 @@ def test_what_kubectl_applies_is_in_the_mapping(site: OperatorSite) -> None:
     assert ana.uid == site.kube.get(site.path("ana-kovac"))["metadata"]["uid"]
 
 
-def test_every_reason_is_said_and_taken_back(site: OperatorSite) -> None:
+def test_every_reason_is_reported_and_cleared(site: OperatorSite) -> None:
     site.start().until_ready()
     site.add("ana", token=None)
     missing = site.until_reason("ana", "TokenSecretNotFound")
@@ -82,7 +82,7 @@ def test_a_wrong_type_of_secret_counts_as_none(site: OperatorSite) -> None:
     assert "a type cannot be changed" in site.until_reason("ana", "TokenSecretNotFound")["message"]
 
 
-def test_transitions_are_told_as_events(site: OperatorSite) -> None:
+def test_transitions_are_posted_as_events(site: OperatorSite) -> None:
     site.start().until_ready()
     created = site.add("ana", token=None)
     site.until_reason("ana", "TokenSecretNotFound")
@@ -284,7 +284,7 @@ def test_it_ends_cleanly_and_its_log_is_json_without_tokens(site: OperatorSite) 
     assert "secret-token" not in json.dumps(site.kube.get(site.path("ana")))
 
 
-def test_a_mapping_of_another_type_is_told_and_not_touched(site: OperatorSite) -> None:
+def test_a_mapping_of_another_type_is_reported_and_not_changed(site: OperatorSite) -> None:
     body = {"metadata": {"name": site.names.mapping}, "type": "Opaque", "data": {"x": "eA=="}}
     made = site.kube.create(secrets_path(site.names.release), body)
     operator = site.start()

@@ -1,4 +1,4 @@
-"""`productive-operator run` in the cluster; `render` and `import` work on files, without one."""
+"""The commands: `run` works in the cluster, `render` and `import` on files without one."""
 
 from __future__ import annotations
 
@@ -37,12 +37,14 @@ def _parser() -> argparse.ArgumentParser:
         description="Renders ProductiveUsers into the mapping that the gateway reads.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("run", help="work in a Kubernetes cluster; settings by environment")
-    render = commands.add_parser("render", help="show what YAML files say, without a cluster")
+    commands.add_parser(
+        "run", help="run in a Kubernetes cluster; settings are environment variables"
+    )
+    render = commands.add_parser("render", help="show what YAML files amount to, without a cluster")
     render.add_argument(
         "paths", nargs="+", type=Path, metavar="FILE", help="YAML file, or folder of them"
     )
-    render.add_argument("--watch", action="store_true", help="do it again when a file changes")
+    render.add_argument("--watch", action="store_true", help="repeat when a file changes")
     render.add_argument(
         "--out", type=Path, metavar="users.json", help="write the mapping, tokens included"
     )
@@ -78,7 +80,7 @@ def _run() -> int:
         return fail(str(error))
     except ApiError as error:
         return fail(f"the API server refused the operator: {error}; check its Role")
-    except Exception:  # noqa: BLE001 (the outermost: the traceback belongs into the log)
+    except Exception:  # noqa: BLE001 (the outermost: the traceback belongs in the log)
         structlog.get_logger("program").exception("operator.crashed")
         return FAILED
     return 0
@@ -103,7 +105,7 @@ async def _watch(paths: Sequence[Path], out: Path | None) -> None:
     async with aclosing(watch_files(paths)) as changes:
         async for change in changes:
             if isinstance(change, ManifestError):
-                fail(f"{change}; until then the people stay as they were")
+                fail(f"{change}; until then the people stay as they are")
                 continue
             try:
                 _publish(change, out)
@@ -119,7 +121,7 @@ def _publish(rendered: Rendered, out: Path | None) -> None:
 
 
 def table(rendered: Rendered) -> str:
-    """Return people and reasons as text, without tokens; who is not ready is explained below."""
+    """Return people and reasons as text, without tokens; those who are not ready are explained."""
     cells = [("USER", "EMAIL", "USER ID", "READY", "REASON")]
     cells += [
         (row.user, row.email, str(row.user_id or "?"), str(row.ready), row.reason.value)

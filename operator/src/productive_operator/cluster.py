@@ -1,4 +1,4 @@
-"""The operator's objects in the cluster: `view.ClusterView` over the API.
+"""Reads and writes the operator's objects: `view.ClusterView` over the Kubernetes API.
 
 The paths and selectors here are all that the operator's Roles allow.
 """
@@ -63,7 +63,7 @@ class ClusterObjects:
         """The mapping Secret, to be followed by a reflector."""
 
     async def serves_users(self) -> bool:
-        """Tell whether the API server knows ProductiveUsers, that is, whether the CRD is there."""
+        """Return whether the API server knows ProductiveUsers, that is, whether the CRD exists."""
         # The group's own address would answer with a page in place of a Status object, as a proxy
         # does that knows nothing of the cluster.
         served = await self._client.get("/apis")

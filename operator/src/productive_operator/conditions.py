@@ -1,7 +1,7 @@
-"""The Ready condition of a ProductiveUser: what it says, and when it has to be written.
+"""The Ready condition of a ProductiveUser: its content, and when it has to be written.
 
-Nothing volatile stands in it, so that an unchanged person costs no write. Every message says what
-to do next, and none holds a token. Pure.
+It holds nothing volatile, so that an unchanged person costs no write. Every message names the next
+step, and none holds a token. Pure.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CONDITION: Final = "Ready"
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """`status` of a ProductiveUser, as far as it is ours."""
+    """The part of a ProductiveUser's `status` that is ours."""
 
     ready: bool
     reason: str
@@ -28,20 +28,20 @@ class Status:
     since: str
     """lastTransitionTime: when `ready` last changed."""
     generation: int
-    """The generation of the spec that this speaks of."""
+    """The generation of the spec that was judged."""
 
 
 def desired_status(outcome: Outcome, current: Status | None, now: datetime) -> Status:
-    """Return what the status must say; it equals `current` when nothing has to be written."""
+    """Return the status to have; it equals `current` when nothing has to be written."""
     ready = outcome.reason is Reason.SYNCED
     since = current.since if current and current.ready == ready else format_time(now)
     return Status(ready, outcome.reason, describe(outcome), since, outcome.user.generation)
 
 
 def is_transition(current: Status | None, desired: Status) -> bool:
-    """Tell whether the change is worth an Event.
+    """Decide whether the change deserves an Event.
 
-    A new person who is fine is none: thousands may come at once.
+    A new person without a problem does not: thousands may come at once.
     """
     if current is None:
         return not desired.ready
@@ -49,7 +49,7 @@ def is_transition(current: Status | None, desired: Status) -> bool:
 
 
 def decode_status(body: Mapping[str, Any]) -> Status | None:
-    """Read the status of an object; None if it has none of ours or an incomplete one."""
+    """Read the status of an object; None if ours is absent or incomplete."""
     status = body.get("status") or {}
     for condition in status.get("conditions") or ():
         if condition.get("type") != CONDITION or condition.get("status") not in ("True", "False"):
@@ -85,9 +85,9 @@ def encode_status(status: Status) -> dict[str, Any]:
 
 
 def describe(outcome: Outcome) -> str:
-    """Say what holds for this person and what to do about it."""
+    """Return the message: what was decided about this person, and the next step."""
     user = outcome.user
-    return _SENTENCES[outcome.reason].format(
+    return _MESSAGES[outcome.reason].format(
         email=user.holds or user.email,
         user_id=user.user_id,
         holder=outcome.holder,
@@ -99,7 +99,7 @@ def describe(outcome: Outcome) -> str:
     )
 
 
-_SENTENCES: Final[Mapping[Reason, str]] = {
+_MESSAGES: Final[Mapping[Reason, str]] = {
     Reason.SYNCED: "{email} can sign in and acts as person {user_id} of Productive.",
     Reason.EMAIL_CONFLICT: (
         "{email} belongs to the older ProductiveUser {holder}. Delete this one, or delete {holder} "
@@ -120,12 +120,13 @@ _SENTENCES: Final[Mapping[Reason, str]] = {
         "(in Productive: Settings, API integrations)."
     ),
     Reason.SUSPENDED: (
-        "Suspended: the person cannot use Productive, and sign-ins are kept. Set spec.suspend to "
-        "false to give it back, or spec.revokedBefore to the present time to end the sign-ins."
+        "Suspended: the person cannot use Productive, and sign-ins are kept. To restore access, "
+        "set spec.suspend to false; to end the sign-ins, set spec.revokedBefore to the present "
+        "time."
     ),
     Reason.MAPPING_FULL: (
         "The mapping Secret is full and this is one of the youngest ProductiveUsers. Delete those "
-        "that are not needed any more, or move some to a second release."
+        "that are no longer needed, or move some to a second release."
     ),
     Reason.INVALID: "Correct this ProductiveUser: {problems}.",
 }

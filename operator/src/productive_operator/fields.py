@@ -1,4 +1,4 @@
-"""Reading an untyped object field by field, with a sentence for each that is wrong."""
+"""Reads an untyped object field by field, with a message for each one that is wrong."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _REQUIRED: Final = "<required>"
 
 
 class Fields:
-    """The fields of one object; what was never taken can be refused in the end.
+    """The fields of one object; those that were never taken can be refused in the end.
 
     A field that is null counts as absent, as it does for the API server.
     """
@@ -23,19 +23,19 @@ class Fields:
 
     @classmethod
     def of(cls, value: object, path: str, problems: list[str]) -> Fields:
-        """Read an object that must be there; anything else is a problem and has no fields."""
+        """Read a required object; anything else is a problem and has no fields."""
         if isinstance(value, dict):
             return cls(value, path, problems)
         problems.append(f"{path} is missing" if value is None else f"{path} must be an object")
         return cls(None, path, problems)
 
     def take(self, name: str) -> Any:
-        """Return the value as it is, None if absent."""
+        """Return the raw value, None if absent."""
         self._taken.add(name)
         return self._values.get(name)
 
     def text(self, name: str, *, default: str | None = _REQUIRED) -> str | None:
-        """Return a text; without a default it must be there."""
+        """Return a text; without a default it is required."""
         value = self.take(name)
         if isinstance(value, str):
             return value
@@ -56,7 +56,7 @@ class Fields:
         return value is True
 
     def refuse_others(self) -> None:
-        """Make a problem of each field that was never taken."""
+        """Record a problem for each field that was never taken."""
         self._problems.extend(
             f"{self._path}.{name} is not known" for name in self._values if name not in self._taken
         )

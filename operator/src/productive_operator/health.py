@@ -13,12 +13,12 @@ from productive_operator.metrics import REGISTRY
 
 
 class PortUnavailable(Exception):
-    """The internal port cannot be bound; `str()` says what to do."""
+    """The internal port cannot be bound; `str()` names the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probes:
-    """What the probes ask."""
+    """The questions that the probes ask."""
 
     alive: Callable[[], bool]
     """Whether the program still works at all."""
@@ -59,7 +59,7 @@ def application(probes: Probes) -> web.Application:
         return _verdict(probes.alive(), "no pass was attempted for 15 minutes")
 
     async def readyz(_: web.Request) -> web.Response:
-        return _verdict(probes.ready(), "the mapping was not complete yet since the start")
+        return _verdict(probes.ready(), "no pass has succeeded since the start")
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(

@@ -27,7 +27,7 @@ _log = structlog.get_logger("program")
 
 
 class NotInstalled(Exception):
-    """The cluster does not know ProductiveUsers; `str()` says what to do."""
+    """The cluster does not know ProductiveUsers; `str()` names the remedy."""
 
 
 async def run(settings: Settings) -> None:
@@ -81,7 +81,7 @@ class Program:
         )
 
     async def run(self, port: int) -> None:
-        """Work until told to stop; raises what `run` above does.
+        """Work until stopped; raises what `run` above does.
 
         Args:
             port: the internal port.

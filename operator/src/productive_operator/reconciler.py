@@ -1,9 +1,9 @@
 """One pass: read everything, decide, publish the mapping, write the statuses that differ.
 
 The order is what makes two operators at once safe, without leader election. The mapping is read
-before the lists, and published only if it is still the one that was read: who publishes after us
-has listed after us, or is refused. Removals are published before any status is written. Called by
-`scheduler`.
+before the lists, and published only if it is still the one that was read: whoever publishes after
+us has listed after us, or is refused. Removals are published before any status is written. Called
+by `scheduler`.
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ _log = structlog.get_logger("reconciler")
 
 
 class MappingUnusable(Exception):
-    """The mapping Secret cannot be written; `str()` says what a person has to do."""
+    """The mapping Secret cannot be written; `str()` names what a person has to do."""
 
 
 class Reconciler:
     """Makes passes over one cluster, and remembers what the last one found.
 
-    Nothing it remembers decides about anybody: it saves work that would come to the same, and keeps
-    revisions rising when the mapping was deleted.
+    Nothing it remembers decides about anybody: it saves work that would give the same result, and
+    keeps revisions rising when the mapping was deleted.
     """
 
     def __init__(self, cluster: ClusterView, clock: Clock) -> None:
@@ -98,7 +98,7 @@ class Reconciler:
         _count(outcomes)
 
     async def _lists(self) -> tuple[list[ListedUser], list[TokenSecret]]:
-        """Read both lists at once: one is decoded while the API server works at the other."""
+        """Read both lists at once: one is decoded while the API server prepares the other."""
         try:
             async with asyncio.TaskGroup() as group:
                 users = group.create_task(self._cluster.users())
@@ -109,11 +109,11 @@ class Reconciler:
         return users.result(), secrets.result()
 
     def is_expected(self, stored: StoredMapping | None) -> bool:
-        """Tell whether the mapping Secret is as we left it, or are about to leave it."""
+        """Decide whether the mapping Secret is as we left it, or are about to leave it."""
         return stored is not None and stored.data == self._expected and bool(self._expected)
 
     def is_settled(self, user: User, status: Status | None) -> bool:
-        """Tell whether a ProductiveUser is as the last pass left it, or is about to leave it."""
+        """Decide whether a ProductiveUser is as the last pass left it, or is about to leave it."""
         wanted = self._statuses.get(user.uid)
         return (
             wanted is not None
@@ -123,17 +123,17 @@ class Reconciler:
         )
 
     def has_listed(self, version: str) -> bool:
-        """Tell whether the last pass saw a token Secret in just this version."""
+        """Decide whether the last pass saw a token Secret in just this version."""
         return version in self._secrets
 
     async def _publish(
         self, stored: StoredMapping, resolved: tuple[Outcome, ...]
     ) -> tuple[Outcome, ...]:
-        """Publish what was decided; returns it with MappingFull for who does not fit."""
+        """Publish the decision; returns it with MappingFull for those who do not fit."""
         if stored.type != MAPPING_TYPE:
             raise MappingUnusable(
-                f"the mapping Secret has type {stored.type} in place of {MAPPING_TYPE}, which "
-                "cannot be changed: delete the Secret, and the operator makes it anew"
+                f"the mapping Secret has type {stored.type} instead of {MAPPING_TYPE}, which "
+                "cannot be changed: delete the Secret, and the operator makes a new one"
             )
         data = _document(stored)
         mapping = self._read(data)
@@ -143,7 +143,7 @@ class Reconciler:
         if (
             mapping is None
             or mapping.people != fitted.mapping.people
-            # A revision that fell, or a document without one, is somebody else's.
+            # A revision that fell, or a document without one, was written by somebody else.
             or not 0 < mapping.revision == known
         ):
             if fitted.mapping.revision != revision:
@@ -162,7 +162,7 @@ class Reconciler:
         return fitted.outcomes
 
     def _fit(self, resolved: tuple[Outcome, ...], revision: int) -> Fitted:
-        """Return what can be published; as before, at the revision of before, if nothing changed.
+        """Return what can be published; what was fitted last, at its revision, if nothing changed.
 
         To encode everything, and to find out what fits, takes a good part of a pass.
         """
@@ -171,13 +171,13 @@ class Reconciler:
         return self._fitted
 
     def _read(self, data: dict[str, bytes]) -> Mapping | None:
-        """Decode what is published; None if it is no mapping."""
+        """Decode what is published; None if it is not a mapping."""
         if self._live is not None and data == self._live_data:
             return self._live
         try:
             return decode(data)
         except MappingError as error:
-            # The empty Secret that the chart or we ourselves made is no reason to worry.
+            # An empty Secret is what the chart, or we ourselves, made.
             if data:
                 _log.warning("mapping.malformed", why=str(error))
             return None
@@ -221,7 +221,7 @@ class Reconciler:
             raise failures[0]
 
     async def _write_from(self, changes: Iterator[_Change], failures: list[ApiError]) -> None:
-        """Take changes and write them, until there are none left or somebody's write failed."""
+        """Take changes and write them, until none is left or a write failed."""
         for user, before, status in changes:
             if failures:
                 return
@@ -234,9 +234,9 @@ class Reconciler:
         try:
             await self._cluster.set_status(user, status)
         except (NotFound, Conflict):
-            return  # The object is gone, or another one has its name: its event brings a new pass.
+            return  # The object is gone, or another one has its name: its event asks for a pass.
         except Refused as error:
-            # One object that cannot be written is no reason to stop at it for ever.
+            # One object that cannot be written must not stop the others.
             _log.warning("status.refused", user=user.title, why=str(error))
             return
         metrics.STATUS_WRITES.inc()
@@ -248,14 +248,14 @@ class Reconciler:
         try:
             await self._cluster.post_event(user, status)
         except ApiError as error:
-            # The condition says the same; an Event is for whoever happens to look.
+            # The condition has the same content.
             _log.warning("event.lost", user=user.title, why=str(error))
 
 
 def _until_overtaken(changes: Iterable[_Change], overtaken: Overtaken) -> Iterator[_Change]:
-    """Yield the changes, and at some point leave the rest to the next pass if there is one.
+    """Yield the changes; after a number of them, leave the rest to the next pass if one is due.
 
-    A thousand statuses take seconds: whoever is removed meanwhile must not wait for them.
+    A thousand statuses take seconds: the removal of somebody meanwhile must not wait for them.
     """
     for number, change in enumerate(changes):
         if number >= STATUSES_AT_LEAST and overtaken():

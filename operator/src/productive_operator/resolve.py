@@ -1,7 +1,7 @@
-"""Who may use Productive, and why not: the decision over all ProductiveUsers at once.
+"""Decides about all ProductiveUsers at once: who may use Productive, and why others may not.
 
-Pure: a complete view in, one outcome for each object out. Two objects with one e-mail are settled
-by age alone, so that nobody takes over, or knocks out, an older one by creating another.
+Pure: a complete view in, one outcome for each object out. Between two objects with one e-mail age
+alone decides, so that nobody can take over or disable an older one by creating another.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _TOKEN: Final = re.compile(rf"[!-~]{{1,{MAX_TOKEN}}}")
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was decided about one ProductiveUser."""
+    """The decision about one ProductiveUser."""
 
     user: User
     reason: Reason
@@ -87,8 +87,8 @@ def read_token(text: str) -> Secret | Reason:
 
 
 def _refused(user: User, reason: Reason, problems: tuple[str, ...] = ()) -> Outcome:
-    # A person who is known and cannot act stays in the mapping: only who is absent from it is gone,
-    # and loses the sign-ins.
+    # A person who is known and cannot act stays in the mapping: only somebody who is absent from it
+    # is gone, and loses the sign-ins.
     state = State.SUSPENDED if user.suspend else State.NO_TOKEN
     return Outcome(user, reason, _person(user, state, reason), problems)
 
@@ -112,6 +112,6 @@ def _person(user: User, state: State, reason: Reason, token: Secret | None = Non
 
 def _no_token(user: User) -> str:
     return (
-        f'what key "{user.secret_key}" of Secret "{user.secret_name}" holds is no token: it is '
-        f"longer than {MAX_TOKEN} characters or has a space, control or non-ASCII character"
+        f'the value of key "{user.secret_key}" of Secret "{user.secret_name}" is not a token: it '
+        f"is longer than {MAX_TOKEN} characters or has a space, control or non-ASCII character"
     )

@@ -1,4 +1,4 @@
-"""The number that tells which of two mappings is newer."""
+"""Numbers the mappings, so that of two the newer one is known."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Decides when a pass is made: soon after a change, regularly anyway, again after a failure.
 
-Watch events only set a flag: what they say is never believed, and missing one costs at most a
-resync. Any failure leaves what was published as it is.
+Watch events only set a flag: their content is never believed, and missing one costs at most a
+resync. No failure changes what was published.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The operator's settings, from the environment; a wrong one refuses to start with a sentence."""
+"""The operator's settings, from the environment; a wrong one is refused with a message."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _NAME: Final = r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
 _NEAR: Final = 0.85
-"""Likeness from which on an unknown variable counts as a misspelt one of ours."""
+"""Likeness above which an unknown variable counts as a misspelt one of ours."""
 _SERVICE_LINK: Final = re.compile(r".*_(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT(_\d+_(TCP|UDP).*)?)")
 
 
 class SettingsError(Exception):
-    """A setting is missing or wrong; `str()` names it and says what to write."""
+    """A setting is missing or wrong; `str()` names it and what to write."""
 
 
 class Settings(BaseSettings):
-    """What the operator is told."""
+    """The operator's settings."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False)
 
@@ -51,7 +51,7 @@ class Settings(BaseSettings):
         try:
             return cls()  # type: ignore[call-arg]
         except ValidationError as error:
-            raise SettingsError(_sentence(error)) from None
+            raise SettingsError(_message(error)) from None
 
     def mapping_place(self, own_namespace: str) -> tuple[str, str]:
         """Return namespace and name of the mapping Secret."""
@@ -67,7 +67,7 @@ _REMEDIES: Final = {
 }
 
 
-def _sentence(error: ValidationError) -> str:
+def _message(error: ValidationError) -> str:
     first = error.errors(include_input=False, include_url=False)[0]
     field = str(first["loc"][0]).lower()
     problem = "is not set" if first["type"] == "missing" else "is wrong"

@@ -1,7 +1,7 @@
-"""What fits into one Secret: the youngest people beyond it are left out, everybody else is served.
+"""Fits the mapping into one Secret: the youngest people beyond it are left out.
 
 Kubernetes refuses a Secret above 1 MiB. To refuse to publish would freeze the mapping with all its
-removals; so the mapping is cut instead, and those who are out of it say MappingFull. Pure.
+removals; so the mapping is cut instead, and the reason of those left out is MappingFull. Pure.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ LIMIT: Final = 1024 * 1024 * 9 // 10
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """What can be published of what was decided."""
+    """What can be published of a decision."""
 
     outcomes: tuple[Outcome, ...]
-    """Everybody, oldest first; with MappingFull for who does not fit."""
+    """Everybody, oldest first; with MappingFull for those who do not fit."""
     mapping: Mapping
     data: dict[str, bytes] = field(repr=False)
     """The mapping, encoded."""
@@ -61,9 +61,9 @@ def fit(outcomes: Sequence[Outcome], revision: int, limit: int = LIMIT) -> Fitte
 
 def _fitted(outcomes: Sequence[Outcome], kept: int, revision: int) -> Fitted:
     """Make the mapping of the oldest."""
-    told = (*outcomes[:kept], *(_leave_out(outcome) for outcome in outcomes[kept:]))
-    mapping = Mapping(revision, people(told))
-    return Fitted(told, mapping, encode(mapping))
+    judged = (*outcomes[:kept], *(_leave_out(outcome) for outcome in outcomes[kept:]))
+    mapping = Mapping(revision, people(judged))
+    return Fitted(judged, mapping, encode(mapping))
 
 
 def _leave_out(outcome: Outcome) -> Outcome:

@@ -1,4 +1,4 @@
-"""What commands say to a person at a terminal: columns on stdout, one sentence on stderr."""
+"""What commands print for a person at a terminal: columns on stdout, one message on stderr."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 
 FAILED: Final = 1
-"""Exit status: something has to be put right."""
+"""Exit status: something has to be corrected."""
 
 
 def columns(cells: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows of equal length as lines whose columns stand below each other."""
+    """Return rows of equal length as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -19,7 +19,7 @@ def columns(cells: Sequence[Sequence[str]]) -> list[str]:
     ]
 
 
-def fail(sentence: str) -> int:
-    """Say what is wrong, and return the exit status for it."""
-    sys.stderr.write(f"productive-operator: {sentence}\n")
+def fail(message: str) -> int:
+    """Print what is wrong, and return the exit status for it."""
+    sys.stderr.write(f"productive-operator: {message}\n")
     return FAILED

@@ -1,8 +1,8 @@
 """ProductiveUsers and token Secrets as values, decoded from what the API server or a file holds.
 
-The rules of the CRD stand here once more: an object may have been stored before a rule existed, and
-files never met an API server. A broken rule never raises; it is a sentence in `User.problems`.
-Called by `cluster` and `local`; pure.
+The rules of the CRD are repeated here: an object may have been stored before a rule existed, and
+files never met an API server. A broken rule never raises; it is a message in `User.problems`.
+Called by `cluster`, `handlers` and `offline.render`; pure.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class User:
     email: str
     """As written, canonical or not."""
     holds: str | None
-    """The canonical e-mail that this object contends for; None if the address is none."""
+    """The canonical e-mail that this object competes for; None if it has no valid address."""
     user_id: int | None
     secret_name: str
     secret_key: str
@@ -67,7 +67,7 @@ class User:
     suspend: bool = False
     revoked_before: datetime | None = None
     problems: tuple[str, ...] = ()
-    """Which rules the spec breaks, as sentences without an end."""
+    """Which rules the spec breaks, as messages without a full stop."""
 
     @property
     def title(self) -> str:
@@ -76,7 +76,7 @@ class User:
 
     @property
     def age(self) -> tuple[datetime, str]:
-        """What decides who is older: seconds of creation, then the uid."""
+        """Orders objects by age: seconds of creation, then the uid."""
         return (self.created, self.uid)
 
 
@@ -97,7 +97,7 @@ def decode_user(body: Mapping[str, Any], *, strict: bool = False) -> User:
     Args:
         body: the object; its metadata is complete.
         strict: whether fields that the CRD does not know are a problem. The API server refuses or
-            drops them; from it they are what a newer CRD added, and none of our business.
+            drops them; from it they are what a newer CRD added, and are ignored.
     """
     metadata = body["metadata"]
     problems: list[str] = []
@@ -145,8 +145,8 @@ def decode_user(body: Mapping[str, Any], *, strict: bool = False) -> User:
 def decode_secret(body: Mapping[str, Any]) -> TokenSecret:
     """Read one Secret of the API server.
 
-    A value that is no UTF-8 text is decoded with replacement characters, which no token may have:
-    it is told apart from a missing one.
+    A value that is not UTF-8 is decoded with replacement characters, which no token may have: it is
+    not the same as a missing one.
     """
     values = {
         key: Secret(_base64(value).decode(errors="replace"))
@@ -157,7 +157,7 @@ def decode_secret(body: Mapping[str, Any]) -> TokenSecret:
 
 
 def secret_version(body: Mapping[str, Any]) -> str:
-    """Return what tells this state of a Secret from every other."""
+    """Return what distinguishes this state of a Secret from every other."""
     metadata = body["metadata"]
     return f"{metadata.get('uid', '')}/{metadata.get('resourceVersion', '')}"
 
@@ -166,7 +166,7 @@ def _base64(value: str) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        # Impossible from the API server; in a file it is a token that was not encoded.
+        # The API server never has such a value; in a file it is a token that was not encoded.
         return b"\xff"
 
 
@@ -194,11 +194,11 @@ def _user_id(value: object, problems: list[str]) -> int | None:
 
 
 def _matching(
-    value: str | None, pattern: re.Pattern[str], sentence: str, problems: list[str]
+    value: str | None, pattern: re.Pattern[str], message: str, problems: list[str]
 ) -> str | None:
     if value is None or pattern.fullmatch(value):
         return value
-    problems.append(sentence)
+    problems.append(message)
     return None
 
 
@@ -229,7 +229,7 @@ def _toolsets(value: object, problems: list[str]) -> tuple[str, ...] | None:
 
 
 def _instant(text: str | None, problems: list[str]) -> datetime | None:
-    """Read a time, up to the next whole second: what was made within it is meant too."""
+    """Read a time, rounded up to the next whole second: what was made within it ends too."""
     if text is None:
         return None
     if _DATE_TIME.fullmatch(text):

@@ -1,6 +1,6 @@
-"""What one pass needs of the cluster, as values and a port.
+"""What one pass needs of the cluster: values and a port.
 
-The port is implemented by `cluster`; tests of the loop put a cluster of their own there.
+The port is implemented by `cluster`; tests of the reconciler put a cluster of their own there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from productive_operator.users import TokenSecret, User
 
 @dataclass(frozen=True, slots=True)
 class StoredMapping:
-    """The mapping Secret as it was read: what a publication is compared and swapped against."""
+    """The mapping Secret as it was read: what a publication is compared with."""
 
     uid: str
     resource_version: str
@@ -35,11 +35,11 @@ class ClusterView(Protocol):
     """The operator's rights, one method each; all raise `productive_kube.errors.ApiError`."""
 
     async def mapping(self) -> StoredMapping | None:
-        """Read the mapping Secret; None if there is none."""
+        """Read the mapping Secret; None if it does not exist."""
         ...
 
     async def make_mapping(self) -> StoredMapping:
-        """Make the mapping Secret without data, or leave the data of one that appeared."""
+        """Create the mapping Secret without data; keep the data of one that has appeared."""
         ...
 
     async def users(self) -> list[ListedUser]:
@@ -54,7 +54,7 @@ class ClusterView(Protocol):
         """Replace our data, if the Secret is still the one that was read.
 
         Raises:
-            Conflict: it is another one by now.
+            Conflict: it is not.
         """
         ...
 
@@ -62,7 +62,7 @@ class ClusterView(Protocol):
         """Remove keys that somebody else added, if the Secret is still the one that was read.
 
         Raises:
-            Conflict: it is another one by now.
+            Conflict: it is not.
         """
         ...
 
@@ -76,5 +76,5 @@ class ClusterView(Protocol):
         ...
 
     async def post_event(self, user: User, status: Status) -> None:
-        """Tell whoever looks at the ProductiveUser that its Ready condition changed."""
+        """Post an Event on the ProductiveUser: its Ready condition changed."""
         ...

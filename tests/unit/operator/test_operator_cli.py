@@ -90,7 +90,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
         (["render", EXAMPLES, "--out", "/does/not/exist/users.json"], "cannot be written"),
     ],
 )
-def test_what_goes_wrong_is_one_sentence(
+def test_each_failure_is_one_message(
     capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
 ) -> None:
     assert run(*arguments) == 1
@@ -109,7 +109,7 @@ def test_without_settings_it_does_not_start(
     assert "USERS_NAMESPACE is not set: set it to the namespace" in capsys.readouterr().err
 
 
-def test_a_cluster_that_is_not_there_is_told_without_a_traceback(tmp_path: Path) -> None:
+def test_a_missing_cluster_is_reported_without_a_traceback(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "productive_operator", "run"],
         env={

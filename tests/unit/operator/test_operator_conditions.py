@@ -45,14 +45,14 @@ REMEDY = {
     ),
     Reason.TOKEN_KEY_MISSING: "spec.apiTokenSecretRef.key",
     Reason.TOKEN_EMPTY: "Put the person's Productive API token there",
-    Reason.SUSPENDED: "spec.revokedBefore to the present time to end the sign-ins",
-    Reason.MAPPING_FULL: "Delete those that are not needed any more",
+    Reason.SUSPENDED: "to end the sign-ins, set spec.revokedBefore to the present time",
+    Reason.MAPPING_FULL: "Delete those that are no longer needed",
     Reason.INVALID: "Correct this ProductiveUser: a rule is broken; so is another.",
 }
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_every_reason_says_what_to_do(reason: Reason) -> None:
+def test_every_reason_names_the_next_step(reason: Reason) -> None:
     sentence = describe(OUTCOMES[reason])
     assert REMEDY[reason] in sentence
     assert sentence.endswith(".")
@@ -110,11 +110,11 @@ def test_what_is_written_reads_back_the_same() -> None:
         },
     ],
 )
-def test_a_status_that_is_not_ours_is_written_anew(status: object) -> None:
+def test_a_status_that_is_not_ours_is_rewritten(status: object) -> None:
     assert decode_status(user_body() | {"status": status}) is None
 
 
-def test_conditions_of_others_are_passed_over() -> None:
+def test_conditions_of_others_are_ignored() -> None:
     ours = desired_status(SYNCED, None, NOON)
     written = encode_status(ours)
     written["conditions"].insert(0, {"type": "Audited", "status": "True"})
@@ -128,7 +128,7 @@ def test_a_change_of_reason_is_a_transition() -> None:
     assert not is_transition(missing, replace(missing, message="other words", generation=2))
 
 
-def test_a_new_person_is_worth_an_event_only_with_a_problem() -> None:
+def test_a_new_person_gets_an_event_only_with_a_problem() -> None:
     assert is_transition(None, desired_status(MISSING, None, NOON))
     assert not is_transition(None, desired_status(SYNCED, None, NOON))
 

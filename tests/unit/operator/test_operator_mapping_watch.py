@@ -71,7 +71,7 @@ async def test_a_mapping_that_is_not_as_expected_asks_for_a_pass() -> None:
 
 
 @pytest.mark.parametrize(("found", "asked"), [([OURS], []), ([FOREIGN], ["mapping"])])
-async def test_a_list_is_compared_as_well(found: list[StoredMapping], asked: list[str]) -> None:
+async def test_a_list_is_compared_too(found: list[StoredMapping], asked: list[str]) -> None:
     assert await enqueued(Store([(listed("5", *found), [])])) == asked
 
 

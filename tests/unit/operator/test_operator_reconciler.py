@@ -54,7 +54,9 @@ async def test_an_empty_cluster_gets_a_mapping_of_nobody(
     assert world.people() == Mapping(int(NOW * 1000), {})
 
 
-async def test_a_person_is_published_and_told(world: MemoryCluster, reconciler: Reconciler) -> None:
+async def test_a_person_is_published_and_gets_a_status(
+    world: MemoryCluster, reconciler: Reconciler
+) -> None:
     world.put_mapping({})
     world.add("ana")
     await reconciler.reconcile(never)
@@ -203,7 +205,7 @@ async def test_a_higher_revision_that_somebody_wrote_is_passed(
     assert world.people().revision == 9_000_000_000_001
 
 
-async def test_a_secret_of_another_type_is_not_touched(
+async def test_a_mapping_secret_of_another_type_is_not_changed(
     world: MemoryCluster, reconciler: Reconciler
 ) -> None:
     world.put_mapping({}, kind="Opaque")
@@ -243,7 +245,7 @@ async def test_a_removal_is_published_even_if_no_status_can_be_written(
     assert set(world.people().people) == {"bob@example.com", "cleo@example.com"}
 
 
-async def test_one_status_that_is_refused_does_not_stop_the_others(
+async def test_a_refused_status_is_logged_and_stops_nothing(
     world: MemoryCluster, reconciler: Reconciler
 ) -> None:
     world.add("ana")
@@ -253,7 +255,7 @@ async def test_one_status_that_is_refused_does_not_stop_the_others(
     assert [line["event"] for line in logs if line["log_level"] == "warning"] == ["status.refused"]
 
 
-async def test_an_object_that_vanished_before_its_status_is_passed_over(
+async def test_an_object_deleted_before_its_status_is_skipped(
     world: MemoryCluster, clock: HeldClock
 ) -> None:
     class Vanishing(MemoryCluster):
@@ -308,7 +310,7 @@ async def test_no_output_holds_a_token(world: MemoryCluster, reconciler: Reconci
     assert TOKEN not in seen.replace(f"keys': ['{TOKEN}']", "")
 
 
-async def test_the_echo_of_our_own_writes_is_known(
+async def test_the_reconciler_recognises_its_own_writes(
     world: MemoryCluster, reconciler: Reconciler
 ) -> None:
     world.add("ana")
@@ -328,7 +330,7 @@ async def test_the_echo_of_our_own_writes_is_known(
     assert not reconciler.is_settled(decode_user(body), status)
 
 
-async def test_the_versions_of_the_secrets_are_known(
+async def test_the_reconciler_knows_which_secrets_it_has_listed(
     world: MemoryCluster, reconciler: Reconciler
 ) -> None:
     world.add("ana")
@@ -404,7 +406,7 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-async def test_after_any_history_a_pass_of_either_operator_says_the_truth(
+async def test_after_any_history_a_pass_of_either_operator_publishes_the_truth(
     steps: list[tuple[str, str, int]],
 ) -> None:
     world, clock = MemoryCluster(), HeldClock()

@@ -52,7 +52,7 @@ def test_a_person_with_a_token_is_active() -> None:
         (user(organizationId="x", suspend=True), token_secret(), Reason.INVALID, State.SUSPENDED),
     ],
 )
-def test_who_cannot_act_stays_in_the_mapping_without_a_token(
+def test_people_who_cannot_act_stay_in_the_mapping_without_a_token(
     found: User, secret: TokenSecret | None, reason: Reason, state: State
 ) -> None:
     outcome = one(found, *([secret] if secret else []))
@@ -64,13 +64,13 @@ def test_who_cannot_act_stays_in_the_mapping_without_a_token(
 
 
 @pytest.mark.parametrize("spec", [{"email": "no address"}, {"userId": 0}, {"email": ...}])
-def test_who_cannot_be_named_in_the_mapping_is_left_out(spec: dict[str, object]) -> None:
+def test_an_object_without_a_usable_address_or_id_is_left_out(spec: dict[str, object]) -> None:
     outcome = one(user(**spec), token_secret())
     assert (outcome.reason, outcome.person) == (Reason.INVALID, None)
     assert outcome.problems
 
 
-def test_the_line_feed_at_the_end_of_a_file_is_no_part_of_the_token() -> None:
+def test_a_line_feed_at_the_end_is_not_part_of_the_token() -> None:
     person = one(user(), token_secret(token="token-of-ana\n")).person
     assert person is not None
     assert person.api_token == Secret("token-of-ana")
@@ -124,7 +124,7 @@ def test_of_two_made_in_the_same_second_the_uid_decides() -> None:
     assert resolve([a, b], [])[1].holder == "acme-users/b"
 
 
-def test_what_is_being_deleted_is_out_and_frees_the_address() -> None:
+def test_an_object_that_is_being_deleted_is_gone_and_frees_its_address() -> None:
     body = user_body("first", email="ana@example.com")
     body["metadata"]["deletionTimestamp"] = "2026-11-23T10:00:00Z"
     second = user("second", email="ana@example.com", age=5)
@@ -192,7 +192,7 @@ def test_every_object_has_one_outcome_and_every_address_one_holder(
 
 
 @given(USERS, SECRETS, st.integers(0, 10))
-def test_a_newcomer_changes_nobody_elses_entry(
+def test_a_new_object_changes_no_other_entry(
     users: list[User], secrets: list[TokenSecret], choice: int
 ) -> None:
     before = people(resolve(users, secrets))

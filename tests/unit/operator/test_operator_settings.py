@@ -53,12 +53,14 @@ def test_a_wrong_setting_refuses_to_start_with_a_remedy(
 
 
 @pytest.mark.parametrize("name", list(GOOD))
-def test_what_must_be_set_must_be_set(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_missing_setting_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     with pytest.raises(SettingsError, match=f"{name} is not set"):
         load(monkeypatch, **{k: v for k, v in GOOD.items() if k != name})
 
 
-def test_variables_of_services_are_no_misspelt_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_service_link_variables_are_not_taken_for_misspelt_ones(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     load(monkeypatch, **GOOD, MAPPING_SECRET_PORT="tcp://10.0.0.1:80", INTERNAL_PORT_80_TCP="x")
 
 

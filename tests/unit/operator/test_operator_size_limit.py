@@ -37,14 +37,14 @@ def test_nine_tenths_of_a_secret_are_used_at_most() -> None:
     assert LIMIT == 943_718
 
 
-def test_what_fits_is_not_touched() -> None:
+def test_a_mapping_that_fits_is_unchanged() -> None:
     outcomes = crowd(50, 36)
     for fitted in (fit(outcomes, REVISION), fit(outcomes, REVISION, size(outcomes))):
         assert fitted.outcomes == outcomes
         assert fitted.mapping == Mapping(REVISION, people(outcomes))
 
 
-def test_the_youngest_are_left_out_and_told() -> None:
+def test_the_youngest_are_left_out_with_mapping_full() -> None:
     outcomes = crowd(50, 36)
     fitted = fit(outcomes, REVISION, size(outcomes[:30]))
     assert fitted.outcomes[:30] == outcomes[:30]
@@ -53,7 +53,7 @@ def test_the_youngest_are_left_out_and_told() -> None:
     assert set(fitted.mapping.people) == {f"p{n}@example.com" for n in range(30)}
 
 
-def test_what_is_stored_is_the_mapping() -> None:
+def test_the_stored_data_decode_to_the_mapping() -> None:
     outcomes = crowd(50, 36)
     for limit in (LIMIT, 5_000):
         fitted = fit(outcomes, REVISION, limit)
@@ -66,13 +66,13 @@ def test_one_byte_less_leaves_one_person_more_out() -> None:
     assert len(fit(outcomes, REVISION, size(outcomes[:30]) - 1).mapping.people) == 29
 
 
-def test_who_is_out_anyway_keeps_the_own_reason() -> None:
+def test_people_left_out_for_another_reason_keep_it() -> None:
     younger = user("copy", email="p0@example.com", age=1000)
     outcomes = resolve([*(o.user for o in crowd(20, 36)), younger], [])
     assert fit(outcomes, REVISION, 1000).outcomes[-1].reason is Reason.EMAIL_CONFLICT
 
 
-def test_nobody_fits_into_nothing() -> None:
+def test_nobody_fits_into_a_limit_of_zero() -> None:
     assert not fit(crowd(5, 36), REVISION, 0).mapping.people
 
 

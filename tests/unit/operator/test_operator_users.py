@@ -29,7 +29,7 @@ def test_the_shortest_object_has_the_defaults() -> None:
     assert (found.access, found.suspend, found.organization_id) == (Access(), False, None)
 
 
-def test_everything_that_can_be_said_is_read() -> None:
+def test_every_field_is_read() -> None:
     found = user(
         apiTokenSecretRef={"name": "s.1", "key": "api_token"},
         organizationId="1200",
@@ -63,12 +63,12 @@ def test_a_spec_breaks_no_rule_or_one_and_says_which(case: dict[str, Any]) -> No
         "2026-11-23T12:00:00,5Z",
     ],
 )
-def test_a_time_that_only_the_api_server_takes_is_a_problem(written: str) -> None:
+def test_a_time_beyond_what_can_be_represented_is_a_problem(written: str) -> None:
     (problem,) = user(revokedBefore=written).problems
     assert "spec.revokedBefore must be a time" in problem
 
 
-def test_all_broken_rules_are_told_at_once() -> None:
+def test_all_broken_rules_are_reported_at_once() -> None:
     assert len(user(email="a b", userId=0, suspend=1).problems) == 3
 
 
@@ -88,19 +88,17 @@ def test_an_object_without_a_spec_is_decoded() -> None:
         ("2026-11-23T12:00:00.999999999Z", 1),
     ],
 )
-def test_a_part_of_a_second_ends_what_was_made_within_that_second(
-    written: str, second: int
-) -> None:
+def test_a_fraction_is_rounded_up_to_the_next_second(written: str, second: int) -> None:
     found = user(revokedBefore=written)
     assert found.revoked_before == datetime(2026, 11, 23, 12, 0, second, tzinfo=UTC)
 
 
-def test_fields_of_a_newer_crd_are_none_of_our_business() -> None:
+def test_fields_of_a_newer_crd_are_ignored() -> None:
     body = user_body(access={"hours": "9-17"}, holiday=True)
     assert not decode_user(body).problems
 
 
-def test_in_files_a_field_that_is_not_known_is_a_problem() -> None:
+def test_an_unknown_field_in_a_file_is_a_problem() -> None:
     body = user_body(
         access={"readonly": True},
         suspended=True,
@@ -118,7 +116,7 @@ def test_null_counts_as_absent() -> None:
     assert not found.problems
 
 
-def test_what_is_being_deleted_is_marked() -> None:
+def test_an_object_that_is_being_deleted_is_marked() -> None:
     body = user_body()
     body["metadata"]["deletionTimestamp"] = "2026-11-23T10:00:00Z"
     assert decode_user(body).deleting
@@ -131,7 +129,7 @@ def test_secret_values_are_masked_and_decoded() -> None:
 
 
 @pytest.mark.parametrize("value", ["/w==", "not base64"])
-def test_bytes_that_are_no_text_are_a_value_that_no_token_has(value: str) -> None:
+def test_bytes_that_are_not_text_become_a_value_that_no_token_has(value: str) -> None:
     body = secret_body()
     body["data"]["token"] = value
     assert decode_secret(body).values["token"] == Secret("\ufffd")
@@ -168,7 +166,7 @@ FIELDS = [
 
 
 @given(spec=st.dictionaries(st.sampled_from(FIELDS), JSON) | JSON, strict=st.booleans())
-def test_whatever_the_spec_is_it_is_decoded(spec: Any, strict: bool) -> None:
+def test_any_spec_is_decoded(spec: Any, strict: bool) -> None:
     body = user_body() | {"spec": spec}
     found = decode_user(body, strict=strict)
     assert found.problems or (found.holds == found.email and found.user_id is not None)

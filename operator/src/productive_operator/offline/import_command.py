@@ -1,4 +1,4 @@
-"""`productive-operator import`: a dry run unless it is told where to write."""
+"""`productive-operator import`: a dry run unless a target is given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from productive_operator.terminal import FAILED, columns, fail
 def import_worker_mapping(path: Path, out: Path | None) -> int:
     """Print what the Worker's mapping becomes and, with `out`, write it; return the exit status.
 
-    An entry that cannot be taken over is named and fails the command; the others are written.
+    An entry that cannot be imported is named and fails the command; the others are written.
     """
     try:
         plan = plan_import(path.read_bytes())
@@ -36,15 +36,15 @@ def report(plan: Plan) -> Sequence[str]:
     cells = [("USER", "EMAIL", "USER ID", "SECRET")]
     cells += [(p.name, p.email, str(p.user_id), p.secret) for p in plan.people]
     lines = columns(cells)
-    for title, sentences in (("Left out", plan.problems), ("Look at", plan.notes)):
-        if sentences:
-            lines += ["", f"{title}:", *(f"  {sentence}" for sentence in sentences)]
+    for title, messages in (("Left out", plan.problems), ("Check", plan.notes)):
+        if messages:
+            lines += ["", f"{title}:", *(f"  {message}" for message in messages)]
     return [*lines, ""]
 
 
 def _write(plan: Plan, path: Path, out: Path) -> int:
     if out.exists() and out.samefile(path):
-        return fail(f"{out} is the file that is read; write to another one")
+        return fail(f"{out} is the input file; write to another one")
     try:
         write_manifests(plan.people, out)
     except FolderInUse as error:

@@ -1,6 +1,6 @@
-"""From the Cloudflare Worker's mapping to manifests: `productive-operator import`.
+"""Turns the Cloudflare Worker's mapping into manifests, for `productive-operator import`.
 
-What is made is what an administrator would have written by hand: one ProductiveUser and one token
+The result is what an administrator would have written by hand: one ProductiveUser and one token
 Secret for each person, without a namespace.
 """
 
@@ -44,12 +44,12 @@ data:
 
 
 class FolderInUse(Exception):
-    """The folder holds manifests of somebody else; `str()` names one and says what to do."""
+    """The folder holds other manifests; `str()` names one and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewPerson:
-    """Somebody who can be taken over."""
+    """A person who can be imported."""
 
     name: str
     """Of the ProductiveUser."""
@@ -65,23 +65,23 @@ class NewPerson:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an import makes, and what is to be said about it."""
+    """The result of an import, and the messages about it."""
 
     people: tuple[NewPerson, ...]
     problems: tuple[str, ...]
-    """One sentence for each reason why an entry is left out."""
+    """One message for each reason why an entry is left out."""
     notes: tuple[str, ...]
-    """What to look at in entries that are taken over."""
+    """What to check in entries that are imported."""
 
 
 def plan_import(document: bytes) -> Plan:
     """Decide what the Worker's mapping becomes.
 
     Raises:
-        WorkerMappingError: it is no such document.
+        WorkerMappingError: it is another kind of document.
     """
     entries = read_worker_mapping(document)
-    # Who is left out keeps a name: when the entry is put right, nobody else's changes.
+    # Entries that are left out keep a name: when one is corrected, no other name changes.
     names = object_names(entry.email for entry in entries if entry.email)
     people: list[NewPerson] = []
     for entry in entries:
@@ -98,7 +98,7 @@ def plan_import(document: bytes) -> Plan:
 def manifest_text(person: NewPerson) -> str:
     """Return the two objects of one person as YAML, token included.
 
-    Texts are quoted, all of them: readers of YAML differ in what else they take for a number.
+    All texts are quoted: YAML readers differ in what they take for a number.
     """
     token = base64.b64encode(person.token.reveal().encode()).decode()
     return _TEMPLATE.format(
@@ -134,8 +134,8 @@ def write_manifests(people: Sequence[NewPerson], out: Path) -> None:
     for found in sorted(out.iterdir()):
         if found.suffix in SUFFIXES and found not in files:
             raise FolderInUse(
-                f"{found} is not of this import, and kubectl apply -f {out} would apply it too: "
-                "choose an empty folder, or move that file away"
+                f"{found} is not part of this import, and kubectl apply -f {out} would apply it "
+                "too: choose an empty folder, or move that file away"
             )
     for file, person in files.items():
         write_privately(file, manifest_text(person).encode())

@@ -18,7 +18,7 @@ DEFAULT_NAMESPACE: Final = "default"
 
 
 class ManifestError(Exception):
-    """A file cannot be read or makes no sense; `str()` names it and says what to do."""
+    """A file cannot be read or is wrong; `str()` names it and the remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Manifest:
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML the way Kubernetes reads it: times stay texts, and a key stands once."""
+    """Reads YAML as Kubernetes does: times stay texts, and no key is repeated."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
@@ -41,7 +41,7 @@ class _Loader(yaml.SafeLoader):
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, str) or key in seen:
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} stands twice or is no text", key_node.start_mark
+                    None, None, f"key {key!r} is repeated or not a text", key_node.start_mark
                 )
             seen.add(key)
         return super().construct_mapping(node, deep)
@@ -74,7 +74,7 @@ def read_manifests(paths: Iterable[Path]) -> list[Manifest]:
     """Return the ProductiveUsers and Secrets of all files, in order; other kinds are left out.
 
     Raises:
-        ManifestError: a file cannot be read, or an object has no name or stands twice.
+        ManifestError: a file cannot be read, or an object has no name or is repeated.
     """
     found: dict[tuple[str, str, str], Manifest] = {}
     for file in find_files(paths):
@@ -82,8 +82,8 @@ def read_manifests(paths: Iterable[Path]) -> list[Manifest]:
             key = (manifest.kind, manifest.namespace, manifest.name)
             if key in found:
                 raise ManifestError(
-                    f"{file}: {manifest.kind} {manifest.namespace}/{manifest.name} stands in "
-                    f"{found[key].file} too; remove one of them"
+                    f"{file}: {manifest.kind} {manifest.namespace}/{manifest.name} is also "
+                    f"in {found[key].file}; remove one of them"
                 )
             found[key] = manifest
     return list(found.values())
@@ -93,7 +93,7 @@ def secret_data(manifest: Manifest) -> dict[str, str] | None:
     """Return a Secret's `data` with `stringData` in it, base64; None if it is of another type.
 
     Raises:
-        ManifestError: a value is no text, or not base64 in `data`.
+        ManifestError: a value is not a text, or in `data` not base64.
     """
     if manifest.body.get("type") != TOKEN_TYPE:
         return None
@@ -101,7 +101,9 @@ def secret_data(manifest: Manifest) -> dict[str, str] | None:
     for field, encode in (("data", _checked), ("stringData", _encoded)):
         values = manifest.body.get(field) or {}
         if not isinstance(values, dict):
-            raise ManifestError(f"{manifest.file}: {field} of Secret {manifest.name} is no object")
+            raise ManifestError(
+                f"{manifest.file}: {field} of Secret {manifest.name} is not an object"
+            )
         for key, value in values.items():
             data[key] = encode(manifest, key, value)
     return data
@@ -128,7 +130,7 @@ def _objects(file: Path, body: Any) -> Iterator[Manifest]:
     if body is None:
         return
     if not isinstance(body, dict):
-        raise ManifestError(f"{file}: a document in it is no object; remove or correct it")
+        raise ManifestError(f"{file}: a document in it is not an object; remove or correct it")
     version, kind = body.get("apiVersion"), body.get("kind")
     if kind == "List" and isinstance(body.get("items"), list):
         for item in body["items"]:
@@ -139,7 +141,7 @@ def _objects(file: Path, body: Any) -> Iterator[Manifest]:
         yield _manifest(file, kind, body)
     elif kind in (KIND, "Secret"):
         raise ManifestError(
-            f"{file}: {kind} has an apiVersion that is not known; write {GROUP}/{VERSION} for "
+            f"{file}: {kind} has an unknown apiVersion; write {GROUP}/{VERSION} for "
             f"{KIND} and v1 for Secret"
         )
 
@@ -169,6 +171,7 @@ def _checked(manifest: Manifest, key: str, value: Any) -> str:
 def _encoded(manifest: Manifest, key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise ManifestError(
-            f'{manifest.file}: key "{key}" of Secret {manifest.name} is no text; put it in quotes'
+            f'{manifest.file}: key "{key}" of Secret {manifest.name} is not a text; put it in '
+            "quotes"
         )
     return base64.b64encode(value.encode()).decode()

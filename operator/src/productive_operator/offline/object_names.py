@@ -1,4 +1,4 @@
-"""Names of Kubernetes objects for people, readable and each its own. Pure."""
+"""Names Kubernetes objects after people: readable and unique. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import count
 from typing import Final
 
 _MAX: Final = 45
-"""Characters of a name, so that what is made from it still fits into a label of 63."""
+"""Characters of a name, so that names derived from it still fit into a label of 63."""
 _NAMELESS: Final = "person"
 _OTHER: Final = re.compile(r"[^a-z0-9]+")
 
@@ -16,9 +16,9 @@ _OTHER: Final = re.compile(r"[^a-z0-9]+")
 def object_names(emails: Iterable[str]) -> dict[str, str]:
     """Return a DNS label (RFC 1123) for each canonical address, made from the part before the "@".
 
-    Of addresses with the same one the first in alphabetical order has it alone, the next ones have
-    a number after it. So names depend on the set of addresses only, not on their order, and no
-    number takes a name that is somebody's without one.
+    Of addresses with the same name the first in alphabetical order gets it without a number, the
+    others with one. So names depend on the set of addresses only, not on their order, and no
+    numbered name collides with another person's name.
     """
     ordered = sorted(set(emails))
     names: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""Writing a file that holds tokens: readable by its owner only, and never half-written."""
+"""Writes files that hold tokens: readable by their owner only, and never half-written."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
 
 
 def write_mapping(path: Path, mapping: Mapping) -> None:
-    """Write the mapping as plain JSON with mode 0600, replacing the file at once.
+    """Write the mapping as plain JSON with mode 0600, replacing the file atomically.
 
     Raises:
         OSError: the folder is missing or cannot be written.
@@ -23,7 +23,7 @@ def write_mapping(path: Path, mapping: Mapping) -> None:
 
 
 def write_privately(path: Path, content: bytes) -> None:
-    """Write with mode 0600 beside the file, then put it in the file's place.
+    """Write with mode 0600 beside the file, then replace the file.
 
     Raises:
         OSError: the folder is missing or cannot be written.

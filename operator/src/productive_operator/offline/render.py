@@ -1,8 +1,8 @@
-"""The operator without a cluster: files in, mapping out, decided by the same code.
+"""Renders the mapping from files instead of a cluster, by the same decisions.
 
-What the API server would add is added here: the place of an object in the files is its age, its
+What the API server would add is added here: the position of an object in the files is its age, its
 uid is derived from its name, and the rules of the CRD are applied. Used by `productive-operator
-render` and by the local run of the whole.
+render` and by the local run of the product.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was decided about one ProductiveUser; it holds no token."""
+    """The decision about one ProductiveUser; it holds no token."""
 
     user: str
     """namespace/name."""
@@ -68,11 +68,11 @@ def render_files(
 
     Args:
         paths: YAML files, or folders of them; the order is the age.
-        previous: the mapping before; its revision is kept if the content is the same.
+        previous: the previous mapping; its revision is kept if the content is the same.
         clock: for the revision.
 
     Raises:
-        ManifestError: a file cannot be read or makes no sense; the mapping before stays good.
+        ManifestError: a file cannot be read or is wrong; the previous mapping stays valid.
     """
     manifests = read_manifests(paths)
     users = [
@@ -101,9 +101,9 @@ def render_files(
 async def watch_files(
     paths: Sequence[Path], *, seconds: float = POLL_SECONDS
 ) -> AsyncGenerator[Rendered | ManifestError]:
-    """Yield what the files say now, and again after each change of them.
+    """Yield the result for the files as they are now, and again after each change of them.
 
-    A file that makes no sense is yielded as the error: what was yielded before stays good.
+    A wrong file is yielded as its error: what was yielded before stays valid.
     """
     previous = EMPTY
     before: object = None

@@ -1,7 +1,7 @@
-"""The mapping of the Cloudflare Worker, read entry by entry: one that is wrong stops no other.
+"""Reads the mapping of the Cloudflare Worker entry by entry: a wrong one stops no other.
 
-The gateway refuses such a document as a whole; a person who moves it to a cluster wants to hear of
-every mistake at once. No sentence here quotes a token, nor a key that may be one. Pure.
+The gateway refuses such a document as a whole; a person who moves it to a cluster wants to know
+every mistake at once. No message here quotes a token, nor a key that may be one. Pure.
 """
 
 from __future__ import annotations
@@ -23,42 +23,42 @@ _FIELDS: Final = frozenset({"userId", "apiToken"})
 
 
 class WorkerMappingError(Exception):
-    """The document is none of the Worker's; `str()` says what to do and quotes nothing of it."""
+    """The document is not the Worker's; `str()` names the remedy and quotes nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One person as the document has it; `key` and `title` come from it unchecked."""
+    """One person of the document; `key` and `title` come from it unchecked."""
 
     place: int
-    """Which one it is, from 1."""
+    """Its position, from 1."""
     key: str
     """The e-mail address as written, or something else."""
     email: str | None
-    """The canonical address; None if the key is none."""
+    """The canonical address; None if the key is not an address."""
     user_id: int | None
     token: Secret | None
     problems: tuple[str, ...] = ()
-    """Why it cannot be taken over, as sentences without an end."""
+    """Why it cannot be imported, as messages without a full stop."""
     notes: tuple[str, ...] = ()
-    """What to look at although it can be."""
+    """What to check although it can be."""
 
     @property
     def title(self) -> str:
-        """How a sentence names it. A key without "@" is not shown: it may be a token."""
+        """How messages name it. A key without "@" is not shown: it may be a token."""
         place = f"entry {self.place}"
         return f"{place} ({json.dumps(self.key[:254])})" if "@" in self.key else place
 
 
 class _Pairs(list[tuple[str, Any]]):
-    """A JSON object with every key that stands in it, twice or not."""
+    """A JSON object with all its keys, repeated ones included."""
 
 
 def read_worker_mapping(document: bytes) -> tuple[Entry, ...]:
     """Return all entries in their order, each with what is wrong with it.
 
     Raises:
-        WorkerMappingError: it is no JSON, or another kind of document.
+        WorkerMappingError: it is not JSON, or another kind of document.
     """
     try:
         found = json.loads(document.decode("utf-8-sig"), object_pairs_hook=_Pairs)
@@ -69,16 +69,16 @@ def read_worker_mapping(document: bytes) -> tuple[Entry, ...]:
         raise WorkerMappingError("it is not JSON; check that it is the right file") from None
     if not isinstance(found, _Pairs) or not found:
         raise WorkerMappingError(
-            'nobody stands in it; it must look like {"ana@example.com": {"userId": 9104, '
+            'it is empty or not an object; it must look like {"ana@example.com": {"userId": 9104, '
             '"apiToken": "..."}}'
         )
     if {"version", "users"} <= {key for key, _ in found}:
         raise WorkerMappingError(
-            "it is a mapping of this operator, not of the Worker; take the ProductiveUsers that it "
+            "it is a mapping of this operator, not of the Worker; use the ProductiveUsers that it "
             "was made from"
         )
     entries = [_entry(place, key, value) for place, (key, value) in enumerate(found, start=1)]
-    return tuple(_with_notes(_settle_repeated(entries)))
+    return tuple(_with_notes(_resolve_repeated(entries)))
 
 
 def _entry(place: int, key: str, value: Any) -> Entry:
@@ -89,7 +89,7 @@ def _entry(place: int, key: str, value: Any) -> Entry:
         return Entry(place, key, email, None, None, tuple(problems))
     fields = dict(value)
     if len(fields) < len(value):
-        problems.append("one of its fields stands twice; remove one of them")
+        problems.append("one of its fields is repeated; remove one of them")
     return Entry(
         place,
         key,
@@ -97,7 +97,7 @@ def _entry(place: int, key: str, value: Any) -> Entry:
         _user_id(fields.get("userId"), problems),
         _token(fields.get("apiToken"), problems),
         tuple(problems),
-        ("only userId and apiToken are taken over",) if fields.keys() - _FIELDS else (),
+        ("only userId and apiToken are imported",) if fields.keys() - _FIELDS else (),
     )
 
 
@@ -128,27 +128,27 @@ def _token(value: Any, problems: list[str]) -> Secret | None:
     problems.append(
         "apiToken must be the person's token (in Productive: Settings, API integrations)"
         if found is Reason.TOKEN_EMPTY
-        else f"apiToken is no token: it is longer than {MAX_TOKEN} characters or has a space, "
+        else f"apiToken is not a token: it is longer than {MAX_TOKEN} characters or has a space, "
         "control or non-ASCII character"
     )
     return None
 
 
-def _settle_repeated(entries: Iterable[Entry]) -> list[Entry]:
-    """Keep one of equal entries; of different ones with one address, none: nobody is guessed."""
-    settled: list[Entry] = []
+def _resolve_repeated(entries: Iterable[Entry]) -> list[Entry]:
+    """Keep one of equal entries; of different ones with one address keep none."""
+    resolved: list[Entry] = []
     by_email = _grouped(entries, lambda entry: entry.email or f"#{entry.place}")
     for same in by_email.values():
         first, *others = same
         places = " and ".join(str(entry.place) for entry in same)
-        sentence = f"{first.email} stands in entries {places} with different content; keep one"
+        message = f"{first.email} is in entries {places} with different content; keep one"
         if any((o.user_id, o.token) != (first.user_id, first.token) for o in others):
-            settled += [replace(e, problems=(*e.problems, sentence)) for e in same]
+            resolved += [replace(e, problems=(*e.problems, message)) for e in same]
         elif first.problems:
-            settled += same
+            resolved += same
         else:
-            settled.append(first)
-    return sorted(settled, key=lambda entry: entry.place)
+            resolved.append(first)
+    return sorted(resolved, key=lambda entry: entry.place)
 
 
 def _with_notes(entries: Iterable[Entry]) -> list[Entry]:
@@ -171,10 +171,10 @@ def _with_notes(entries: Iterable[Entry]) -> list[Entry]:
     return list(noted.values())
 
 
-def _note(noted: dict[int, Entry], same: list[Entry], sentence: str) -> None:
+def _note(noted: dict[int, Entry], same: list[Entry], message: str) -> None:
     if len(same) > 1:
         for place in (entry.place for entry in same):
-            noted[place] = replace(noted[place], notes=(*noted[place].notes, sentence))
+            noted[place] = replace(noted[place], notes=(*noted[place].notes, message))
 
 
 def _grouped(

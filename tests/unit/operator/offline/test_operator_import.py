@@ -111,7 +111,7 @@ def test_a_folder_with_other_manifests_is_refused(
     (out / "somebody.yaml").touch()
     assert run(users, "--out", out) == 1
     told = capsys.readouterr().err
-    assert "somebody.yaml is not of this import" in told
+    assert "somebody.yaml is not part of this import" in told
     assert "choose an empty folder" in told
     assert len(list(out.iterdir())) == 1
 
@@ -139,7 +139,7 @@ def test_when_everybody_is_left_out_nothing_is_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_failed_write_is_one_sentence(
+def test_a_failed_write_is_reported_in_one_message(
     users: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(_: int) -> None:
@@ -159,11 +159,11 @@ def test_a_failed_write_is_one_sentence(
         (b"\xff", "check that it is the right file"),
         (b"[" * 100_000, "check that it is the right file"),
         (b"[]", "it must look like"),
-        (b"{}", "nobody stands in it"),
-        (b'{"version":1,"revision":1,"users":{}}', "take the ProductiveUsers"),
+        (b"{}", "it is empty or not an object"),
+        (b'{"version":1,"revision":1,"users":{}}', "use the ProductiveUsers"),
     ],
 )
-def test_a_document_that_is_none_is_one_sentence(
+def test_another_kind_of_document_is_refused_with_one_message(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes | None, told: str
 ) -> None:
     path = tmp_path / "users.json"
@@ -176,7 +176,7 @@ def test_a_document_that_is_none_is_one_sentence(
     assert printed.count("\n") == 1
 
 
-def test_a_mistake_in_the_document_is_told_without_its_line() -> None:
+def test_a_syntax_error_is_reported_without_quoting_its_line() -> None:
     with pytest.raises(WorkerMappingError) as refused:
         read_worker_mapping(f'{{"ana@example.com": {{"apiToken": "{TOKEN}}}'.encode())
     assert TOKEN not in str(refused.value)
@@ -195,20 +195,20 @@ def test_a_mistake_in_the_document_is_told_without_its_line() -> None:
         (entry(token=None), "apiToken must be the person's token"),
         (entry(token=" \n"), "apiToken must be the person's token"),
         (entry(token=["x"]), "apiToken must be the person's token"),
-        (entry(token=f"{TOKEN} x"), "is no token"),
-        (entry(token="x" * 1025), "is no token"),
+        (entry(token=f"{TOKEN} x"), "is not a token"),
+        (entry(token="x" * 1025), "is not a token"),
         ({}, "apiToken must be"),
         (TOKEN, "it must be an object with userId and apiToken"),
         ([TOKEN], "it must be an object with userId and apiToken"),
     ],
 )
-def test_what_is_wrong_with_an_entry_is_told(value: object, told: str) -> None:
+def test_each_wrong_field_of_an_entry_has_its_message(value: object, told: str) -> None:
     said = problems({"ana@example.com": value})
     assert said.startswith('entry 1 ("ana@example.com"): ')
     assert told in said
 
 
-def test_all_that_is_wrong_with_an_entry_is_told_at_once() -> None:
+def test_all_problems_of_an_entry_are_reported_at_once() -> None:
     assert problems({"ana": {}}).count("entry 1: ") == 3
 
 
@@ -220,12 +220,12 @@ def test_a_key_cannot_write_to_the_terminal() -> None:
     assert problems({"\x1b[2J@example.com": entry()}).isprintable()
 
 
-def test_one_address_with_different_content_is_nobody() -> None:
+def test_entries_that_contradict_each_other_are_all_left_out() -> None:
     people = {"ana@example.com": entry(1), "Ana@Example.com": entry(2)}
-    assert "ana@example.com stands in entries 1 and 2 with different content" in problems(people)
+    assert "ana@example.com is in entries 1 and 2 with different content" in problems(people)
 
 
-def test_one_key_twice_is_seen_too() -> None:
+def test_a_repeated_field_is_a_problem() -> None:
     one = json.dumps({"ana@example.com": entry(1)})[1:-1]
     two = json.dumps({"ana@example.com": entry(2)})[1:-1]
     assert plan_import(f"{{{one}, {one}}}".encode()).problems == ()
@@ -233,7 +233,7 @@ def test_one_key_twice_is_seen_too() -> None:
     assert plan.people == ()
     assert len(plan.problems) == 2
     field = '{"ana@example.com": {"userId": 1, "userId": 2, "apiToken": "x"}}'
-    assert "stands twice" in plan_import(field.encode()).problems[0]
+    assert "is repeated" in plan_import(field.encode()).problems[0]
 
 
 def test_equal_entries_are_one_person() -> None:
@@ -242,7 +242,7 @@ def test_equal_entries_are_one_person() -> None:
     assert plan.problems == ()
 
 
-def test_what_is_suspicious_is_noted_and_taken_over() -> None:
+def test_suspicious_entries_are_imported_with_a_note() -> None:
     people = {
         "ana@example.com": entry(1, "one"),
         "bob@example.com": entry(2, "one"),
@@ -253,10 +253,10 @@ def test_what_is_suspicious_is_noted_and_taken_over() -> None:
     notes = "\n".join(plan.notes)
     assert "2 entries have userId 1" in notes
     assert "2 entries with different userIds have one token" in notes
-    assert 'entry 3 ("cleo@example.com"): only userId and apiToken are taken over.' in notes
+    assert 'entry 3 ("cleo@example.com"): only userId and apiToken are imported.' in notes
 
 
-def test_names_are_read_off_the_address() -> None:
+def test_names_come_from_the_address() -> None:
     emails = {
         "ana.kovac@example.com": "ana-kovac",
         "o'brien+work@example.com": "o-brien-work",
@@ -286,7 +286,7 @@ def test_equal_names_are_numbered_whatever_the_order() -> None:
     assert object_names(reversed(emails)) == expected
 
 
-def test_an_entry_that_is_put_right_changes_nobody_else_s_name() -> None:
+def test_correcting_an_entry_changes_no_other_name() -> None:
     people = {"ana@b.example": entry(), "ana@a.example": entry(token="")}
     broken = plan_import(document(people))
     mended = plan_import(document(people | {"ana@a.example": entry(9105, "x")}))
@@ -314,7 +314,7 @@ tokens = st.one_of(
         max_size=8,
     )
 )
-def test_what_is_imported_is_rendered_as_it_was(people: dict[str, dict[str, Any]]) -> None:
+def test_imported_manifests_render_to_the_same_people(people: dict[str, dict[str, Any]]) -> None:
     plan = plan_import(document(people))
     spellings = [email.lower() for email in people]
     expected = {
@@ -347,7 +347,7 @@ json_ = st.recursive(
 
 
 @given(st.dictionaries(st.one_of(st.text(max_size=10), emails_), json_, min_size=1))
-def test_no_document_of_any_shape_breaks_it(people: dict[str, Any]) -> None:
+def test_any_document_is_either_read_or_refused(people: dict[str, Any]) -> None:
     try:
         plan = plan_import(json.dumps(people).encode())
     except WorkerMappingError:

@@ -72,7 +72,7 @@ def test_the_uid_depends_on_the_name_alone(tmp_path: Path) -> None:
     assert first.uid == second.uid != third.uid
 
 
-def test_what_stands_first_is_older(tmp_path: Path) -> None:
+def test_an_earlier_object_is_older(tmp_path: Path) -> None:
     copy = ANA.replace("{name: ana}", "{name: copy}")
     rows = render(tmp_path, copy, ANA, TOKEN).rows
     assert [(row.user, row.reason) for row in rows] == [
@@ -104,14 +104,12 @@ def test_files_of_a_folder_go_by_name_and_paths_by_their_order(tmp_path: Path) -
         (TOKEN.replace("stringData: {token: token-of-ana}", ""), Reason.TOKEN_KEY_MISSING),
     ],
 )
-def test_a_token_that_is_not_there_is_explained(
-    tmp_path: Path, secret: str, reason: Reason
-) -> None:
+def test_a_missing_token_is_explained(tmp_path: Path, secret: str, reason: Reason) -> None:
     (row,) = render(tmp_path, ANA, secret).rows
     assert row.reason is reason
 
 
-def test_base64_data_is_read_and_string_data_goes_first(tmp_path: Path) -> None:
+def test_base64_data_is_read_and_string_data_wins(tmp_path: Path) -> None:
     encoded = base64.b64encode(b"from-data").decode()
     plain = TOKEN.replace("stringData: {token: token-of-ana}", f"data: {{token: {encoded}}}")
     both = TOKEN + f"data: {{token: {encoded}}}\n"
@@ -149,21 +147,19 @@ def test_the_rules_of_the_crd_are_applied(
     [
         ("a: [", "line 1: it is not YAML"),
         ("stringData: {token: one}\nstringData: {token: two}", "line 2: it is not YAML"),
-        ("- 1", "no object"),
+        ("- 1", "not an object"),
         ("5: 6", "it is not YAML"),
-        (ANA.replace("v1alpha1", "v1"), "apiVersion that is not known"),
+        (ANA.replace("v1alpha1", "v1"), "unknown apiVersion"),
         (ANA.replace("{name: ana}", "{}"), "no metadata.name"),
         (ANA.replace("{name: ana}", "{name: 5}"), "no metadata.name"),
-        (ANA + "---" + ANA, "stands in"),
-        (TOKEN.replace("token-of-ana", "5"), "is no text; put it in quotes"),
+        (ANA + "---" + ANA, "is also in"),
+        (TOKEN.replace("token-of-ana", "5"), "is not a text; put it in quotes"),
         (TOKEN.replace("stringData: {token: token-of-ana}", "data: {token: '?'}"), "not base64"),
         (TOKEN.replace("stringData: {token: token-of-ana}", "data: {token: 5}"), "not base64"),
-        (TOKEN.replace("stringData: {token: token-of-ana}", "data: [x]"), "is no object"),
+        (TOKEN.replace("stringData: {token: token-of-ana}", "data: [x]"), "is not an object"),
     ],
 )
-def test_a_file_that_makes_no_sense_is_refused_with_its_name(
-    tmp_path: Path, document: str, why: str
-) -> None:
+def test_a_wrong_file_is_refused_by_name(tmp_path: Path, document: str, why: str) -> None:
     file = write(tmp_path, document)
     with pytest.raises(ManifestError) as refused:
         render_files([file])
@@ -172,7 +168,7 @@ def test_a_file_that_makes_no_sense_is_refused_with_its_name(
     assert "token-of" not in str(refused.value)
 
 
-def test_the_place_of_a_mistake_is_told_and_never_the_line(tmp_path: Path) -> None:
+def test_a_syntax_error_names_the_line_number_and_never_its_text(tmp_path: Path) -> None:
     file = write(tmp_path, TOKEN.replace("token-of-ana", "'token-of-ana"))
     with pytest.raises(ManifestError) as refused:
         render_files([file])
@@ -180,19 +176,19 @@ def test_the_place_of_a_mistake_is_told_and_never_the_line(tmp_path: Path) -> No
     assert refused.value.__suppress_context__
 
 
-def test_a_path_that_does_not_exist_is_told(tmp_path: Path) -> None:
+def test_a_path_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="there is no such file or folder"):
         render_files([tmp_path / "missing.yaml"])
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.yaml"
     file.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ManifestError):
         render_files([file])
 
 
-def test_lists_and_other_kinds_are_read_past(tmp_path: Path) -> None:
+def test_lists_are_opened_and_other_kinds_ignored(tmp_path: Path) -> None:
     items = "apiVersion: v1\nkind: List\nitems:\n" + "".join(
         "- " + document.strip().replace("\n", "\n  ") + "\n" for document in (ANA, TOKEN)
     )
@@ -209,7 +205,7 @@ def test_a_revision_rises_only_with_the_content(tmp_path: Path) -> None:
     assert render_files([file], previous=first, clock=lambda: 0.5).mapping.revision == 1001
 
 
-async def test_changes_of_files_are_followed_and_mistakes_are_survived(tmp_path: Path) -> None:
+async def test_changes_of_files_are_followed_across_mistakes(tmp_path: Path) -> None:
     file = write(tmp_path, ANA, TOKEN)
 
     def change(*documents: str) -> None:
