@@ -1,7 +1,7 @@
 # Every target makes what it needs. `make` alone lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e bench programs setup clean
+.PHONY: help run cluster check test e2e bench walks programs setup clean
 
 PYTHON := .venv/bin/python
 STEP := bin/step
@@ -41,6 +41,9 @@ setup: ## make .venv as the lock file says
 
 bench: programs ## measure the operator at 100, 1,000 and 10,000 people (some minutes)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.operator 100 1000 10000
+
+walks: programs ## count the files that a call, a sign-in and a change of a person pass through
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks
 
 clean: ## remove what the targets made in this tree (the cache folder stays)
 	rm -rf .venv .reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
