@@ -1,5 +1,5 @@
-"""What operator and gateway share: the mapping document, names, labels and the canonical e-mail.
+"""What operator and gateway share: the mapping document, names, labels and canonical e-mail.
 
-The operator produces the mapping, the gateway consumes it; both import this package and never each
-other. Standard library only, so that it costs neither image anything.
+The operator writes the mapping and the gateway reads it; both import this package, never each
+other. It uses the standard library only, so that it adds nothing to either image.
 """

@@ -1,4 +1,4 @@
-"""Time and randomness as values that are handed in, so that tests can hold them."""
+"""Time and randomness as injected values, so that tests can control them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Callable
 from typing import Final
 
 Clock = Callable[[], float]
-"""Returns the present as Unix seconds, UTC."""
+"""Returns the current time in Unix seconds."""
 
 Chance = Callable[[], float]
-"""Returns a number of [0, 1) to spread programs out in time; nothing secret comes of it."""
+"""Returns a number in [0, 1) for jitter; never used for secrets."""
 
 Entropy = Callable[[int], bytes]
-"""Returns that many unpredictable bytes."""
+"""Returns a number of unpredictable bytes."""
 
 system_clock: Final[Clock] = time.time
 system_chance: Final[Chance] = random.random

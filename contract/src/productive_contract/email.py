@@ -1,7 +1,7 @@
-"""The one spelling of an e-mail address under which a person is known.
+"""The canonical form of an e-mail address, by which a person is identified.
 
-Used by the operator (ProductiveUser), the gateway (ID token, mapping) and, as CEL, by the CRD; a
-table of cases in the tests holds the three together.
+The operator (ProductiveUser) and the gateway (ID token, mapping) use it, and the CRD has the same
+rules in CEL; one table of cases tests all three.
 """
 
 from __future__ import annotations
@@ -12,26 +12,26 @@ from typing import Final
 MAX_LENGTH: Final = 254
 """RFC 5321 4.5.3.1.3: a path of 256 octets with its two angle brackets."""
 
-# RFC 5322 3.2.3: printable ASCII without the specials, which only ever stand in quoted forms; of
-# these "." is allowed.
+# RFC 5322 3.2.3: printable ASCII without the specials, which occur in quoted forms only; "." is
+# the one special that is allowed.
 _CHARACTER: Final = r"[!#-'*+\--9=?A-Z^-~]"
 _TEXT: Final = re.compile(f"(?:{_CHARACTER}|@)*")
 _ADDRESS: Final = re.compile(f"{_CHARACTER}+@{_CHARACTER}+")
 
 
 class EmailError(ValueError):
-    """The text is no address that can be matched; `str()` is a sentence for a person."""
+    """The text is not a usable address; `str()` explains why."""
 
 
 def canonical_email(text: str) -> str:
-    """Return the canonical form: ASCII letters lower-cased, nothing else changed.
+    """Return the canonical form: ASCII letters in lower case, nothing else changed.
 
-    There is no trimming, no IDNA conversion and no folding of plus tags or dots: two addresses are
-    the same person only if they are the same mailbox for everybody.
+    Nothing is trimmed, IDNA is not converted, and plus tags and dots are kept: two addresses belong
+    to the same person only if every mail provider delivers them to the same mailbox.
 
     Raises:
-        EmailError: not ASCII, too long, not exactly one "@", an empty part, or a character that
-            does not belong into an address.
+        EmailError: the text is too long, has not exactly one "@", has an empty part, or has a
+            character that is not ASCII or not allowed in an address.
     """
     if len(text) > MAX_LENGTH or not _ADDRESS.fullmatch(text):
         raise EmailError(_problem(text))

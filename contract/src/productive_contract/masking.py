@@ -1,6 +1,6 @@
-"""Nothing secret in a log line, whoever writes it.
+"""Masks secrets in log lines.
 
-Our own code logs no token. This is the net below it: libraries quote what they were given, and a
+Our own code logs no token. This protects against the rest: libraries quote their input, and a
 traceback quotes the text of an error.
 """
 
@@ -15,12 +15,12 @@ from productive_contract.secret import Secret
 _MASK: Final = "…"
 
 _PATTERNS: Final = (
-    # Our own: access and refresh tokens, codes, clients, whatever else gets the prefix.
+    # Our own tokens, codes and client ids all have this prefix.
     (re.compile(r"pmcp_([a-z]{2})_[A-Za-z0-9._~-]+"), rf"pmcp_\1_{_MASK}"),
-    # Those of providers and of the API server are JWTs.
+    # Tokens of providers and of the API server are JWTs.
     (re.compile(r"eyJ[A-Za-z0-9_-]{8,}(\.[A-Za-z0-9_-]*)+"), f"eyJ{_MASK}"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {_MASK}"),
-    # Parameters of a URL or form that libraries like to log whole.
+    # Parameters of a URL or a form that a library logs as a whole.
     (
         re.compile(r"(?i)\b(code|state|client_secret|refresh_token|access_token)=[^&\s\"']+"),
         rf"\1={_MASK}",
@@ -29,12 +29,12 @@ _PATTERNS: Final = (
 
 
 def mask_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
-    """Mask each value of a log line; a processor of structlog."""
+    """Mask each value of a log line; this is a structlog processor."""
     return {key: mask(value) for key, value in line.items()}
 
 
 def mask(value: Any) -> Any:
-    """Return the value without what looks like a secret."""
+    """Return the value with everything masked that looks like a secret."""
     match value:
         case str():
             return _mask_text(value)

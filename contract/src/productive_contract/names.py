@@ -1,4 +1,4 @@
-"""Names that stand in Kubernetes objects: they are API, and change only with a migration."""
+"""Names in Kubernetes objects; they are API and change only with a migration."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ PLURAL: Final = "productiveusers"
 KIND: Final = "ProductiveUser"
 
 TOKEN_TYPE: Final = f"{GROUP}/token"
-"""Type of the Secrets that hold a person's Productive token; the operator reads no other type."""
+"""Type of Secrets with a person's Productive token; the operator reads no other type."""
 MAPPING_TYPE: Final = f"{GROUP}/mapping"
 KEY_RING_TYPE: Final = f"{GROUP}/key-ring"
 GRANT_TYPE: Final = f"{GROUP}/grant"

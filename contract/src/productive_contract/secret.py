@@ -1,4 +1,4 @@
-"""A value that must not be printed."""
+"""A wrapper for values that must not be printed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import hmac
 
 
 class Secret:
-    """A secret text whose `repr`, `str` and format never show it; `reveal()` is the only way out.
+    """A secret text that `repr`, `str` and format do not show; only `reveal()` returns it.
 
-    It compares in constant time and is not hashable, so it never becomes a dictionary key.
+    Comparison takes constant time. It is not hashable, so it cannot become a dictionary key.
     """
 
     __slots__ = ("_value",)
@@ -19,7 +19,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the value itself; call it only where it leaves for its one destination."""
+        """Return the value; call this only where it is sent to its destination."""
         return self._value
 
     def __eq__(self, other: object) -> bool:
@@ -39,4 +39,4 @@ class Secret:
         return repr(self)
 
     def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError("a Secret is not pickled")
+        raise TypeError("a Secret cannot be pickled")

@@ -1,4 +1,4 @@
-"""Development parts: the simulator of Productive, the dev IdP and the local run.
+"""Development programs: the simulator of Productive, the dev IdP and the local run.
 
-Never part of a production image.
+They are never part of a production image.
 """

@@ -1,4 +1,4 @@
-"""The command `productive-dev`: the simulator, the dev IdP, or everything together; a reloader."""
+"""The command `productive-dev`: simulator, dev IdP, both with a gateway, or a reloader."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def _reload(options: argparse.Namespace) -> None:
 
 
 def _stop() -> asyncio.Event:
-    """Return an event that is set when this program is asked to end."""
+    """Return an event that is set on SIGINT and SIGTERM."""
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -94,26 +94,28 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="productive-dev", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    part = commands.add_parser("simulator", help="the offline stand-in for Productive's API")
+    part = commands.add_parser("simulator", help="run the offline stand-in for Productive's API")
     part.set_defaults(command=_simulator)
     _listening(part)
 
-    part = commands.add_parser("idp", help="an OpenID provider that asks for no password")
+    part = commands.add_parser("idp", help="run an OpenID provider that asks for no password")
     part.set_defaults(command=_idp)
     _listening(part)
-    part.add_argument("--origin", help="where clients reach it, if not by --host and --port")
+    part.add_argument("--origin", help="where clients reach it, if not at --host and --port")
     part.add_argument("--client-id", default="productive-mcp")
     part.add_argument("--redirect-uri", action="append", required=True, help="may be repeated")
-    part.add_argument("--user", action="append", default=[], metavar="EMAIL", help="offer a name")
-    part.add_argument("--refresh-tokens", action="store_true", help="give refresh tokens")
+    part.add_argument(
+        "--user", action="append", default=[], metavar="EMAIL", help="list it on the page"
+    )
+    part.add_argument("--refresh-tokens", action="store_true", help="issue refresh tokens")
 
-    part = commands.add_parser("run", help="everything on this machine, without a cluster")
+    part = commands.add_parser("run", help="run everything on this machine, without a cluster")
     part.set_defaults(command=_run)
     part.add_argument("--port", type=int, default=PORT)
     part.add_argument("--examples", type=Path, default=Path("examples"), metavar="FOLDER")
     part.add_argument("--env-file", type=Path, default=Path(".env"), metavar="FILE")
 
-    part = commands.add_parser("reload", help="a command, anew whenever a source changes")
+    part = commands.add_parser("reload", help="run a command and restart it when files change")
     part.set_defaults(command=_reload)
     part.add_argument("--watch", type=_folder, action="append", required=True, metavar="FOLDER")
     part.add_argument("words", nargs="+", metavar="COMMAND", help="after --, with its arguments")
@@ -121,19 +123,19 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _listening(part: argparse.ArgumentParser) -> None:
-    part.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    part.add_argument("--port", type=int, default=0, help="0 picks a free port")
     part.add_argument("--host", default=LOOPBACK)
     part.add_argument(
         "--beyond-loopback",
         action="store_true",
-        help="let other machines reach it; whoever reaches it can be anybody",
+        help="listen for other machines too; anyone who reaches it can sign in as anyone",
     )
-    part.add_argument("--control", action="store_true", help="let tests order faults")
+    part.add_argument("--control", action="store_true", help="let tests inject faults")
 
 
 def _folder(text: str) -> Path:
     if not Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"{text} is no folder")
+        raise argparse.ArgumentTypeError(f"{text} is not a folder")
     return Path(text)
 
 

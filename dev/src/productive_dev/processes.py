@@ -7,7 +7,7 @@ from asyncio.subprocess import Process
 
 
 async def end(process: Process, *, seconds: float) -> None:
-    """End a process, if it runs: by a request first, by force after some seconds."""
+    """End a running process: by SIGTERM first, by SIGKILL after some seconds."""
     if process.returncode is not None:
         return
     process.terminate()

@@ -1,4 +1,4 @@
-"""Running ASGI applications, as a program of their own or inside one."""
+"""Serves ASGI applications, as a program of their own or inside another one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 
 
 class _QuietServer(uvicorn.Server):
-    """A server that leaves signals alone: the program around it decides when to end."""
+    """A server that does not handle signals: the program that runs it decides when to end."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -22,7 +22,7 @@ class _QuietServer(uvicorn.Server):
 
 @asynccontextmanager
 async def serving(application: ASGIApp, listener: socket.socket) -> AsyncIterator[None]:
-    """Serve while the block runs; the socket listens already, so requests may come at once."""
+    """Serve while the block runs; the socket is already listening, so requests may come at once."""
     server = _QuietServer(_config(application))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -33,7 +33,7 @@ async def serving(application: ASGIApp, listener: socket.socket) -> AsyncIterato
 
 
 async def serve(application: ASGIApp, listener: socket.socket) -> None:
-    """Serve until the program is told to stop."""
+    """Serve until SIGINT or SIGTERM."""
     await uvicorn.Server(_config(application)).serve(sockets=[listener])
 
 

@@ -1,4 +1,4 @@
-"""Where the development servers listen: on loopback, unless somebody insists."""
+"""Listening sockets of the development servers: loopback only, unless asked otherwise."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ LOOPBACK: Final = "127.0.0.1"
 
 
 class PortError(Exception):
-    """An address cannot be listened on; `str()` says what to do."""
+    """The program cannot listen on an address; `str()` says what to do."""
 
 
 def listen(port: int, *, host: str = LOOPBACK, beyond_loopback: bool = False) -> socket.socket:
-    """Return a listening socket; port 0 takes any free one.
+    """Return a listening socket; port 0 picks a free one.
 
     Raises:
-        PortError: the host is not loopback and nobody insisted, or the port is taken.
+        PortError: the port is taken, or the host is not loopback without `beyond_loopback`.
     """
     if not beyond_loopback and not is_loopback(host):
         raise PortError(
-            f"{host} can be reached from other machines, and whoever reaches it can be anybody. "
-            "Leave --host away, or add --beyond-loopback if this is a test network."
+            f"{host} can be reached from other machines, and anyone who reaches it can sign in as "
+            "anyone. Omit --host, or add --beyond-loopback if this is a test network."
         )
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -32,7 +32,7 @@ def listen(port: int, *, host: str = LOOPBACK, beyond_loopback: bool = False) ->
         listener.listen(128)
     except OSError as error:
         listener.close()
-        raise PortError(_sentence(port, host, error)) from error
+        raise PortError(_message(port, host, error)) from error
     listener.setblocking(False)
     return listener
 
@@ -43,7 +43,7 @@ def port_of(listener: socket.socket) -> int:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host name or address can only be this machine."""
+    """Report whether a host name or address can only be this machine."""
     if host == "localhost":
         return True
     try:
@@ -52,7 +52,7 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _sentence(port: int, host: str, error: OSError) -> str:
+def _message(port: int, host: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return f"Port {port} is in use. Stop the program that uses it, or choose another --port."
     return f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --host or --port."

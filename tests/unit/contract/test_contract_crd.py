@@ -1,4 +1,4 @@
-"""What the CRD and the programs must agree on."""
+"""Names, bounds and rules on which the CRD and the programs must agree."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ CRD: dict[str, Any] = yaml.safe_load((ROOT / "crds" / f"productiveusers.{GROUP}.
 SPEC = SERVED["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
 
 
-def test_it_has_the_names_of_the_contract() -> None:
+def test_the_crd_has_the_names_of_the_contract() -> None:
     names = CRD["spec"]["names"]
     assert CRD["metadata"]["name"] == f"{PLURAL}.{GROUP}"
     assert (CRD["spec"]["group"], SERVED["name"], names["kind"]) == (GROUP, VERSION, KIND)
@@ -27,7 +27,7 @@ def test_it_has_the_names_of_the_contract() -> None:
     assert names["categories"] == ["productive"]
 
 
-def test_it_knows_the_same_toolsets_and_bounds() -> None:
+def test_the_crd_has_the_toolsets_and_bounds_of_the_programs() -> None:
     assert tuple(SPEC["access"]["properties"]["toolsets"]["items"]["enum"]) == TOOLSETS
     assert SPEC["email"]["maxLength"] == MAX_LENGTH
     assert str(MAX_USER_ID) in SPEC["userId"]["x-kubernetes-validations"][0]["rule"]
@@ -35,7 +35,7 @@ def test_it_knows_the_same_toolsets_and_bounds() -> None:
     assert TOKEN_TYPE in " ".join(SPEC["apiTokenSecretRef"]["description"].split())
 
 
-def test_its_columns_are_what_people_look_for() -> None:
+def test_the_printer_columns_are_as_documented() -> None:
     columns = {c["name"].upper(): c.get("priority", 0) for c in SERVED["additionalPrinterColumns"]}
     assert [name for name, priority in columns.items() if priority == 0] == [
         "EMAIL",
@@ -53,7 +53,7 @@ def test_its_columns_are_what_people_look_for() -> None:
 
 
 @pytest.mark.parametrize("reason", Reason)
-def test_every_reason_is_one_that_a_condition_may_have(reason: Reason) -> None:
+def test_every_reason_is_a_valid_condition_reason(reason: Reason) -> None:
     assert reason.value.isalpha()
     assert reason.value[0].isupper()
 

@@ -1,4 +1,4 @@
-"""One table of addresses holds contract, resolver and (on a real API server) the CRD together."""
+"""One table of addresses tests contract, resolver and (on a real API server) the CRD alike."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def test_an_address_has_one_canonical_spelling(case: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("case", BAD, ids=named)
-def test_a_text_that_is_no_address_is_refused_with_the_reason(case: dict[str, Any]) -> None:
+def test_an_invalid_address_is_refused_with_the_reason(case: dict[str, Any]) -> None:
     with pytest.raises(EmailError, match=case["why"]):
         canonical_email(case["text"])
 
 
 @pytest.mark.parametrize("case", CASES, ids=named)
-def test_the_operator_takes_exactly_what_is_canonical_already(case: dict[str, Any]) -> None:
+def test_the_operator_accepts_only_canonical_addresses(case: dict[str, Any]) -> None:
     found = user(email=case["text"])
     assert (not found.problems) == (case["canonical"] == case["text"])
     assert found.holds == case["canonical"]
@@ -47,7 +47,7 @@ def test_the_operator_gives_the_same_reason(case: dict[str, Any]) -> None:
     assert case["why"] in problem
 
 
-def test_the_longest_address_is_taken_and_a_longer_one_is_not() -> None:
+def test_an_address_of_the_maximum_length_is_accepted_and_a_longer_one_is_not() -> None:
     domain = "@example.com"
     longest = "a" * (MAX_LENGTH - len(domain)) + domain
     assert canonical_email(longest) == longest

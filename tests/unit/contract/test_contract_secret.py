@@ -21,13 +21,13 @@ def test_a_secret_is_never_printed() -> None:
     assert HIDDEN.reveal() == "token-of-ana"
 
 
-def test_secrets_compare_by_value_and_only_with_secrets() -> None:
+def test_secrets_compare_by_value_with_secrets_only() -> None:
     assert Secret("token-of-ana") == HIDDEN
     assert Secret("other") != HIDDEN
     assert HIDDEN != "token-of-ana"
 
 
-def test_a_secret_is_no_key_and_is_not_pickled() -> None:
+def test_a_secret_is_neither_hashable_nor_picklable() -> None:
     with pytest.raises(TypeError):
         hash(HIDDEN)
     with pytest.raises(TypeError):

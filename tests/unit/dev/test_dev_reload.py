@@ -1,4 +1,4 @@
-"""`productive-dev reload`: a command runs anew on changed sources, and the reloader outlives it."""
+"""`productive-dev reload` restarts a command when sources change, and outlives the command."""
 
 import asyncio
 import os
@@ -10,28 +10,28 @@ from pathlib import Path
 import pytest
 
 from productive_dev.cli import main
-from productive_dev.reloading import Pace, reload
+from productive_dev.reloading import Intervals, reload
 
 RUNS = """
 import pathlib, runpy, sys, time
 pathlib.Path(sys.argv[2]).open("a").write(runpy.run_path(sys.argv[1])["said"] + "\\n")
 time.sleep(60)
 """
-PACE = Pace(look=0.02, again=0.05, stop=5)
-FOREVER = Pace(look=0.02, again=3600, stop=5)
+SHORT = Intervals(look=0.02, again=0.05, stop=5)
+NO_RETRY = Intervals(look=0.02, again=3600, stop=5)
 
 
 class Reloaded:
-    """A program that writes down what its source says, and its reloader."""
+    """A command that logs the value in its source, and its reloader."""
 
-    def __init__(self, folder: Path, pace: Pace) -> None:
+    def __init__(self, folder: Path, intervals: Intervals) -> None:
         self.source = folder / "src" / "package" / "module.py"
         self.source.parent.mkdir(parents=True)
         self.log = folder / "log"
         self.log.touch()
         self.lines: list[str] = []
         self._stop = asyncio.Event()
-        self._pace = pace
+        self._intervals = intervals
 
     @property
     def said(self) -> list[str]:
@@ -42,7 +42,7 @@ class Reloaded:
         command = (sys.executable, "-c", RUNS, str(self.source), str(self.log))
         sources = [self.source.parents[1]]
         task = asyncio.create_task(
-            reload(command, sources, self.lines.append, self._stop, self._pace)
+            reload(command, sources, self.lines.append, self._stop, self._intervals)
         )
         try:
             yield
@@ -59,18 +59,18 @@ class Reloaded:
                 await asyncio.sleep(0.01)
 
 
-async def test_a_changed_source_is_run(tmp_path: Path) -> None:
-    program = Reloaded(tmp_path, PACE)
+async def test_a_changed_source_restarts_the_command(tmp_path: Path) -> None:
+    program = Reloaded(tmp_path, SHORT)
     program.source.write_text("said = 'one'")
     async with program.running():
         await program.until(lambda: program.said == ["one"])
         program.source.write_text("said = 'two'")
         await program.until(lambda: program.said == ["one", "two"])
-        assert program.lines == [f"The sources changed: {sys.executable} starts anew."]
+        assert program.lines == [f"The sources changed: restarting {sys.executable}."]
 
 
-async def test_a_new_file_counts_and_a_cache_does_not(tmp_path: Path) -> None:
-    program = Reloaded(tmp_path, PACE)
+async def test_a_new_file_restarts_the_command_and_a_cache_file_does_not(tmp_path: Path) -> None:
+    program = Reloaded(tmp_path, SHORT)
     program.source.write_text("said = 'one'")
     async with program.running():
         await program.until(lambda: program.said == ["one"])
@@ -82,25 +82,25 @@ async def test_a_new_file_counts_and_a_cache_does_not(tmp_path: Path) -> None:
     assert len(program.lines) == 1
 
 
-async def test_sources_that_cannot_run_wait_for_the_next_change(tmp_path: Path) -> None:
-    program = Reloaded(tmp_path, FOREVER)
+async def test_a_command_that_fails_is_restarted_by_the_next_change(tmp_path: Path) -> None:
+    program = Reloaded(tmp_path, NO_RETRY)
     program.source.write_text("said = ")
     async with program.running():
         await program.until(lambda: bool(program.lines))
-        assert program.lines == [f"{sys.executable} ended with 1; it starts again soon."]
-        program.source.write_text("said = 'mended'")
-        await program.until(lambda: program.said == ["mended"])
+        assert program.lines == [f"{sys.executable} ended with 1; restarting it soon."]
+        program.source.write_text("said = 'fixed'")
+        await program.until(lambda: program.said == ["fixed"])
 
 
-async def test_a_program_that_ends_by_itself_starts_again(tmp_path: Path) -> None:
-    program = Reloaded(tmp_path, PACE)
+async def test_a_command_that_ends_is_restarted(tmp_path: Path) -> None:
+    program = Reloaded(tmp_path, SHORT)
     program.source.write_text("raise SystemExit")
     async with program.running():
         await program.until(lambda: len(program.lines) >= 2)
 
 
-async def test_the_program_ends_with_its_reloader(tmp_path: Path) -> None:
-    program = Reloaded(tmp_path, PACE)
+async def test_the_command_ends_with_the_reloader(tmp_path: Path) -> None:
+    program = Reloaded(tmp_path, SHORT)
     program.source.write_text("import os; said = str(os.getpid())")
     async with program.running():
         await program.until(lambda: bool(program.said))
@@ -109,12 +109,10 @@ async def test_the_program_ends_with_its_reloader(tmp_path: Path) -> None:
         os.kill(int(number), 0)
 
 
-def test_a_folder_that_is_not_there_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_folder_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["reload", "--watch", str(tmp_path / "none"), "--", "true"])
-    assert "is no folder" in capsys.readouterr().err
+    assert "is not a folder" in capsys.readouterr().err
 
 
 async def test_the_command_keeps_its_own_options(tmp_path: Path) -> None:

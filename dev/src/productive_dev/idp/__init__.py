@@ -1,1 +1,1 @@
-"""An OpenID provider for development and attack tests: anybody signs in, and it lies on request."""
+"""An OpenID provider for development and attack tests: anyone may sign in, faults on request."""

@@ -26,7 +26,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def dev_idp(config: IdpConfig) -> Starlette:
-    """Return a provider with fresh keys; `.state.provider` is what it holds."""
+    """Return a provider with fresh keys; its state is at `.state.provider`."""
     provider = Provider(config)
     endpoints = _Endpoints(provider)
     base = config.base_path
@@ -40,10 +40,10 @@ def dev_idp(config: IdpConfig) -> Starlette:
     if config.control:
         control = _Control(provider, endpoints.counts)
         routes += [
-            Route("/_faults", _ordered(control.faults), methods=["GET", "PUT", "DELETE"]),
-            Route("/_keys/rotate", _ordered(control.rotate), methods=["POST"]),
-            Route("/_users", _ordered(control.users), methods=["GET", "PUT"]),
-            Route("/_counts", _ordered(control.requests), methods=["GET", "DELETE"]),
+            Route("/_faults", _json_endpoint(control.faults), methods=["GET", "PUT", "DELETE"]),
+            Route("/_keys/rotate", _json_endpoint(control.rotate), methods=["POST"]),
+            Route("/_users", _json_endpoint(control.users), methods=["GET", "PUT"]),
+            Route("/_counts", _json_endpoint(control.requests), methods=["GET", "DELETE"]),
         ]
     application = Starlette(routes=routes)
     application.state.provider = provider
@@ -51,7 +51,7 @@ def dev_idp(config: IdpConfig) -> Starlette:
 
 
 class _Endpoints:
-    """The endpoints of the protocol, each of which can be made to fail."""
+    """The endpoints of the protocol; tests can make each of them fail."""
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
@@ -115,10 +115,10 @@ class _Endpoints:
             case "refresh_token":
                 return provider.refresh(form)
             case _:
-                raise OAuthError("unsupported_grant_type", "This grant_type is not known here.")
+                raise OAuthError("unsupported_grant_type", "This grant_type is not supported.")
 
     async def _who(self, request: Request, parameters: Mapping[str, str]) -> User | None:
-        """Return who signs in, or None while nobody said who they are."""
+        """Return who signs in, or None before a person was chosen."""
         email = parameters.get("login_hint", "")
         if request.method == "POST":
             form = await request.form()
@@ -144,7 +144,7 @@ class _Endpoints:
         )
 
     async def _document(self, endpoint: str, document: dict[str, Any]) -> Response:
-        """Return a document, or what the endpoint's fault makes of it."""
+        """Return a document, changed by the fault of its endpoint if there is one."""
         self.counts[endpoint] += 1
         fault = self._provider.faults.take_endpoint(endpoint) or EndpointFault()
         if fault.delay:
@@ -161,7 +161,7 @@ class _Endpoints:
 
 
 class _Control:
-    """What tests order: faults, new keys, changed people; and how often an endpoint was asked."""
+    """Endpoints for tests: faults, new keys, changed people, request counts."""
 
     def __init__(self, provider: Provider, counts: Counter[str]) -> None:
         self._provider = provider
@@ -169,15 +169,15 @@ class _Control:
 
     async def faults(self, request: Request) -> Any:
         if request.method != "GET":
-            order = await request.json() if request.method == "PUT" else {}
-            if not isinstance(order, dict):
-                raise TypeError("an object of endpoints is expected")
-            self._provider.faults.put(order)
+            document = await request.json() if request.method == "PUT" else {}
+            if not isinstance(document, dict):
+                raise TypeError("expected an object with one member per endpoint")
+            self._provider.faults.put(document)
         return asdict(self._provider.faults.current())
 
     async def rotate(self, request: Request) -> Any:
-        order = await request.json() if await request.body() else {}
-        return {"kid": self._provider.keys.rotate(keep=order.get("keep", True))}
+        options = await request.json() if await request.body() else {}
+        return {"kid": self._provider.keys.rotate(keep=options.get("keep", True))}
 
     async def users(self, request: Request) -> Any:
         if request.method == "PUT":
@@ -198,12 +198,12 @@ def _changed(document: dict[str, Any], fault: EndpointFault) -> dict[str, Any]:
 
 
 def _credentials(request: Request, form: Mapping[str, str]) -> tuple[str | None, str | None]:
-    """Read the client's credentials from the one place where they stand (RFC 6749 2.3)."""
+    """Read the client's credentials, which must be in one place only (RFC 6749 2.3)."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "basic":
         return form.get("client_id"), form.get("client_secret")
     if "client_secret" in form:
-        raise OAuthError("invalid_request", "The client authenticates in two ways at once.")
+        raise OAuthError("invalid_request", "The client used two authentication methods at once.")
     try:
         name, _, secret = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):
@@ -211,12 +211,12 @@ def _credentials(request: Request, form: Mapping[str, str]) -> tuple[str | None,
     return unquote(name), unquote(secret)
 
 
-def _ordered(handler: Callable[[Request], Awaitable[Any]]) -> Handler:
+def _json_endpoint(handler: Callable[[Request], Awaitable[Any]]) -> Handler:
     async def endpoint(request: Request) -> Response:
         try:
             return JSONResponse(await handler(request))
         except (ValueError, TypeError, AttributeError) as error:
-            sentence = f"This order is not understood: {error}. See faults.py for its form."
-            return JSONResponse({"error": sentence}, status_code=400)
+            message = f"This request is not understood: {error}. See faults.py for its form."
+            return JSONResponse({"error": message}, status_code=400)
 
     return endpoint

@@ -1,4 +1,4 @@
-"""What a dev IdP is made with."""
+"""The configuration of a dev IdP."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Somebody who may sign in."""
+    """A person who may sign in."""
 
     email: str
     name: str | None = None
     subject: str | None = None
-    """The `sub`; opaque and made of the e-mail unless given."""
+    """The `sub`; an opaque value derived from the e-mail unless given."""
     email_verified: bool | None = True
-    """None leaves the claim out."""
+    """None omits the claim."""
     claims: Mapping[str, Any] = field(default_factory=dict)
-    """Further claims, such as `hd` or `groups`; they win over the standard ones."""
+    """Further claims, such as `hd` or `groups`; they override the standard ones."""
     disabled: bool = False
-    """Signs in no more, and refreshes no more."""
+    """The person can neither sign in nor refresh any more."""
 
     @property
     def sub(self) -> str:
@@ -33,7 +33,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class IdpConfig:
-    """The client it serves, the people it knows, and how it behaves while it is honest."""
+    """The client that it serves, the people that it knows, and how it behaves without faults."""
 
     origin: str
     """Where it answers, such as http://127.0.0.1:9400; the issuer begins with it."""
@@ -41,15 +41,15 @@ class IdpConfig:
     client_secret: str
     redirect_uris: tuple[str, ...]
     users: Callable[[], Sequence[User]] = tuple
-    """The people whose names the page offers; asked each time, so that a list may change."""
+    """Returns the people whom the page lists; called each time, so that the list may change."""
     anybody: bool = True
-    """Whether an address that is not on the list may sign in as well."""
+    """Whether an address that is not listed may sign in too."""
     control: bool = False
-    """Whether /_faults and its neighbours exist."""
+    """Whether /_faults and the other endpoints for tests exist."""
     issuer_parameter: bool = True
-    """Whether the authorization answer has `iss` and discovery says so (RFC 9207)."""
+    """Whether authorization responses have `iss`, and discovery announces it (RFC 9207)."""
     refresh_tokens: bool = False
-    """Whether the token endpoint gives refresh tokens."""
+    """Whether the token endpoint issues refresh tokens."""
     code_life: int = 60
     token_life: int = 300
     clock: Callable[[], float] = time.time

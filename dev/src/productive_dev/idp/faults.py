@@ -1,6 +1,6 @@
-"""The switchboard of faults: how an endpoint misbehaves, and how an ID token lies.
+"""Faults that tests inject: wrong answers of an endpoint, and forged ID tokens.
 
-A fault holds for the next `times` answers, or until it is cleared.
+A fault applies to the next `times` answers, or until it is cleared.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ ENDPOINTS: Final = ("discovery", "jwks", "authorize", "token", "userinfo")
 
 @dataclass(frozen=True, slots=True)
 class EndpointFault:
-    """What an endpoint answers instead of the truth."""
+    """How an endpoint answers while the fault applies."""
 
     times: int | None = None
-    """How many answers; None is until cleared."""
+    """Number of answers; None means until cleared."""
     delay: float = 0.0
     """Seconds before the answer."""
     status: int | None = None
@@ -29,52 +29,52 @@ class EndpointFault:
     size: int = 0
     """Pad the answer with spaces to this many bytes."""
     set: Mapping[str, Any] = field(default_factory=dict)
-    """Members to add or change; parameters, where the answer is a redirect to the client."""
+    """Members to add or change; query parameters if the answer is a redirect to the client."""
     remove: tuple[str, ...] = ()
-    """Members to leave out."""
+    """Members to omit."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenFault:
-    """How an ID token is made."""
+    """How an ID token is forged."""
 
     times: int | None = None
     alg: str = "RS256"
-    """Header `alg`: none in any case has an empty signature, ES256 is signed with a fresh key."""
+    """Header `alg`. "none", in any letter case, has an empty signature; ES256 uses a fresh key."""
     key: Literal["current", "other", "public-pem", "client-secret"] = "current"
-    """What signs: "other" is a key that nobody published; the last two are for HS256."""
+    """The signing key: "other" is an unpublished key; the last two are for HS256."""
     signature: Literal["good", "broken", "empty"] = "good"
     header: Mapping[str, Any] = field(default_factory=dict)
     remove_header: tuple[str, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict)
     remove_claims: tuple[str, ...] = ()
     literal_claims: Mapping[str, str] = field(default_factory=dict)
-    """Claims as JSON text, added at the end: "1e400", or a name a second time."""
+    """Claims as JSON text, appended to the others: "1e400", or a duplicate name."""
     extra_parts: int = 0
     """Parts appended after the signature."""
     raw: str | None = None
-    """This text instead of a token."""
+    """Text to return instead of a token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """All switches at one moment."""
+    """All faults at one moment."""
 
     endpoints: Mapping[str, EndpointFault] = field(default_factory=dict)
     id_token: TokenFault | None = None
 
 
-class Switchboard:
-    """The switches; `take_*` reads one and counts the use."""
+class FaultStore:
+    """The faults that apply now; `take_*` returns one and counts the use."""
 
     def __init__(self) -> None:
         self._faults = Faults()
 
     def put(self, document: Mapping[str, Any]) -> None:
-        """Replace all switches by those of a JSON document; an empty one clears.
+        """Replace all faults by those of a JSON document; an empty one clears them.
 
         Raises:
-            TypeError: it names an endpoint or a member that does not exist.
+            TypeError: the document names an unknown endpoint or member.
         """
         unknown = set(document) - {*ENDPOINTS, "id_token"}
         if unknown:
@@ -85,7 +85,7 @@ class Switchboard:
         )
 
     def current(self) -> Faults:
-        """Return the switches without counting."""
+        """Return the faults without counting a use."""
         return self._faults
 
     def take_endpoint(self, name: str) -> EndpointFault | None:

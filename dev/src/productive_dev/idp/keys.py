@@ -1,4 +1,4 @@
-"""Signing keys, of which the newest signs."""
+"""Signing keys; the newest one signs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ KEY_BITS: Final = 2048
 
 
 class SigningKeys:
-    """A changing list of RSA keys, newest first."""
+    """A list of RSA keys, newest first."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -23,7 +23,7 @@ class SigningKeys:
         return self._keys[0]
 
     def rotate(self, *, keep: bool = True) -> str:
-        """Make a new key that signs from now on, and return its id; forget the others or not."""
+        """Add a key that signs from now on and return its id; drop the others unless `keep`."""
         self._count += 1
         key = rsa_key(f"k{self._count}")
         self._keys = [key, *(self._keys if keep else ())]

@@ -17,12 +17,12 @@ class SignedIn:
     scope: str
     auth_time: int
     expires: float
-    """When the code stops being good."""
+    """When the code expires."""
 
 
 @dataclass(slots=True)
 class Memory:
-    """Everything given out and not yet used up."""
+    """Everything that was issued and can still be used."""
 
     _codes: dict[str, SignedIn] = field(default_factory=dict)
     _used: set[str] = field(default_factory=set)
@@ -36,7 +36,7 @@ class Memory:
         return code
 
     def take_code(self, code: str) -> SignedIn | None:
-        """Return the sign-in of a code, once; a second time ends all its tokens (RFC 6749)."""
+        """Return the sign-in of a code once; a second use revokes its tokens (RFC 6749 4.1.2)."""
         if code in self._used:
             sign_in = self._codes[code]
             self._access = {k: v for k, v in self._access.items() if v[0] != sign_in}
@@ -54,7 +54,7 @@ class Memory:
         return token
 
     def access(self, token: str, now: float) -> SignedIn | None:
-        """Return whose an access token is."""
+        """Return the sign-in of a valid access token."""
         found = self._access.get(token)
         return None if found is None or found[1] <= now else found[0]
 
@@ -65,5 +65,5 @@ class Memory:
         return token
 
     def take_refresh(self, token: str) -> SignedIn | None:
-        """Return the sign-in of a refresh token, once: each is used once and replaced."""
+        """Return the sign-in of a refresh token; each one is good for a single use."""
         return self._refresh.pop(token, None)

@@ -1,7 +1,7 @@
-"""ID tokens, honest ones and forged ones.
+"""ID tokens, genuine and forged.
 
-The compact form is put together here and not by a library: a library refuses to make most of what
-an attacker makes.
+The compact form is assembled here, not by a library: libraries refuse to make most of what an
+attacker would send.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from joserfc.jws import JWSRegistry
 from productive_dev.idp.faults import TokenFault
 from productive_dev.idp.keys import rsa_key
 
-_HONEST: Final = TokenFault()
+_NO_FAULT: Final = TokenFault()
 _DIGESTS: Final = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
 
 
 def id_token(
     claims: Mapping[str, Any], key: RSAKey, *, client_secret: str, fault: TokenFault | None = None
 ) -> str:
-    """Return a signed token of the claims, or what a fault makes of it."""
-    fault = fault or _HONEST
+    """Return a signed token with the claims, altered by the fault if there is one."""
+    fault = fault or _NO_FAULT
     if fault.raw is not None:
         return fault.raw
     header = {"alg": fault.alg, "typ": "JWT", "kid": key.kid, **fault.header}
@@ -43,7 +43,7 @@ def at_hash(access_token: str) -> str:
 
 
 def public_pem(key: RSAKey) -> bytes:
-    """Return the public half as PEM: what a confused verifier takes for an HMAC secret."""
+    """Return the public key as PEM, which a confused verifier uses as an HMAC secret."""
     return key.as_pem(private=False)
 
 

@@ -19,7 +19,7 @@ input{width:100%;box-sizing:border-box}
 """
 _HEADERS: Final = {
     "Cache-Control": "no-store",
-    # No form-action: browsers apply it to the redirect after the form as well, which leads away.
+    # No form-action: browsers apply it to the redirect after the form too, which goes elsewhere.
     "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
     "base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -44,9 +44,9 @@ def sign_in_page(users: Sequence[User], client: str) -> HTMLResponse:
     )
 
 
-def error_page(sentence: str) -> HTMLResponse:
-    """Return a page for requests that cannot be answered to the client."""
-    return _page(f"<h1>This cannot work</h1><p>{escape(sentence)}</p>", status=400)
+def error_page(message: str) -> HTMLResponse:
+    """Return a page for an error that must not be redirected to the client."""
+    return _page(f"<h1>This cannot work</h1><p>{escape(message)}</p>", status=400)
 
 
 def _page(body: str, status: int = 200) -> HTMLResponse:

@@ -1,4 +1,4 @@
-"""The provider's decisions, without HTTP: who signs in, which code is good, what a token says."""
+"""The provider's rules, without HTTP: who signs in, which codes are valid, what a token holds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from productive_dev.idp.config import IdpConfig, User
-from productive_dev.idp.faults import Switchboard
+from productive_dev.idp.faults import FaultStore
 from productive_dev.idp.keys import SigningKeys
 from productive_dev.idp.memory import Memory, SignedIn
 from productive_dev.idp.minting import at_hash, id_token
@@ -22,10 +22,10 @@ _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 class OAuthError(Exception):
-    """An error of RFC 6749: its code and a sentence."""
+    """An error of RFC 6749: its code, and a message as `str()`."""
 
-    def __init__(self, code: str, sentence: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
         self.code = code
 
 
@@ -35,10 +35,10 @@ class Provider:
 
     config: IdpConfig
     keys: SigningKeys = field(default_factory=SigningKeys)
-    faults: Switchboard = field(default_factory=Switchboard)
+    faults: FaultStore = field(default_factory=FaultStore)
     memory: Memory = field(default_factory=Memory)
     overrides: dict[str, User] = field(default_factory=dict)
-    """People changed by the control surface."""
+    """People that a test changed, by e-mail."""
 
     def discovery(self) -> dict[str, Any]:
         """Return the discovery document (OpenID Connect Discovery 3)."""
@@ -61,16 +61,16 @@ class Provider:
         }
 
     def find(self, email: str) -> User | None:
-        """Return who an address belongs to, or None if they may not sign in."""
+        """Return the person of an address, or None if that person may not sign in."""
         known = {user.email: user for user in self.config.users()} | self.overrides
         user = known.get(email, User(email) if self.config.anybody and "@" in email else None)
         return None if user is None or user.disabled else user
 
     def check_client(self, parameters: Mapping[str, str]) -> None:
-        """Check what decides whether an error may be sent back to the client at all.
+        """Check that errors may be redirected to the client.
 
         Raises:
-            OAuthError: another client, or a redirect URI that is not registered.
+            OAuthError: the client or the redirect URI is not the registered one.
         """
         if parameters.get("client_id") != self.config.client_id:
             raise OAuthError("invalid_client", "The client_id is not the one this IdP serves.")
@@ -81,16 +81,16 @@ class Provider:
         """Check the rest of an authorization request.
 
         Raises:
-            OAuthError: it is no code request with PKCE S256 and the scope openid.
+            OAuthError: it is not a code request with PKCE S256 and the scope openid.
         """
         if parameters.get("response_type") != "code":
-            raise OAuthError("unsupported_response_type", "Only response_type=code is known.")
+            raise OAuthError("unsupported_response_type", "Only response_type=code is supported.")
         if "openid" not in parameters.get("scope", "").split():
             raise OAuthError("invalid_scope", "The scope openid is missing.")
         if parameters.get("code_challenge_method") != "S256":
             raise OAuthError("invalid_request", "PKCE with code_challenge_method=S256 is required.")
         if not _CHALLENGE.fullmatch(parameters.get("code_challenge", "")):
-            raise OAuthError("invalid_request", "The code_challenge is not one of S256.")
+            raise OAuthError("invalid_request", "The code_challenge is not an S256 challenge.")
 
     def sign_in(self, user: User, parameters: Mapping[str, str]) -> str:
         """Return a code for a person who signed in."""
@@ -121,19 +121,19 @@ class Provider:
         """Return the tokens of a code.
 
         Raises:
-            OAuthError: `invalid_grant` for a code that is unknown, used, late or of another
-                redirect URI, and for a wrong verifier.
+            OAuthError: `invalid_grant`: the code is unknown, used, expired or belongs to another
+                redirect URI, or the verifier is wrong.
         """
         sign_in = self.memory.take_code(form.get("code", ""))
         if sign_in is None or sign_in.expires <= self.config.clock():
-            raise OAuthError("invalid_grant", "The code is unknown, used or too old.")
+            raise OAuthError("invalid_grant", "The code is unknown, used or expired.")
         if form.get("redirect_uri") != sign_in.redirect_uri:
-            raise OAuthError("invalid_grant", "The redirect_uri is not that of the request.")
+            raise OAuthError("invalid_grant", "The redirect_uri differs from that of the request.")
         verifier = form.get("code_verifier", "")
         digest = hashlib.sha256(verifier.encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         if not _VERIFIER.fullmatch(verifier) or challenge != sign_in.challenge:
-            raise OAuthError("invalid_grant", "The code_verifier does not fit the challenge.")
+            raise OAuthError("invalid_grant", "The code_verifier does not match the challenge.")
         return self._tokens(sign_in, sign_in.nonce)
 
     def refresh(self, form: Mapping[str, str]) -> dict[str, Any]:
@@ -144,18 +144,18 @@ class Provider:
         """
         sign_in = self.memory.take_refresh(form.get("refresh_token", ""))
         if sign_in is None or self.find(sign_in.email) is None:
-            raise OAuthError("invalid_grant", "The refresh token is used, or its person is gone.")
+            raise OAuthError("invalid_grant", "The refresh token was used, or its person is gone.")
         return self._tokens(sign_in, None)
 
     def claims(self, sign_in: SignedIn) -> dict[str, Any]:
-        """Return what is said about a person, at userinfo and in the ID token.
+        """Return the claims about a person, for userinfo and the ID token.
 
         Raises:
-            OAuthError: `invalid_grant`, when the person is gone.
+            OAuthError: `invalid_grant`: the person may no longer sign in.
         """
         user = self.find(sign_in.email)
         if user is None:
-            raise OAuthError("invalid_grant", "This person may not sign in any more.")
+            raise OAuthError("invalid_grant", "This person may no longer sign in.")
         claims: dict[str, Any] = {"sub": user.sub, "email": user.email}
         if user.email_verified is not None:
             claims["email_verified"] = user.email_verified

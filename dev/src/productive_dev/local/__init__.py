@@ -1,1 +1,1 @@
-"""Everything on one machine by one command: no cluster, no account."""
+"""Runs everything on one machine with one command, without a cluster or an account."""

@@ -1,8 +1,8 @@
-"""Which of the two ways to run locally the settings ask for.
+"""Decides from the settings in which of two modes to run locally.
 
 The demonstration has invented people, an IdP that asks for no password and a simulated Productive.
 The Worker's local mode has a real provider, real people and the real Productive. A mixture would
-let anybody act with a real token, or send invented tokens to the real API: it is refused.
+let anyone act with a real token, or send invented tokens to the real API, so it is refused.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ ORGANIZATION: Final = "PRODUCTIVE_ORG_ID"
 
 
 class MixtureError(Exception):
-    """The settings are half of a real setup; `str()` names what is missing."""
+    """The settings describe only half of a real setup; `str()` names what is missing."""
 
 
 class Mode(Enum):
-    """The ways to run on one machine."""
+    """The modes in which everything runs on one machine."""
 
     DEMONSTRATION = auto()
     """Nothing is real."""
     WORKER = auto()
-    """Everything is, like the local mode of the Cloudflare Worker."""
+    """Everything is real, as in the local mode of the Cloudflare Worker."""
 
 
 def read_settings(environ: Mapping[str, str], file: Path) -> dict[str, str]:
-    """Return the settings of a .env file with the environment over them; empty ones are unset."""
+    """Return the settings of a .env file and the environment, which wins; empty ones are unset."""
     settings = {**dotenv_values(file), **environ} if file.is_file() else dict(environ)
     return {name: value for name, value in settings.items() if value}
 
 
 def choose(settings: Mapping[str, str]) -> Mode:
-    """Return how to run.
+    """Return the mode.
 
     Raises:
-        MixtureError: only a part of what a real setup needs is there, or part of it is local.
+        MixtureError: a real setup is incomplete, or a part of it is local.
     """
     provider = [name for name in (*ACCESS, *OIDC) if name in settings]
     if not provider:
@@ -63,7 +63,7 @@ def choose(settings: Mapping[str, str]) -> Mode:
     missing = [name for name in (*needed, PEOPLE, ORGANIZATION) if name not in settings]
     if missing:
         raise MixtureError(
-            f"{provider[0]} asks for a real sign-in, but {_list(missing)} "
+            f"{provider[0]} is set for a real sign-in, but {_list(missing)} "
             f"{'is' if len(missing) == 1 else 'are'} missing. Set {_them(missing)} in .env, or "
             f"remove {_list(provider)} to run the demonstration with invented people."
         )

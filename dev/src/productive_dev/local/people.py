@@ -1,7 +1,7 @@
-"""The people of the demonstration: the example resources, decided by the operator's own code.
+"""The people of the demonstration: the example resources, resolved by the operator's own code.
 
-The mapping stands in a file that the gateway reads again when it changes; this module writes it
-anew whenever an example changes.
+The gateway reads the mapping from a file, again whenever it changes; this module writes that file,
+again whenever an example changes.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from productive_operator.offline.private_file import write_mapping
 from productive_operator.offline.render import Rendered, Row, watch_files
 
 STRANGER: Final = User("nobody@example.com", "Nobody (no example names this person)")
-"""Somebody without access, so that the page for such people can be seen."""
+"""A person without access, to show the page for such people."""
 
 
 class ExamplePeople:
-    """Who the files of a folder make known at the moment."""
+    """The people that the files of a folder define now."""
 
     def __init__(self, folder: Path, target: Path, report: Callable[[str], None]) -> None:
-        """Remember where things are; `follow` does the work.
+        """Store the arguments; `follow` does the work.
 
         Args:
-            folder: holds the ProductiveUsers and their token Secrets.
+            folder: the folder of the ProductiveUsers and their token Secrets.
             target: file to write the mapping to.
-            report: is told, in sentences, what changed and what is wrong.
+            report: receives messages about changes and mistakes in the files.
         """
         self._folder = folder
         self._target = target
@@ -42,22 +42,22 @@ class ExamplePeople:
         """Write the mapping now and after each change, until cancelled."""
         async for result in watch_files([self._folder]):
             if isinstance(result, ManifestError):
-                self._report(f"{result}. Until then the people stay as they were.")
+                self._report(f"{result}. Until it is fixed, people keep the access that they had.")
                 if not self._rendered.is_set():
                     self._take(Rendered(EMPTY, ()))
             else:
                 self._take(result)
 
     async def rendered(self) -> None:
-        """Return when the mapping was written for the first time."""
+        """Return once the mapping was written for the first time."""
         await self._rendered.wait()
 
     def users(self) -> list[User]:
-        """Return whom the dev IdP offers: everybody in the files, and a stranger."""
+        """Return the people whom the dev IdP lists: those of the files, and one without access."""
         return [*(User(row.email, _title(row)) for row in self._rows if row.email), STRANGER]
 
     def describe(self) -> str:
-        """Return lines that say who may sign in, and why others may not."""
+        """Return lines that list who may sign in, and why others may not."""
         if not self._rows:
             return f"  nobody yet: put a ProductiveUser and its token Secret into {self._folder}/"
         return "\n".join(

@@ -1,4 +1,4 @@
-"""`make run`: start everything, say where it is, and end it together."""
+"""`make run`: starts everything, prints the addresses, and ends everything together."""
 
 from __future__ import annotations
 
@@ -39,51 +39,51 @@ _CLIENT_ID: Final = "productive-mcp-local"
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """Where to find what, and where to listen."""
+    """Where the examples and settings are, and where to listen."""
 
     port: int
     examples: Path
     env_file: Path
     environ: Mapping[str, str]
     command: Sequence[str] = COMMAND
-    """How the gateway is started."""
+    """The command that starts the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
-    """What the gateway is put into."""
+class _Setup:
+    """What the gateway runs with."""
 
     settings: Mapping[str, str]
     people: ExamplePeople | None = None
     following: asyncio.Task[None] | None = None
-    """Follows the example files, and never ends unless it fails."""
+    """Follows the example files; ends only with an error."""
 
 
 async def run(options: RunOptions, say: Callable[[str], None], stop: asyncio.Event) -> None:
-    """Run until told to stop.
+    """Run until `stop` is set.
 
     Raises:
-        MixtureError: the settings are half of a real setup.
+        MixtureError: the settings describe only half of a real setup.
         PortError: the port is taken.
         GatewayStopped: the gateway ended by itself.
     """
     settings = read_settings(options.environ, options.env_file)
     mode = choose(settings)
-    # The gateway binds the port itself; this finds out early, and says it in words.
+    # The gateway binds the port itself; checking it here gives an early and clear message.
     listen(options.port).close()
     if mode is Mode.WORKER:
         say("Real sign-in, real people, the real Productive.")
-        await _gateway(options, _Scene(settings), stop, say)
+        await _gateway(options, _Setup(settings), stop, say)
         return
-    async with _demonstration(options, settings, say) as scene:
-        await _gateway(options, scene, stop, say)
+    async with _demonstration(options, settings, say) as setup:
+        await _gateway(options, setup, stop, say)
 
 
 @asynccontextmanager
 async def _demonstration(
     options: RunOptions, given: Mapping[str, str], say: Callable[[str], None]
-) -> AsyncIterator[_Scene]:
-    """Run simulator, dev IdP and the example people; give the gateway's settings."""
+) -> AsyncIterator[_Setup]:
+    """Run simulator, dev IdP and the example people; yield the gateway's setup."""
     with tempfile.TemporaryDirectory(prefix="productive-mcp-") as folder:
         mapping = Path(folder) / "users.json"
         people = ExamplePeople(options.examples, mapping, say)
@@ -100,7 +100,7 @@ async def _demonstration(
         async with serving(simulator(), api), serving(dev_idp(config), idp):
             following = asyncio.create_task(people.follow())
             try:
-                await _first(people.rendered(), _broken(following))
+                await _first(people.rendered(), _failure_of(following))
                 settings = {
                     "OIDC_ISSUER": config.issuer,
                     "OIDC_CLIENT_ID": config.client_id,
@@ -109,23 +109,23 @@ async def _demonstration(
                     API: f"http://{LOOPBACK}:{port_of(api)}{BASE_PATH}",
                     ORGANIZATION: NORTHLIGHT,
                 }
-                yield _Scene({**given, **settings}, people, following)
+                yield _Setup({**given, **settings}, people, following)
             finally:
                 following.cancel()
 
 
 async def _gateway(
-    options: RunOptions, scene: _Scene, stop: asyncio.Event, say: Callable[[str], None]
+    options: RunOptions, setup: _Setup, stop: asyncio.Event, say: Callable[[str], None]
 ) -> None:
     say("Gateway: starting …")
     internal = _free_port()
-    environ = gateway_environment(scene.settings, options.port, internal)
+    environ = gateway_environment(setup.settings, options.port, internal)
     gateway = await GatewayProcess.start(options.command, environ, internal)
     try:
         await _first(gateway.ready(), stop.wait())
         if not stop.is_set():
-            say(_welcome(options.port, scene.people))
-            watched = () if scene.following is None else (_broken(scene.following),)
+            say(_welcome(options.port, setup.people))
+            watched = () if setup.following is None else (_failure_of(setup.following),)
             await _first(gateway.ended(), stop.wait(), *watched)
     finally:
         await gateway.stop()
@@ -142,21 +142,21 @@ def _welcome(port: int, people: ExamplePeople | None) -> str:
     ]
     if people is not None:
         lines += [
-            "People who may sign in (edit examples/ and it changes at once):",
+            "People who may sign in (edit examples/ to change this at once):",
             people.describe(),
             f"To see the page for people without access, sign in as {STRANGER.email}.",
         ]
-    return "\n".join([*lines, "Ctrl-C ends everything.", ""])
+    return "\n".join([*lines, "Press Ctrl-C to stop everything.", ""])
 
 
-async def _broken(task: asyncio.Task[None]) -> None:
-    """Raise what a task that should never end fails with; leave the task alone otherwise."""
+async def _failure_of(task: asyncio.Task[None]) -> None:
+    """Raise the error of a task that should never end; do not cancel the task."""
     await asyncio.wait([task])
     task.result()
 
 
 async def _first(*parts: Awaitable[object]) -> None:
-    """Return when one of several ends, with its error if it has one; end the others."""
+    """Return when one of several ends, or raise its error; cancel the others."""
     tasks = [asyncio.ensure_future(part) for part in parts]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

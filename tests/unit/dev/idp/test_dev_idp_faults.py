@@ -1,4 +1,4 @@
-"""Each fault of the dev IdP really makes the token or the answer that it describes."""
+"""Each fault of the dev IdP produces the token or the answer that it describes."""
 
 import base64
 import hmac
@@ -50,7 +50,7 @@ def signed(token: str) -> bytes:
 
 
 def verifies(token: str, algorithm: str = "RS256") -> bool:
-    # As PEM, the key says nothing about the algorithm it is for.
+    # A PEM key does not name the algorithm that it is for.
     key = RSAKey.import_key(public_pem(KEY))
     try:
         jws.deserialize_compact(token, key, algorithms=[algorithm])
@@ -64,7 +64,7 @@ def test_without_a_fault_the_token_verifies() -> None:
 
 
 @pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE"])
-def test_none_in_any_case_has_an_empty_signature(alg: str) -> None:
+def test_alg_none_in_any_letter_case_has_an_empty_signature(alg: str) -> None:
     token = forged(alg=alg)
     assert header(token)["alg"] == alg
     assert token.endswith(".")
@@ -72,13 +72,13 @@ def test_none_in_any_case_has_an_empty_signature(alg: str) -> None:
 
 
 @pytest.mark.parametrize("alg", ["RS384", "RS512", "PS256"])
-def test_another_algorithm_is_a_good_signature_of_the_published_key(alg: str) -> None:
+def test_another_rsa_algorithm_is_signed_with_the_published_key(alg: str) -> None:
     token = forged(alg=alg)
     assert header(token)["alg"] == alg
     assert verifies(token, algorithm=alg)
 
 
-def test_es256_is_signed_with_a_key_of_its_own() -> None:
+def test_es256_is_signed_with_a_separate_key() -> None:
     token = forged(alg="ES256")
     assert header(token) == {"alg": "ES256", "typ": "JWT", "kid": "k1"}
     assert len(part(token, 2)) == 64
@@ -87,7 +87,7 @@ def test_es256_is_signed_with_a_key_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("key", "secret"), [("public-pem", public_pem(KEY)), ("client-secret", SECRET.encode())]
 )
-def test_hs256_is_keyed_with_what_a_confused_verifier_would_use(key: str, secret: bytes) -> None:
+def test_hs256_uses_the_key_that_a_confused_verifier_would_use(key: str, secret: bytes) -> None:
     token = forged(alg="HS256", key=key)
     assert part(token, 2) == hmac.digest(secret, signed(token), "sha256")
     assert secret.startswith(b"-----BEGIN PUBLIC KEY") or key == "client-secret"
@@ -117,14 +117,14 @@ def test_header_members_are_set_and_removed() -> None:
     assert "kid" not in header(forged(remove_header=("kid",)))
 
 
-def test_claims_are_set_and_removed_under_a_good_signature() -> None:
+def test_claims_are_set_and_removed_with_a_valid_signature() -> None:
     token = forged(claims={"aud": ["local", "stranger"], "nonce": "x"}, remove_claims=("exp",))
     assert claims(token)["aud"] == ["local", "stranger"]
     assert "exp" not in claims(token)
     assert verifies(token)
 
 
-def test_literal_claims_make_json_that_no_encoder_makes() -> None:
+def test_literal_claims_are_inserted_verbatim() -> None:
     token = forged(literal_claims={"exp": "1e400"}, remove_claims=("exp",))
     assert b'"exp":1e400}' in part(token, 1)
     twice = forged(literal_claims={"email": '"mallory@example.com"'})
@@ -132,7 +132,7 @@ def test_literal_claims_make_json_that_no_encoder_makes() -> None:
     assert verifies(twice)
 
 
-def test_shapes_that_are_no_token() -> None:
+def test_raw_text_and_extra_parts_replace_the_token() -> None:
     assert len(forged(extra_parts=2).split(".")) == 5
     assert forged(raw="not.a.token") == "not.a.token"
     assert len(forged(claims={"padding": "x" * 100_000})) > 100_000
@@ -180,13 +180,13 @@ async def sign_in(http: httpx.AsyncClient) -> httpx.Response:
     )
 
 
-async def test_a_token_fault_holds_as_often_as_it_says(http: httpx.AsyncClient) -> None:
+async def test_a_token_fault_applies_as_often_as_it_says(http: httpx.AsyncClient) -> None:
     await order(http, id_token={"times": 2, "alg": "none"})
     algorithms = [header((await sign_in(http)).json()["id_token"])["alg"] for _ in range(3)]
     assert algorithms == ["none", "none", "RS256"]
 
 
-async def test_a_fault_without_times_holds_until_it_is_cleared(http: httpx.AsyncClient) -> None:
+async def test_a_fault_without_times_applies_until_it_is_cleared(http: httpx.AsyncClient) -> None:
     await order(http, id_token={"claims": {"iss": "https://evil.example"}})
     for _ in range(3):
         assert claims((await sign_in(http)).json()["id_token"])["iss"] == "https://evil.example"
@@ -194,7 +194,7 @@ async def test_a_fault_without_times_holds_until_it_is_cleared(http: httpx.Async
     assert claims((await sign_in(http)).json()["id_token"])["iss"].startswith(ORIGIN)
 
 
-async def test_the_token_endpoint_misbehaves_as_ordered(http: httpx.AsyncClient) -> None:
+async def test_the_token_endpoint_applies_its_fault(http: httpx.AsyncClient) -> None:
     await order(
         http,
         token={"times": 1, "status": 500, "body": "<h1>Oops</h1>", "content_type": "text/html"},
@@ -216,7 +216,7 @@ async def test_the_token_endpoint_misbehaves_as_ordered(http: httpx.AsyncClient)
     assert time.monotonic() - started >= 0.05
 
 
-async def test_jwks_is_emptied_padded_broken_and_changed(http: httpx.AsyncClient) -> None:
+async def test_jwks_can_be_emptied_padded_broken_and_changed(http: httpx.AsyncClient) -> None:
     await order(http, jwks={"set": {"keys": []}})
     assert (await http.get("jwks")).json() == {"keys": []}
     await order(http, jwks={"status": 500})
@@ -229,7 +229,7 @@ async def test_jwks_is_emptied_padded_broken_and_changed(http: httpx.AsyncClient
     assert (await http.get(ORIGIN + "/_counts")).json() == {"jwks": 3}
 
 
-async def test_discovery_lies_as_ordered(http: httpx.AsyncClient) -> None:
+async def test_discovery_applies_its_fault(http: httpx.AsyncClient) -> None:
     await order(http, discovery={"set": {"issuer": ORIGIN, "jwks_uri": "http://evil.example/"}})
     document = (await http.get(".well-known/openid-configuration")).json()
     assert (document["issuer"], document["jwks_uri"]) == (ORIGIN, "http://evil.example/")
@@ -246,7 +246,7 @@ async def test_discovery_lies_as_ordered(http: httpx.AsyncClient) -> None:
         ({"set": {"state": "other"}}, "state=other"),
     ],
 )
-async def test_the_answer_to_the_client_is_changed_as_ordered(
+async def test_the_authorization_response_applies_its_fault(
     http: httpx.AsyncClient, fault: dict[str, Any], query: str
 ) -> None:
     await order(http, authorize={"times": 1, **fault})
@@ -265,7 +265,7 @@ async def test_the_answer_to_the_client_is_changed_as_ordered(
     assert query in back.headers["location"]
 
 
-async def test_userinfo_speaks_of_somebody_else(http: httpx.AsyncClient) -> None:
+async def test_userinfo_can_describe_another_person(http: httpx.AsyncClient) -> None:
     tokens = (await sign_in(http)).json()
     await order(http, userinfo={"set": {"sub": "somebody-else"}})
     bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
@@ -275,7 +275,7 @@ async def test_userinfo_speaks_of_somebody_else(http: httpx.AsyncClient) -> None
 @pytest.mark.parametrize(
     "document", [{"colour": {}}, {"jwks": {"colour": 1}}, {"id_token": {"colour": 1}}, []]
 )
-async def test_an_order_that_is_not_understood_changes_nothing(
+async def test_a_malformed_fault_request_changes_nothing(
     http: httpx.AsyncClient, document: Any
 ) -> None:
     await order(http, jwks={"status": 500})

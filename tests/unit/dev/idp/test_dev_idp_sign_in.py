@@ -1,4 +1,4 @@
-"""Signing in at the dev IdP while it is honest."""
+"""Sign-ins at the dev IdP without faults."""
 
 import base64
 import hashlib
@@ -75,7 +75,7 @@ def request(**changed: str | None) -> dict[str, str]:
 
 
 async def authorize(http: httpx.AsyncClient, **changed: str | None) -> dict[str, str]:
-    """Return the parameters that come back to the client."""
+    """Return the parameters of the redirect to the client."""
     answer = await http.get("authorization", params=request(**changed))
     assert answer.status_code == 303, answer.text
     return came_back(answer)
@@ -140,7 +140,7 @@ async def test_a_headless_sign_in_gives_an_id_token_that_verifies(
     }
 
 
-async def test_the_page_offers_the_known_people_and_takes_their_button(
+async def test_the_page_lists_the_known_people_as_buttons(
     http: httpx.AsyncClient,
 ) -> None:
     page = await http.get("authorization", params=request(login_hint=None))
@@ -152,7 +152,7 @@ async def test_the_page_offers_the_known_people_and_takes_their_button(
     assert "code" in came_back(chosen)
 
 
-async def test_the_page_takes_any_address_and_a_refusal(http: httpx.AsyncClient) -> None:
+async def test_the_page_accepts_any_address_and_a_refusal(http: httpx.AsyncClient) -> None:
     address = str((await http.get("authorization", params=request(login_hint=None))).url)
     anybody = came_back(await http.post(address, data={"email": "somebody@else.example"}))
     claims = await verified(http, (await redeem(http, anybody["code"])).json()["id_token"])
@@ -162,7 +162,7 @@ async def test_the_page_takes_any_address_and_a_refusal(http: httpx.AsyncClient)
     assert refused["state"] == "S1"
 
 
-async def test_a_login_hint_of_deny_is_a_refusal(http: httpx.AsyncClient) -> None:
+async def test_the_login_hint_deny_refuses_the_sign_in(http: httpx.AsyncClient) -> None:
     assert (await authorize(http, login_hint="deny"))["error"] == "access_denied"
 
 
@@ -188,7 +188,7 @@ async def test_a_wrong_client_or_redirect_uri_is_never_redirected(
         ({"code_challenge": "short"}, "invalid_request"),
     ],
 )
-async def test_a_request_without_pkce_or_otherwise_wrong_goes_back_as_an_error(
+async def test_an_invalid_request_is_redirected_with_an_error(
     http: httpx.AsyncClient, changed: dict[str, str | None], error: str
 ) -> None:
     back = await authorize(http, **changed)
@@ -216,7 +216,7 @@ async def test_a_code_needs_its_own_verifier_and_redirect_uri(
     assert answer.json()["error"] == "invalid_grant"
 
 
-async def test_a_code_works_once_and_its_second_use_ends_its_tokens(
+async def test_a_code_works_once_and_a_second_use_revokes_its_tokens(
     http: httpx.AsyncClient,
 ) -> None:
     code = (await authorize(http))["code"]
@@ -228,7 +228,7 @@ async def test_a_code_works_once_and_its_second_use_ends_its_tokens(
     assert (await refresh(http, first["refresh_token"])).json()["error"] == "invalid_grant"
 
 
-async def test_a_code_gets_too_old(http: httpx.AsyncClient, clock: Clock) -> None:
+async def test_a_code_expires(http: httpx.AsyncClient, clock: Clock) -> None:
     code = (await authorize(http))["code"]
     clock.now += 60
     assert (await redeem(http, code)).json()["error"] == "invalid_grant"
@@ -245,7 +245,7 @@ async def test_a_code_gets_too_old(http: httpx.AsyncClient, clock: Clock) -> Non
         ({}, ("local", "a-secret-of-the-test"), 400),
     ],
 )
-async def test_the_client_authenticates_by_post_or_basic_and_not_by_both(
+async def test_the_client_authenticates_by_post_or_basic_but_not_both(
     http: httpx.AsyncClient,
     form: dict[str, str | None],
     auth: tuple[str, str] | None,
@@ -312,7 +312,7 @@ async def test_after_a_rotation_old_and_new_tokens_verify(http: httpx.AsyncClien
     assert not {"d", "p", "q"} & keys[0].keys()
 
 
-async def test_an_idp_without_control_takes_no_orders(config: IdpConfig) -> None:
+async def test_an_idp_without_control_has_no_test_endpoints(config: IdpConfig) -> None:
     quiet = IdpConfig(ORIGIN, "local", "s", (CALLBACK,), issuer_parameter=False)
     transport = httpx.ASGITransport(dev_idp(quiet))
     async with httpx.AsyncClient(transport=transport, base_url=config.issuer + "/") as http:

@@ -1,4 +1,4 @@
-"""`productive-dev run` around a stand-in gateway: what it is given, and how everything ends."""
+"""`productive-dev run` with a fake gateway: its environment, and how everything ends."""
 
 import asyncio
 import base64
@@ -19,7 +19,7 @@ from productive_dev.local.gateway import GatewayStopped
 from productive_dev.local.run import RunOptions, run
 from productive_dev.sockets import PortError, is_loopback, listen, port_of
 
-STAND_IN = """
+FAKE_GATEWAY = """
 import http.server, json, os, pathlib, signal, sys
 pathlib.Path(sys.argv[1]).write_text(json.dumps(dict(os.environ)))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -54,7 +54,7 @@ stringData: {{token: {token}}}
 
 
 class Run:
-    """One run, seen from outside."""
+    """One run of the command, with its examples and output."""
 
     def __init__(self, folder: Path) -> None:
         self.examples = folder / "examples"
@@ -68,7 +68,7 @@ class Run:
             examples=self.examples,
             env_file=folder / ".env",
             environ={"PATH": "/usr/bin:/bin", "READ_ONLY": "true"},
-            command=(sys.executable, "-c", STAND_IN, str(self.seen)),
+            command=(sys.executable, "-c", FAKE_GATEWAY, str(self.seen)),
         )
 
     def add(self, name: str, number: int, token: str) -> None:
@@ -123,7 +123,7 @@ def local(tmp_path: Path) -> Run:
     return Run(tmp_path)
 
 
-async def test_the_gateway_is_given_what_keeps_it_local(local: Run) -> None:
+async def test_the_gateway_gets_settings_that_keep_it_local(local: Run) -> None:
     async with local.ready():
         environ = local.environ
     address = f"http://localhost:{local.options.port}"
@@ -141,7 +141,7 @@ async def test_the_gateway_is_given_what_keeps_it_local(local: Run) -> None:
     assert environ["OIDC_CLIENT_SECRET"] not in text
 
 
-async def test_the_token_of_an_example_opens_the_simulator(local: Run) -> None:
+async def test_the_token_of_an_example_works_at_the_simulator(local: Run) -> None:
     async with local.ready(), httpx.AsyncClient() as http:
         ana = local.mapping["ana.kovac@northlight.example"]
         answer = await http.get(
@@ -153,7 +153,9 @@ async def test_the_token_of_an_example_opens_the_simulator(local: Run) -> None:
         assert identity == str(ana.user_id)
 
 
-async def test_everybody_of_the_examples_may_sign_in_and_a_stranger(local: Run) -> None:
+async def test_the_sign_in_page_lists_the_examples_and_a_person_without_access(
+    local: Run,
+) -> None:
     async with local.ready(), httpx.AsyncClient() as http:
         environ = local.environ
         request = {
@@ -176,7 +178,7 @@ async def test_editing_an_example_changes_who_has_access(local: Run) -> None:
         (local.examples / "ana.kovac.yaml").unlink()
         await local.until(lambda: "ana.kovac@northlight.example" not in local.mapping)
         (local.examples / "broken.yaml").write_text("{")
-        await local.until(lambda: any("stay as they were" in line for line in local.lines))
+        await local.until(lambda: any("the access that they had" in line for line in local.lines))
         assert "marko.cavic@northlight.example" in local.mapping
     assert any("The examples changed" in line for line in local.lines)
 
@@ -188,7 +190,7 @@ async def test_without_examples_it_starts_and_says_what_to_do(local: Run) -> Non
     assert any("put a ProductiveUser" in line for line in local.lines)
 
 
-async def test_the_folder_of_tokens_is_gone_at_the_end(local: Run) -> None:
+async def test_the_folder_of_the_mapping_is_removed_at_the_end(local: Run) -> None:
     async with local.ready():
         mapping = Path(local.environ["USER_MAPPING"])
         assert is_private(mapping)
@@ -216,7 +218,7 @@ async def test_a_real_setup_is_passed_on_without_idp_and_simulator(local: Run) -
     assert not any("Simulator" in line for line in local.lines)
 
 
-async def test_a_gateway_that_ends_ends_the_run_with_its_code(tmp_path: Path) -> None:
+async def test_the_run_ends_with_the_exit_code_of_a_failed_gateway(tmp_path: Path) -> None:
     local = Run(tmp_path)
     options = local.options
     failing = RunOptions(
@@ -230,7 +232,7 @@ async def test_a_gateway_that_ends_ends_the_run_with_its_code(tmp_path: Path) ->
         await run(failing, local.lines.append, local.stop)
 
 
-async def test_a_busy_port_is_a_sentence_before_anything_starts(local: Run) -> None:
+async def test_a_port_in_use_is_reported_before_anything_starts(local: Run) -> None:
     taken = listen(local.options.port)
     try:
         with pytest.raises(PortError, match=f"Port {local.options.port} is in use"):
@@ -240,7 +242,7 @@ async def test_a_busy_port_is_a_sentence_before_anything_starts(local: Run) -> N
     assert local.lines == []
 
 
-def test_a_mixture_ends_the_command_with_a_sentence(
+def test_mixed_settings_end_the_command_with_a_message(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("USER_MAPPING", "users.json")
@@ -260,7 +262,7 @@ def test_a_mixture_ends_the_command_with_a_sentence(
         ["idp", "--host", "192.0.2.1", "--redirect-uri", "http://localhost/callback"],
     ],
 )
-def test_development_servers_stay_on_loopback_unless_told_otherwise(
+def test_development_servers_listen_on_loopback_by_default(
     command: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(command) == 1
@@ -282,5 +284,5 @@ def test_development_servers_stay_on_loopback_unless_told_otherwise(
         ("", False),
     ],
 )
-def test_loopback_is_this_machine_and_nothing_else(host: str, loopback: bool) -> None:
+def test_is_loopback_accepts_only_this_machine(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback

@@ -1,4 +1,4 @@
-"""Which way to run locally the settings ask for, and which mixtures are refused."""
+"""The mode that settings select for a local run, and the mixtures that are refused."""
 
 from pathlib import Path
 
@@ -27,13 +27,13 @@ def refusal(settings: dict[str, str]) -> str:
     return str(caught.value)
 
 
-def test_without_settings_it_is_the_demonstration() -> None:
+def test_without_settings_the_demonstration_runs() -> None:
     assert choose({}) is Mode.DEMONSTRATION
     assert choose({"PATH": "/bin", "READ_ONLY": "true"}) is Mode.DEMONSTRATION
 
 
 @pytest.mark.parametrize("provider", [REAL_OIDC, REAL_ACCESS])
-def test_a_real_provider_with_real_people_is_the_worker_s_mode(provider: dict[str, str]) -> None:
+def test_a_real_provider_with_real_people_selects_the_worker_mode(provider: dict[str, str]) -> None:
     assert choose({**provider, **REAL_PEOPLE}) is Mode.WORKER
     real_api = {"PRODUCTIVE_API_BASE_URL": "https://api.productive.io/api/v2"}
     assert choose({**provider, **REAL_PEOPLE, **real_api}) is Mode.WORKER
@@ -47,11 +47,11 @@ def test_a_missing_part_of_a_real_setup_is_named(name: str) -> None:
 
 
 def test_several_missing_parts_are_named_together() -> None:
-    sentence = refusal({"ACCESS_CLIENT_ID": "client"})
+    message = refusal({"ACCESS_CLIENT_ID": "client"})
     for name in (*ACCESS[1:], "USER_MAPPING"):
-        assert name in sentence
-    assert "are missing" in sentence
-    assert OIDC[0] not in sentence
+        assert name in message
+    assert "are missing" in message
+    assert OIDC[0] not in message
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_several_missing_parts_are_named_together() -> None:
 def test_real_tokens_or_api_with_the_development_sign_in_are_refused(
     settings: dict[str, str],
 ) -> None:
-    sentence = refusal(settings)
-    assert all(name in sentence for name in settings)
-    assert all(name in sentence for name in OIDC)
-    assert "lets anybody in" in sentence
+    message = refusal(settings)
+    assert all(name in message for name in settings)
+    assert all(name in message for name in OIDC)
+    assert "lets anybody in" in message
 
 
 @pytest.mark.parametrize(
@@ -85,15 +85,15 @@ def test_real_people_with_a_local_part_are_refused(local: dict[str, str]) -> Non
     assert f"{name} points to this machine" in refusal({**REAL_OIDC, **REAL_PEOPLE, **local})
 
 
-def test_no_sentence_quotes_a_value() -> None:
-    sentences = [
+def test_no_message_quotes_a_value() -> None:
+    messages = [
         refusal({"OIDC_CLIENT_SECRET": "do-not-show"}),
         refusal({"USER_MAPPING": '{"a@example.com":{"apiToken":"do-not-show"}}'}),
     ]
-    assert not any("do-not-show" in sentence for sentence in sentences)
+    assert not any("do-not-show" in message for message in messages)
 
 
-def test_the_environment_wins_over_the_file_and_empty_is_unset(tmp_path: Path) -> None:
+def test_the_environment_overrides_the_file_and_empty_means_unset(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text('A=file\nB="from file"\nC=\nexport D=4\n')
     assert read_settings({"A": "environment", "E": ""}, file) == {
