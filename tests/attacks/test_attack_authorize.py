@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from harness.deployment import Deployment
-from harness.evidence import asked_upstream, lying, nothing_stored
+from harness.evidence import asked_upstream, idp_faults, nothing_stored
 from harness.signin import (
     REDIRECT_URI,
     Registered,
@@ -271,6 +271,6 @@ def test_the_page_does_not_depend_on_the_provider(visitor: Visitor) -> None:
     """Were anything asked there, this would not be answered."""
     client = visitor.register()
     down = {name: {"status": 500} for name in ("discovery", "jwks", "authorize", "token")}
-    with lying(visitor.deployment, **down):
+    with idp_faults(visitor.deployment, **down):
         for _ in visitor.deployment.gateways:
             shows_the_page(visitor, visitor.authorize(client))

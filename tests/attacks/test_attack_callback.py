@@ -68,11 +68,11 @@ def test_a_sign_in_that_was_approved_in_another_browser_is_not_completed(
     asked = asked_upstream(victim.deployment)
     with audited(victim.deployment) as trail, nothing_stored(victim.deployment):
         back = victim.sign_in_upstream(url, email)
-        victim.deployment.front.pin(replica)
+        victim.deployment.ingress.pin(replica)
         try:
             page = victim.callback(back)
         finally:
-            victim.deployment.front.pin(None)
+            victim.deployment.ingress.pin(None)
     assert is_page(page, 403)
     assert "assistant.example" not in page.text
     assert trail.reasons() == ["binding_mismatch"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness.deployment import CLIENT_ID, Deployment
-from harness.evidence import audited, lying, nothing_stored
+from harness.evidence import audited, idp_faults, nothing_stored
 from harness.signin import Visitor, code_of, error_of, new_person, query_of
 
 STRANGER = "another-client"
@@ -34,16 +34,16 @@ def refused(visitor: Visitor, email: str, fault: dict[str, Any], *, url: str | N
     for replica, _ in enumerate(visitor.deployment.gateways):
         opened = url or visitor.approve(visitor.register())
         back = visitor.sign_in_upstream(opened, email)
-        visitor.deployment.front.pin(replica)
+        visitor.deployment.ingress.pin(replica)
         try:
             with (
-                lying(visitor.deployment, id_token=fault),
+                idp_faults(visitor.deployment, id_token=fault),
                 audited(visitor.deployment) as trail,
                 nothing_stored(visitor.deployment),
             ):
                 answer = visitor.callback(back)
         finally:
-            visitor.deployment.front.pin(None)
+            visitor.deployment.ingress.pin(None)
         assert error_of(visitor.deployment, answer) == "server_error"
         assert visitor.cookies() == []
         assert "signed_in" not in trail.events()

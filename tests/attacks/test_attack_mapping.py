@@ -56,11 +56,11 @@ class Contest:
         """Return the id of the person in Productive as whom tokens act, at every replica."""
         seen = set()
         for number in REPLICAS:
-            self.deployment.front.pin(number)
+            self.deployment.ingress.pin(number)
             result = result_of(self._get_me(tokens))["result"]
             assert not result.get("isError"), result
             seen.add(result["structuredContent"]["person"]["id"])
-        self.deployment.front.pin(None)
+        self.deployment.ingress.pin(None)
         [person] = seen
         return str(person)
 
@@ -68,13 +68,13 @@ class Contest:
         """Return the code with which the first one's tokens are refused, at every replica."""
         seen = set()
         for number in REPLICAS:
-            self.deployment.front.pin(number)
+            self.deployment.ingress.pin(number)
             answer = self._get_me(self.held)
             if answer.status_code == httpx.codes.OK:
                 seen.add(result_of(answer)["result"]["structuredContent"]["error"]["code"])
             else:
                 seen.add(answer.json()["error"])
-        self.deployment.front.pin(None)
+        self.deployment.ingress.pin(None)
         [code] = seen
         return str(code)
 
@@ -116,7 +116,7 @@ def contest(deployment: Deployment) -> Iterator[Contest]:
         mine = Contest(deployment, visitor)
         mine.begin()
         yield mine
-    deployment.front.pin(None)
+    deployment.ingress.pin(None)
 
 
 @pytest.mark.attack("M-07")

@@ -151,15 +151,15 @@ def person(deployment: Deployment) -> Iterator[Person]:
         client = visitor.register()
         held = visitor.tokens(client, email)
         yield Person(deployment, visitor, client, name, token, held)
-    deployment.front.pin(None)
+    deployment.ingress.pin(None)
 
 
 def each_replica(person: Person) -> Iterator[int]:
     """Send what follows to one replica after the other."""
     for number in REPLICAS:
-        person.deployment.front.pin(number)
+        person.deployment.ingress.pin(number)
         yield number
-    person.deployment.front.pin(None)
+    person.deployment.ingress.pin(None)
 
 
 @pytest.mark.attack("M-09")

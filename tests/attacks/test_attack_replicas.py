@@ -55,7 +55,7 @@ def site(plane: Plane) -> Iterator[Deployment]:
 def visitor(site: Deployment) -> Iterator[Visitor]:
     with Visitor(site) as one:
         yield one
-    site.front.pin(None)
+    site.ingress.pin(None)
 
 
 class Trouble:
@@ -131,11 +131,11 @@ def stored(site: Deployment, email: str) -> list[dict[str, str]]:
 
 def opens_everywhere(visitor: Visitor, access_token: str) -> None:
     """Hold that an access token is good at each replica."""
-    front = visitor.deployment.front
+    ingress = visitor.deployment.ingress
     for number in range(visitor.deployment.plan.replicas):
-        front.pin(number)
+        ingress.pin(number)
         assert visitor.call(access_token).status_code == httpx.codes.OK
-    front.pin(None)
+    ingress.pin(None)
 
 
 def works_everywhere(visitor: Visitor, client: Registered, tokens: dict[str, str]) -> None:
@@ -155,7 +155,7 @@ async def test_thirty_parallel_refreshes_over_two_replicas_get_one_successor(
     email, client = new_person(site), visitor.register()
     lost = visitor.tokens(client, email)["refresh_token"]
     form = {"grant_type": "refresh_token", "client_id": client.id, "refresh_token": lost}
-    since, read = len(site.front.served), Hold("after")
+    since, read = len(site.ingress.served), Hold("after")
     with audited(site) as trail, Trouble(site) as trouble:
         trouble.add(reads_a_grant, read, times=PARALLEL // 2)
         trouble.add(changes_a_grant, Answer(409, "Conflict"), times=LOST_RACES)
@@ -168,7 +168,7 @@ async def test_thirty_parallel_refreshes_over_two_replicas_get_one_successor(
         made_up = [seen for seen in trouble.hits() if changes_a_grant(seen)]
     assert [answer.status_code for answer in answers] == [httpx.codes.OK] * PARALLEL
     assert len(made_up) == LOST_RACES * site.plan.replicas
-    served = [one.replica for one in site.front.served[since:] if one.path == "/token"]
+    served = [one.replica for one in site.ingress.served[since:] if one.path == "/token"]
     assert (served.count(0), served.count(1)) == (PARALLEL // 2, PARALLEL // 2)
     [successor] = {answer.json()["refresh_token"] for answer in answers}
     assert stored(site, email) == [{"state": "active", "generation": "2"}]
@@ -245,9 +245,9 @@ def test_a_token_that_a_replica_cannot_look_up_is_its_own_trouble(
     silent = proxy.rule(lambda seen: seen.watch and seen.path == path, HalfOpen(), times=None)
     away = proxy.rule(reads_a_grant, CutBefore(), times=None)
     try:
-        site.front.pin(0)
+        site.ingress.pin(0)
         token = visitor.tokens(client, email)["access_token"]
-        site.front.pin(1)
+        site.ingress.pin(1)
         answer = visitor.call(token)
         assert answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
         assert int(answer.headers["retry-after"]) > 0

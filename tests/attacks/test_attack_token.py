@@ -37,8 +37,8 @@ def visitor(deployment: Deployment) -> Iterator[Visitor]:
 @pytest.fixture
 def at(deployment: Deployment) -> Iterator[Callable[[int], None]]:
     """Send what follows to one replica, by its number."""
-    yield deployment.front.pin
-    deployment.front.pin(None)
+    yield deployment.ingress.pin
+    deployment.ingress.pin(None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,8 @@ async def test_from_kubectl_apply_to_a_tool_call_and_back(
         await log_time(assistant, 1.5)
         assert logged_minutes(deployment) == before + 90
 
-        # Refresh at the other replica: the front deals requests out, the client is told that
-        # its access token is over.
+        # Refresh at the other replica, since the ingress distributes requests; the client is told
+        # that its access token expired.
         first = assistant.memory.tokens
         assert first is not None
         await refresh_everywhere(deployment, assistant)
@@ -160,12 +160,12 @@ async def test_from_kubectl_apply_to_a_tool_call_and_back(
         kubectl("delete", "productiveuser", "ana-kovac")
         deleted = time.monotonic()
         for number in range(2):
-            deployment.front.pin(number)
+            deployment.ingress.pin(number)
             while (status := call(deployment, bearer).status_code) != 401:
                 assert status == 200
                 assert time.monotonic() - deleted < 2 * REVOKED_WITHIN
                 await asyncio.sleep(0.05)
-        deployment.front.pin(None)
+        deployment.ingress.pin(None)
         refused = refresh(deployment, assistant)
         assert refused.status_code == 400
         assert refused.json()["error"] == "invalid_grant"
@@ -176,11 +176,11 @@ async def refresh_everywhere(deployment: Deployment, assistant: Assistant) -> No
     tokens = assistant.memory.tokens
     assert tokens is not None
     for number in (1, 0):
-        deployment.front.pin(number)
+        deployment.ingress.pin(number)
         answer = await asyncio.to_thread(refresh, deployment, assistant)
         assert answer.status_code == 200, answer.text
         assistant.memory.tokens = type(tokens).model_validate(answer.json())
-    deployment.front.pin(None)
+    deployment.ingress.pin(None)
 
 
 def refresh(deployment: Deployment, assistant: Assistant) -> httpx.Response:

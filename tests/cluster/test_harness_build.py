@@ -1,4 +1,4 @@
-"""Where the Kubernetes programs are taken from."""
+"""Which folder the Kubernetes programs are used from."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _folder(path: Path, names: tuple[str, ...]) -> Path:
     return path
 
 
-def test_a_given_folder_with_all_programs_is_taken(
+def test_a_configured_folder_with_all_programs_is_used(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     assets = _folder(tmp_path / "assets", build.NEEDED)
@@ -35,7 +35,7 @@ def test_a_given_folder_with_all_programs_is_taken(
     assert build.programs() == own
 
 
-def test_a_folder_that_lacks_a_program_is_passed_over(
+def test_a_configured_folder_without_some_program_is_ignored(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """Envtest's archive has no kube-controller-manager."""
@@ -44,7 +44,7 @@ def test_a_folder_that_lacks_a_program_is_passed_over(
     assert build.given_folder() is None
 
 
-def test_without_programs_a_sentence_says_how_to_make_them(
+def test_without_programs_a_message_says_how_to_build_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     go = Go(Path("/usr/bin/go"), "go1.26.0")

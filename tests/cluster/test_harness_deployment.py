@@ -1,4 +1,4 @@
-"""The whole product runs as processes, and what an administrator does arrives at each gateway."""
+"""A deployment runs as processes, and changes to people reach each gateway."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def _metadata(deployment: Deployment) -> httpx.Response:
 
 
 def test_the_replicas_serve_in_turn(deployment: Deployment) -> None:
-    since = len(deployment.front.served)
+    since = len(deployment.ingress.served)
     answers = [_metadata(deployment) for _ in range(4)]
     assert [answer.json()["issuer"] for answer in answers] == [deployment.url] * 4
-    assert {served.replica for served in deployment.front.served[since:]} == {0, 1}
+    assert {served.replica for served in deployment.ingress.served[since:]} == {0, 1}
 
 
-def test_a_person_arrives_at_every_gateway(deployment: Deployment) -> None:
+def test_every_gateway_uses_a_new_person(deployment: Deployment) -> None:
     name = f"p-{secrets.token_hex(4)}"
     email = f"{name}@northlight.example"
     deployment.people.add(name, email=email, user_id=9104, token="simulator-ana-kovac")
@@ -32,12 +32,12 @@ def test_a_person_arrives_at_every_gateway(deployment: Deployment) -> None:
     assert all(revision >= published for revision in deployment.revisions())
 
 
-def test_a_killed_gateway_is_left_out_and_comes_back(deploy: Callable[[Plan], Deployment]) -> None:
+def test_a_killed_gateway_is_skipped_until_it_is_back(deploy: Callable[[Plan], Deployment]) -> None:
     own = deploy(Plan(proxied=True))
     own.gateways[0].kill()
     assert [_metadata(own).status_code for _ in range(3)] == [200] * 3
     own.restart_gateway(0)
-    own.front.pin(0)
+    own.ingress.pin(0)
     assert _metadata(own).status_code == 200
     assert own.proxies["gateway-0"].requests
     assert own.proxies["operator"].requests

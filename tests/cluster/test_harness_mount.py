@@ -1,4 +1,4 @@
-"""The mount of a Secret changes as kubelet's does: all at once."""
+"""The mount of a Secret changes atomically, as the kubelet does it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.mount import DATA, MappingMount
 from harness.processes import eventually
 
 
-def test_keys_are_links_through_one_link(tmp_path: Path) -> None:
+def test_keys_are_links_through_the_data_link(tmp_path: Path) -> None:
     mount = MappingMount(tmp_path / "mount")
     mount.write({"users.json": b"{}"})
 
@@ -20,7 +20,7 @@ def test_keys_are_links_through_one_link(tmp_path: Path) -> None:
     assert mount.path().read_bytes() == b"{}"
 
 
-def test_a_key_that_is_gone_disappears_and_so_does_the_old_folder(tmp_path: Path) -> None:
+def test_a_deleted_key_and_the_old_folder_are_removed(tmp_path: Path) -> None:
     mount = MappingMount(tmp_path / "mount")
     mount.write({"users.json": b"{}", "extra": b"1"})
     mount.write({"users.json.gz": b"2"})
@@ -31,8 +31,8 @@ def test_a_key_that_is_gone_disappears_and_so_does_the_old_folder(tmp_path: Path
     assert len(folders) == 1
 
 
-def test_a_reader_never_sees_a_mixture(tmp_path: Path) -> None:
-    """Whoever resolves `..data` once reads two keys of one version."""
+def test_a_reader_never_sees_two_versions_at_once(tmp_path: Path) -> None:
+    """A reader that resolves `..data` once reads both keys in one version."""
     mount = MappingMount(tmp_path / "mount")
     mount.write({"a": b"0", "b": b"0"})
     finished = threading.Event()
@@ -58,7 +58,7 @@ def test_a_reader_never_sees_a_mixture(tmp_path: Path) -> None:
     assert mixed == []
 
 
-def test_it_follows_the_secret(cluster: Cluster, tmp_path: Path) -> None:
+def test_the_mount_follows_the_secret(cluster: Cluster, tmp_path: Path) -> None:
     mount = MappingMount(tmp_path / "mount")
     release, mapping = cluster.names.release, cluster.names.mapping
     path = secrets_path(release, mapping)

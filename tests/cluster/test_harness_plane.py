@@ -1,4 +1,4 @@
-"""The control plane of the tests is a real one, and ends with whoever started it."""
+"""The control plane of the tests is a real one and ends with the run that started it."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ os.kill(os.getpid(), 9)
 """
 
 
-def test_what_a_killed_run_started_goes_with_it(tmp_path: Path) -> None:
+def test_processes_and_folders_of_a_killed_run_are_removed(tmp_path: Path) -> None:
     tests = Path(__file__).resolve().parents[1]
     killed = subprocess.run(
         [sys.executable, "-c", START_AND_BE_KILLED],
@@ -84,7 +84,7 @@ def test_what_a_killed_run_started_goes_with_it(tmp_path: Path) -> None:
 
 
 def _free(path: Path) -> bool:
-    """Tell whether nobody holds the lock on that file."""
+    """Report whether nobody holds the lock on a file."""
     with path.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

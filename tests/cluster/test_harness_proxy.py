@@ -1,4 +1,4 @@
-"""The recording proxy does each kind of harm, and only to what a rule picks."""
+"""The recording proxy applies each kind of fault to the matching requests only."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_secret_of_the_largest_size_passes(gateway: Kube, grants: str) -> None
     assert len(made["data"]["a"]) > 1_300_000
 
 
-def test_the_identity_stays_the_accounts_own(
+def test_the_proxy_keeps_the_identity_of_the_account(
     cluster: Cluster, gateway: Kube, proxy: RecordingProxy
 ) -> None:
     refused = gateway.ask("GET", secrets_path(cluster.names.users))
@@ -89,7 +89,7 @@ def test_an_answer_is_lost_after_the_commit(
 
 
 @pytest.mark.parametrize("status", [409, 429, 500])
-def test_the_proxy_answers_itself(
+def test_the_proxy_can_answer_instead_of_the_server(
     cluster: Cluster, gateway: Kube, proxy: RecordingProxy, grants: str, status: int
 ) -> None:
     proxy.rule(_writes, Answer(status, "Because", retry_after=3))
@@ -101,7 +101,9 @@ def test_the_proxy_answers_itself(
     assert _names(cluster, grants) == []
 
 
-def test_a_rule_ends_after_its_times(gateway: Kube, proxy: RecordingProxy, grants: str) -> None:
+def test_a_rule_applies_the_given_number_of_times(
+    gateway: Kube, proxy: RecordingProxy, grants: str
+) -> None:
     proxy.rule(lambda seen: seen.method == "GET", Answer(500), times=2)
     answers = [gateway.ask("GET", grants).status_code for _ in range(3)]
     assert answers == [500, 500, 200]
@@ -133,7 +135,7 @@ def test_a_request_is_held_until_released(
 
 
 def _watch(gateway: Kube, grants: str, lines: list[str], ended: threading.Event) -> None:
-    """Collect a watch's lines until it ends, in whatever way."""
+    """Collect the lines of a watch until it ends or fails."""
     query = {"watch": "true", "timeoutSeconds": "60"}
     try:
         with gateway._http.stream("GET", grants, params=query) as answer:
@@ -145,7 +147,7 @@ def _watch(gateway: Kube, grants: str, lines: list[str], ended: threading.Event)
 
 
 class _Watcher:
-    """A watch in a thread, with the lines that it got."""
+    """A watch in a thread, with the lines that it received."""
 
     def __init__(self, gateway: Kube, proxy: RecordingProxy, grants: str) -> None:
         self.lines: list[str] = []
@@ -167,7 +169,7 @@ def test_a_watch_is_streamed_and_cut(
     assert watcher.ended.wait(10)
 
 
-def test_a_running_watch_goes_silent_and_is_not_cut(
+def test_an_open_watch_can_go_silent_without_being_cut(
     cluster: Cluster, gateway: Kube, proxy: RecordingProxy, grants: str
 ) -> None:
     watcher = _Watcher(gateway, proxy, grants)
@@ -210,9 +212,9 @@ async def test_an_asynchronous_test_awaits_a_request(
     assert seen.path == f"{grants}/absent"
 
 
-def test_a_wait_in_vain_says_what_came_instead(
+def test_a_failed_wait_lists_the_requests(
     gateway: Kube, proxy: RecordingProxy, grants: str
 ) -> None:
     gateway.items(grants)
-    with pytest.raises(AssertionError, match=r"0 of 1 came(.|\n)*GET"):
+    with pytest.raises(AssertionError, match=r"0 of 1 matched(.|\n)*GET"):
         proxy.wait_for(_writes, 0.05)

@@ -26,12 +26,12 @@ from harness.installation import (
     OUTSIDE,
     REPORTS,
     ROOT,
+    ExternalServices,
     Figures,
     Installation,
-    Surroundings,
     example_test_is_here,
 )
-from harness.podlogs import keep
+from harness.podlogs import collect
 from harness.processes import new_folder, remove_folder
 from harness.sdkclient import Assistant
 from harness.terminal import Terminal
@@ -84,12 +84,12 @@ def pytest_runtest_makereport(
     """Keep logs, events and pod states of a failed test as one folder."""
     report = yield
     if report.failed and item.path.parent == HERE and "KUBECONFIG" in os.environ:
-        keep(Terminal(ROOT), REPORTS / "failed" / re.sub(r"\W+", "-", item.name), SHOWN)
+        collect(Terminal(ROOT), REPORTS / "failed" / re.sub(r"\W+", "-", item.name), SHOWN)
     return report
 
 
 @pytest.fixture(scope="session")
-def figures(around: Surroundings) -> Figures:
+def figures(services: ExternalServices) -> Figures:
     """What is measured: `.reports/e2e/figures.json`."""
     return Figures(REPORTS / "figures.json")
 
@@ -106,22 +106,22 @@ def terminal() -> Iterator[Terminal]:
 
 
 @pytest.fixture(scope="session")
-def around(terminal: Terminal) -> Iterator[Surroundings]:
+def services(terminal: Terminal) -> Iterator[ExternalServices]:
     """Provider and Productive, and nothing of ours."""
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
     folder = new_folder("e2e")
-    around = Surroundings(terminal, folder)
+    services = ExternalServices(terminal, folder)
     with example_test_is_here():
-        around.prepare()
-        yield around
+        services.prepare()
+        yield services
     remove_folder(folder)
 
 
 @pytest.fixture(scope="session")
-def installation(around: Surroundings, figures: Figures) -> Installation:
+def installation(services: ExternalServices, figures: Figures) -> Installation:
     """The release, installed as the docs say."""
-    installation = Installation(around)
+    installation = Installation(services)
     installation.prepare()
     started = time.monotonic()
     installation.install()
@@ -148,7 +148,7 @@ def assistants(installation: Installation, people: Sequence[str]) -> Sequence[As
 
 async def _signed_in(installation: Installation, emails: Sequence[str]) -> list[Assistant]:
     found = []
-    async with chromium(*installation.around.chromium_flags) as browser:
+    async with chromium(*installation.services.chromium_flags) as browser:
         for email in emails:
             assistant = installation.assistant(email, browser)
             async with assistant.connected() as client:

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from harness.installation import Figures, Installation, Surroundings
+from harness.installation import ExternalServices, Figures, Installation
 from harness.load import Tally, working
 from harness.sdkclient import Assistant
 from harness.terminal import Terminal
@@ -18,11 +18,11 @@ SLOW_WRITE_SECONDS = 2.5
 
 
 @pytest.fixture(autouse=True)
-def slow_productive(around: Surroundings) -> Iterator[None]:
+def slow_productive(services: ExternalServices) -> Iterator[None]:
     delay = {"method": "POST", "path": "/time_entries", "delay": SLOW_WRITE_SECONDS}
-    around.ask("PUT", "faults", [delay | {"times": 100_000}])
+    services.control("PUT", "faults", [delay | {"times": 100_000}])
     yield
-    around.ask("PUT", "faults", [])
+    services.control("PUT", "faults", [])
 
 
 async def test_a_rolling_update_is_not_noticed(
@@ -72,14 +72,14 @@ async def at_work(
 ) -> AsyncIterator[Tally]:
     """Let people work during the block; hold that nothing failed, was lost or was done twice."""
     writer, *readers = assistants
-    before = len(installation.around.entries())
+    before = len(installation.services.entries())
     async with working(readers, writer) as tally:
         yield tally
     figures.note(what, tally.figures())
     assert tally.failures == []
     assert tally.done["tools/list"]
     assert tally.done["log_time"]
-    assert len(installation.around.entries()) - before == tally.done["log_time"]
+    assert len(installation.services.entries()) - before == tally.done["log_time"]
 
 
 def rolled_out(terminal: Terminal) -> None:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from harness.caller import Caller, result
-from harness.installation import Figures, Surroundings
+from harness.installation import ExternalServices, Figures
 from harness.sdkclient import Assistant
 from harness.terminal import Terminal
 
@@ -21,9 +21,12 @@ ROTATED = "simulator-ana-rotated"
 
 
 async def test_a_rotated_token_is_used_by_the_next_call(
-    around: Surroundings, assistants: Sequence[Assistant], terminal: Terminal, figures: Figures
+    services: ExternalServices,
+    assistants: Sequence[Assistant],
+    terminal: Terminal,
+    figures: Figures,
 ) -> None:
-    around.ask("POST", "tokens", {"value": ROTATED, "people": {"1200": "9104"}})
+    services.control("POST", "tokens", {"value": ROTATED, "people": {"1200": "9104"}})
     began = time.monotonic()
     manifest = terminal(
         "kubectl create secret generic ana-kovac-productive -n productive-users "
@@ -31,13 +34,13 @@ async def test_a_rotated_token_is_used_by_the_next_call(
     )
     terminal("kubectl apply --server-side --force-conflicts -f -", given=manifest)
     async with Caller(assistants[0]) as ana, asyncio.timeout(GONE_SECONDS):
-        around.ask("DELETE", "log")
-        while not used(around, IN_A_ROW):
+        services.control("DELETE", "log")
+        while not used(services, IN_A_ROW):
             assert not result(await ana.call("get_me")).get("isError")
     figures.note("token_rotated_to_used_s", round(time.monotonic() - began, 2))
 
     # The old one is dead, and nobody has to sign in anew.
-    around.ask("POST", "tokens", {"value": "simulator-ana-kovac", "revoked": True})
+    services.control("POST", "tokens", {"value": "simulator-ana-kovac", "revoked": True})
     async with Caller(assistants[0]) as ana:
         for _ in range(IN_A_ROW):
             assert not result(await ana.call("get_me")).get("isError")
@@ -66,7 +69,7 @@ async def test_who_is_deleted_is_refused_everywhere(
     assert refused.json()["error"] == "invalid_grant"
 
 
-def used(around: Surroundings, times: int) -> bool:
+def used(services: ExternalServices, times: int) -> bool:
     """Tell whether the last so many requests came with the new token."""
-    labels = [one["token"] for one in around.ask("GET", "log")][-times:]
+    labels = [one["token"] for one in services.control("GET", "log")][-times:]
     return labels == ["ana-rotated"] * times

@@ -42,7 +42,7 @@ async def test_the_way_in_becomes_an_httproute(
     eventually(lambda: answers(installation), seconds=60, what="an answer through the HTTPRoute")
 
     await still_signed_in(assistants)
-    async with chromium(*installation.around.chromium_flags) as browser:
+    async with chromium(*installation.services.chromium_flags) as browser:
         new = installation.assistant(MARKO, browser)
         me = await new.call("get_me")
     assert me.structured_content["person"]["id"] == "9103"
@@ -58,7 +58,7 @@ async def still_signed_in(assistants: Sequence[Assistant]) -> None:
 
 
 def answers(installation: Installation) -> bool:
-    with httpx.Client(verify=installation.around.trusted, trust_env=False) as http:
+    with httpx.Client(verify=installation.services.trusted, trust_env=False) as http:
         try:
             return http.get(f"{MCP}/.well-known/oauth-authorization-server").is_success
         except httpx.TransportError:

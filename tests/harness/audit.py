@@ -1,4 +1,4 @@
-"""What the API server of a plane was asked by the programs of the product: its audit log."""
+"""The audit log of a control plane: what the product's programs asked its API server."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from harness.kube import USER_AGENT, Object
 
 ADMINISTRATOR = "admin"
-"""No program runs under its rights, which the log shows."""
+"""No program may run as this user; the log would show it."""
 POLICY: dict[str, Any] = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
-    # A watch is told of when it starts as well: its program may be killed before it ends.
+    # Log a watch when it starts, too: its program may be killed before it ends.
     "omitStages": ["RequestReceived"],
     "rules": [
         {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"]},
@@ -24,17 +24,17 @@ POLICY: dict[str, Any] = {
         {"level": "None"},
     ],
 }
-"""Accounts of tests and the administrator, without bodies; the control plane's own stay out."""
+"""Requests of test accounts and the administrator, without bodies, not the control plane's own."""
 
 TESTS = (USER_AGENT, "kubectl/", "Helm/")
-"""How the user agents begin of what a test asks by itself, under whatever account."""
+"""Prefixes of the user agents of requests that a test makes itself, under any account."""
 
 DECISION = "authorization.k8s.io/decision"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request of a program, as the API server's authorizer saw it."""
+    """A program's request, as the API server's authorizer saw it."""
 
     user: str
     verb: str
@@ -42,30 +42,30 @@ class Asked:
     """As kubectl writes it, such as `productiveusers.productive-mcp.dev/status`; or a path."""
     namespace: str
     name: str
-    """The name in the path or in a field selector, or of the object that was made; or nothing."""
+    """The name in the path or a field selector, or of the created object; otherwise empty."""
     allowed: bool
-    made: bool
-    """Whether it was answered with 201: server-side apply makes an object by the verb patch."""
+    created: bool
+    """Whether the answer was 201: server-side apply creates objects with the verb patch."""
 
 
 def audit_arguments(folder: Path) -> list[str]:
-    """Return the API server's arguments for a log in that folder, and write its policy there."""
+    """Write the audit policy into a folder; return the API server's arguments for a log there."""
     policy = folder / "audit-policy.json"
     policy.write_text(json.dumps(POLICY))
-    # Never rotated: there is one file to read.
+    # The log is never rotated, so that there is one file to read.
     log = f"--audit-log-path={_log(folder)}"
     return [f"--audit-policy-file={policy}", log, "--audit-log-maxsize=0"]
 
 
 def asked_by_programs(folder: Path) -> Iterator[Asked]:
-    """Read the log, which has whatever was answered: a request is written before that."""
+    """Yield the requests in the log; each was logged before it was answered."""
     with _log(folder).open() as lines:
         for line in lines:
             if not line.endswith("\n"):
-                # It is being written.
+                # The API server is still writing this line.
                 return
             event = json.loads(line)
-            # What is turned away earlier, as too much at once, never gets to the authorizer.
+            # Requests that are rejected earlier, such as by rate limits, have no decision.
             decided = DECISION in event.get("annotations", {})
             if decided and not event.get("userAgent", "").startswith(TESTS):
                 yield _asked(event)
@@ -93,5 +93,5 @@ def _asked(event: Object) -> Asked:
         namespace=target.get("namespace", ""),
         name=target.get("name", ""),
         allowed=event["annotations"][DECISION] == "allow",
-        made=event["responseStatus"]["code"] == 201,
+        created=event["responseStatus"]["code"] == 201,
     )

@@ -1,4 +1,4 @@
-"""An event loop in a thread, for servers that must go on while a synchronous test waits."""
+"""An event loop in a thread, for servers that must run while a synchronous test waits."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ABORT_SECONDS = 1.0
 
 
 class BackgroundLoop:
-    """Runs coroutines from any other thread; `close` cancels what is left."""
+    """Runs coroutines for other threads; `close` cancels those that are left."""
 
     def __init__(self, name: str) -> None:
         self._selector = selectors.DefaultSelector()
@@ -25,11 +25,11 @@ class BackgroundLoop:
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run to the end and return the result."""
+        """Run a coroutine to its end and return the result."""
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(CALL_SECONDS)
 
     def call(self, function: Any, *arguments: Any) -> None:
-        """Call a function in the loop's thread, soon."""
+        """Schedule a function in the loop's thread."""
         self.loop.call_soon_threadsafe(function, *arguments)
 
     def close(self) -> None:
@@ -48,14 +48,14 @@ class BackgroundLoop:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.loop.shutdown_asyncgens()
-        # Cancelled TLS streams say goodbye first. A peer that was stopped, or is too busy, does not
-        # answer that: it is not waited for, and the collector must not find its socket during
-        # another test. What is left then is the loop's own socket.
-        patience = self.loop.time() + CLOSE_SECONDS
-        while len(self._selector.get_map()) > 1 and self.loop.time() < patience + ABORT_SECONDS:
-            if self.loop.time() >= patience:
+        # Cancelled TLS streams shut down first, which a stopped or busy peer does not answer. Abort
+        # those after a while: otherwise the garbage collector would find the sockets in another
+        # test. The one socket that remains is the loop's own.
+        deadline = self.loop.time() + CLOSE_SECONDS
+        while len(self._selector.get_map()) > 1 and self.loop.time() < deadline + ABORT_SECONDS:
+            if self.loop.time() >= deadline:
                 for transport in list(self.loop._transports.values()):  # type: ignore[attr-defined]
                     transport.abort()
             await asyncio.sleep(0.005)
-        # A socket is closed one round after its transport.
+        # A socket closes one iteration after its transport.
         await asyncio.sleep(0)

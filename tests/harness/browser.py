@@ -1,4 +1,4 @@
-"""A person at a real browser: Chromium, driven through consent and sign-in."""
+"""A person with a real browser: drives Chromium through consent and sign-in."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ _FLAGS = (
 def _program() -> str:
     found = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
     if found is None:
-        pytest.fail("no Chromium: `make test` installs it on Debian; elsewhere name it in CHROMIUM")
+        pytest.fail(
+            "no Chromium: `make test` installs it on Debian; elsewhere set CHROMIUM to its path"
+        )
     return found
 
 
 @asynccontextmanager
 async def chromium(*flags: str) -> AsyncIterator[Browser]:
-    """Run Chromium for the time of the block, without a profile; with further flags of its own."""
+    """Run Chromium during the block, without a profile; `flags` are added to its arguments."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=_program(), args=[*_FLAGS, *flags]
@@ -48,6 +50,6 @@ async def approve(page: Page, url: str) -> None:
 
 
 async def sign_in(page: Page, email: str) -> None:
-    """Fill the dev IdP's form."""
+    """Fill in the form of the dev IdP."""
     await page.get_by_label("or any e-mail address").fill(email)
     await page.get_by_role("button", name="Sign in", exact=True).click()

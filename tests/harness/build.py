@@ -1,10 +1,10 @@
-"""Etcd, the Kubernetes programs, kubectl and helm for the tests, as one binary from Go modules.
+"""Builds etcd, the Kubernetes programs, kubectl and helm for the tests, as one binary.
 
-`python -m harness.build` (in `tests/`) makes it where it is missing and prints its folder. It is a
-step of its own because a cold build takes minutes: no test builds anything.
+`python -m harness.build` (in `tests/`) builds it if it is missing and prints its folder. This is a
+separate step because a build without cache takes minutes; no test builds anything.
 
-A folder that already holds the programs, such as envtest's, is taken first: `PRODUCTIVE_MCP_KUBE`,
-then `KUBEBUILDER_ASSETS`, when it has every program that the tests use.
+If `PRODUCTIVE_MCP_KUBE` or else `KUBEBUILDER_ASSETS` names a folder with every program that the
+tests use, such as that of envtest, it is used instead.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PROGRAMS = (
     "helm",
 )
 NEEDED = ("etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm")
-"""What the tests on this machine start; the others are for nodes."""
+"""The programs that tests start on this machine; the others are for nodes."""
 COMPILE_FLAGS = ("-mod=readonly", "-trimpath", "-buildvcs=false", "-gcflags=all=-dwarf=false")
 PROGRESS_SECONDS = 15.0
 
@@ -43,7 +43,7 @@ def programs() -> Path:
     """Return the folder of the programs.
 
     Raises:
-        BuildError: they are not built yet.
+        BuildError: the programs are not built yet.
     """
     given = given_folder()
     if given:
@@ -55,7 +55,7 @@ def programs() -> Path:
 
 
 def given_folder() -> Path | None:
-    """Return the first folder the environment names that holds all that is needed."""
+    """Return the first folder named by the environment that has all needed programs."""
     for variable in ("PRODUCTIVE_MCP_KUBE", "KUBEBUILDER_ASSETS"):
         value = os.environ.get(variable)
         if value and _complete(Path(value), NEEDED):
@@ -64,7 +64,7 @@ def given_folder() -> Path | None:
 
 
 def built_folder(go: Go) -> Path:
-    """Return where this source, built by this toolchain, belongs in the cache."""
+    """Return the cache folder for a build of this source with this toolchain."""
     digest = hashlib.sha256()
     for name in ("go.mod", "go.sum", "main.go"):
         digest.update((SOURCE / name).read_bytes())
@@ -83,7 +83,7 @@ def kubernetes_version() -> str:
 
 
 def build() -> Path:
-    """Make the programs unless they are there; return their folder.
+    """Build the programs unless they exist; return their folder.
 
     Raises:
         BuildError: the build failed.
@@ -115,7 +115,7 @@ def _link(folder: Path) -> None:
 
 
 def _link_flags() -> str:
-    """Return the linker's flags: no symbols, and the version that client and server report."""
+    """Return the linker flags: without symbols, with the version that the programs report."""
     version = kubernetes_version()
     major, minor, _ = version.removeprefix("v").split(".", 2)
     stamps = {
@@ -134,7 +134,7 @@ def _link_flags() -> str:
 
 def _compile(go: Go, output: Path) -> None:
     print(f"building the Kubernetes programs {kubernetes_version()} with {go.version}", flush=True)
-    print("(from an empty cache this takes 7 to 15 minutes and 4 GB of disk, once)", flush=True)
+    print("(with an empty cache this takes 7 to 15 minutes and 4 GB of disk, once)", flush=True)
     command: list[str | Path] = [
         go.path,
         "build",
@@ -170,12 +170,12 @@ def _compile(go: Go, output: Path) -> None:
         ticker.join()
     if code:
         detail = "\n".join(lines.tail)
-        raise BuildError(f"`go build` in {SOURCE} failed, mend what it says:\n{detail}")
+        raise BuildError(f"`go build` in {SOURCE} failed; fix what it reports:\n{detail}")
     print(f"built in {lines.elapsed():.0f} s", flush=True)
 
 
 class _Progress:
-    """What `go build -v` says, told in a line every few seconds."""
+    """Reports the progress of `go build -v` every few seconds."""
 
     def __init__(self) -> None:
         self._started = time.monotonic()
@@ -196,7 +196,7 @@ class _Progress:
 
 
 def main() -> int:
-    """Build, and print the folder."""
+    """Build the programs and print their folder."""
     try:
         print(build())
     except BuildError as error:

@@ -1,4 +1,4 @@
-"""The project's cache folder: what is slow to make and the same for every checkout lives here."""
+"""The project's cache folder, for what is slow to build and the same for every checkout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def cache_folder() -> Path:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file; a crash leaves none behind, it goes with the process."""
+    """Hold an exclusive lock on a file during the block; it is released if the process dies."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

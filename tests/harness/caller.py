@@ -1,4 +1,4 @@
-"""A signed-in assistant without the SDK: one request at a time, each answer to be looked at."""
+"""A signed-in assistant without the SDK: single requests, whose answers the test inspects."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BOTH = "application/json, text/event-stream"
 
 
 class Caller:
-    """Uses the tokens of an assistant that signed in, and replaces them as it refreshes."""
+    """Sends requests with the tokens of a signed-in assistant; a refresh replaces them there."""
 
     def __init__(self, assistant: Assistant) -> None:
         self.assistant = assistant
@@ -44,7 +44,7 @@ class Caller:
         return await self.ask("tools/call", name=tool, arguments=arguments)
 
     async def refresh(self) -> httpx.Response:
-        """Present the refresh token; what a good answer holds is used from then on."""
+        """Use the refresh token; the tokens of a successful answer replace the current ones."""
         memory = self.assistant.memory
         assert memory.tokens is not None
         assert memory.client is not None
@@ -63,7 +63,7 @@ def result(answer: httpx.Response) -> dict[str, Any]:
     """Return the result of a JSON-RPC answer, which may be JSON or an event stream.
 
     Raises:
-        ValueError: it holds none.
+        ValueError: the answer has no result.
     """
     text = answer.text
     if answer.headers.get("content-type", "").startswith("text/event-stream"):

@@ -1,4 +1,4 @@
-"""A certificate authority for one test run."""
+"""A certificate authority for a test run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class KeyPair:
 
 
 class Authority:
-    """Issues certificates for servers and clients; `certificate` is what these are checked with."""
+    """Issues server and client certificates, which are verified with `certificate`."""
 
     def __init__(self, name: str) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -41,12 +41,12 @@ class Authority:
         )
 
     def server(self, name: str, *, hosts: Sequence[str]) -> KeyPair:
-        """Issue a server's certificate for these host names and IP addresses."""
+        """Issue a server certificate for these host names and IP addresses."""
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])
         return self._issue(name, (), ExtendedKeyUsageOID.SERVER_AUTH, names)
 
     def client(self, name: str, *, groups: Sequence[str] = ()) -> KeyPair:
-        """Issue a client's certificate: Kubernetes reads user and groups from its subject."""
+        """Issue a client certificate; Kubernetes reads user and groups from its subject."""
         return self._issue(name, groups, ExtendedKeyUsageOID.CLIENT_AUTH, None)
 
     def _issue(
@@ -83,7 +83,7 @@ def key_fingerprint(certificate: bytes) -> str:
 
 
 def token_signer() -> KeyPair:
-    """Make the key pair that an API server signs ServiceAccount tokens with."""
+    """Generate the key pair with which an API server signs ServiceAccount tokens."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     public = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo

@@ -1,4 +1,4 @@
-"""What one test gets of the plane: three namespaces, and the accounts that programs run as."""
+"""What a test gets of the control plane: three namespaces, and accounts for the programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.rights import Account, grant_rights
 
 
 class Cluster:
-    """One installation's place in the plane; accounts are made when first asked for."""
+    """The namespaces and accounts of one installation; accounts are created on first use."""
 
     def __init__(self, plane: Plane, *, release: str | None = None) -> None:
         self.plane = plane
@@ -31,17 +31,17 @@ class Cluster:
         self._open.close()
 
     def account(self, name: Account) -> Identity:
-        """Return the account, with the rights that the chart gives it."""
+        """Return an account with the rights that the chart grants it."""
         if name not in self._accounts:
             self._accounts[name] = grant_rights(self.plane, self.names, name)
         return self._accounts[name]
 
     def client(self, name: Account) -> Kube:
-        """Return the API as this account."""
+        """Return an API client with the rights of this account."""
         return self._open.enter_context(self.plane.client(self.account(name)))
 
     def proxy(self) -> RecordingProxy:
-        """Start a recording proxy that ends with the test."""
+        """Start a recording proxy that is closed at the end of the test."""
         return self._open.enter_context(RecordingProxy(self.plane))
 
     def kubeconfig(
@@ -49,7 +49,7 @@ class Cluster:
     ) -> Path:
         """Write a kubeconfig: the account's or, without a name, the administrator's.
 
-        An administrator works with people, so theirs has the users namespace.
+        The administrator's has the users namespace as its default.
         """
         admin = replace(self.plane.admin, namespace=self.names.users)
         identity = admin if name is None else self.account(name)
@@ -61,7 +61,7 @@ class Cluster:
         return identity.write_kubeconfig(path)
 
     def make_empty_mapping(self) -> None:
-        """Make the mapping Secret without data, as the chart does."""
+        """Create the mapping Secret without data, as the chart does."""
         body = secret(self.names.mapping, {}, kind="productive-mcp.dev/mapping")
         del body["data"]
         self.kube.create(secrets_path(self.names.release), body)

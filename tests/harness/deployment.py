@@ -1,10 +1,10 @@
-"""The whole product as processes on this machine: what an installation is, without pods.
+"""The whole product as processes on this machine: an installation without pods.
 
-    front (round robin) ── N gateways ──┬── API server of the plane, each under its real rights
-                                        ├── dev IdP
-    operator ── API server              └── simulator of Productive
+    ingress (round robin) ── N gateways ──┬── API server, each with its real rights
+                                          ├── dev IdP
+    operator ── API server                └── simulator of Productive
 
-All ports are known before anything starts, so a deployment can be described before it runs.
+All ports are chosen before anything starts, so a deployment can be described before it runs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from pathlib import Path
 import httpx
 
 from harness.cluster import Cluster
-from harness.front import Front
+from harness.ingress import Ingress
 from harness.kube import secret_data, secrets_path
 from harness.mount import MappingMount
 from harness.people import ProductiveUsers
@@ -32,7 +32,7 @@ from harness.rights import Account
 
 PROGRAMS = Path(sys.executable).parent
 INHERITED = ("PATH", "HOME", "TMPDIR", "LANG", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""All that a program gets of our environment: a setting of the user's must not leak in."""
+"""The variables that programs inherit; settings of the user must not leak into them."""
 CLIENT_ID = "productive-mcp"
 CLIENT_SECRET = "dev-idp-secret-for-this-machine-only"
 ORGANIZATION = "1200"
@@ -41,17 +41,17 @@ REVISION = re.compile(r"^productive_mcp_mapping_revision (\S+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a deployment is made."""
+    """The options of a deployment."""
 
     replicas: int = 2
     proxied: bool = False
     """Whether operator and gateways reach the API server through recording proxies."""
     gateway: Mapping[str, str] = field(default_factory=dict)
-    """Further settings of the gateways; they win over ours."""
+    """Additional settings of the gateways; they override the standard ones."""
     people: tuple[str, ...] = ()
-    """E-mails that the dev IdP's page offers; any other may be typed in."""
+    """Addresses that the page of the dev IdP lists; it accepts any other, too."""
     port: int | None = None
-    """The public port; any free one unless given."""
+    """The public port; None picks a free one."""
 
 
 class Deployment:
@@ -86,42 +86,38 @@ class Deployment:
         return [self.programs[f"gateway-{number}"] for number in range(self.plan.replicas)]
 
     def revisions(self) -> list[float]:
-        """Return which revision of the mapping each running gateway uses, by its own metrics."""
+        """Return the revision of the mapping that each running gateway uses, from its metrics."""
         running = zip(self.gateways, self.internal_ports, strict=True)
         return [_revision(port) for gateway, port in running if gateway.running]
 
     @contextmanager
     def running(self) -> Iterator[Deployment]:
-        """Run it for the time of the block; at the end everything is killed at once.
+        """Run everything during the block; at its end, kill it.
 
         Raises:
             ProgramFailed: a program ended or was not ready in time.
         """
         with ExitStack() as stack:
             stack.callback(self._kill)
-            self.front = stack.enter_context(Front(self.ports, port=self.port))
+            self.ingress = stack.enter_context(Ingress(self.ports, port=self.port))
             self._start_all()
             yield self
 
     def until_ready(self, number: int) -> None:
-        """Wait until a gateway says that it is ready."""
+        """Wait until a gateway reports that it is ready."""
         port = self.internal_ports[number]
         self.gateways[number].until(lambda: _answers(port, "/readyz"))
 
     def restart_gateway(self, number: int) -> None:
-        """Kill a gateway and start it anew, with mounts that are as fresh as a new pod's."""
+        """Kill a gateway and start it again, with mounts as current as those of a new pod."""
         self.refresh_mounts()
         self.gateways[number].restart()
         self.until_ready(number)
 
-    def restart_operator(self) -> None:
-        self.operator.restart()
-        self.operator.until(lambda: _answers(self.operator_port, "/readyz"))
-
     def refresh_mounts(self) -> None:
-        """Bring the mounts up to what the Secrets hold; between these calls they stay as they are.
+        """Copy the Secrets to the mounts, which do not change otherwise.
 
-        Kubelet is a minute late: nothing that a test waits for may come through a mount.
+        The kubelet updates a mount a minute late, so no test may depend on such an update.
         """
         names = self.cluster.names
         for mount, name in ((self.mapping_mount, names.mapping), (self.key_mount, names.key_ring)):
@@ -129,11 +125,11 @@ class Deployment:
             mount.write(secret_data(found))
 
     def output(self) -> dict[str, str]:
-        """Return what each program printed so far."""
+        """Return the output of each program so far."""
         return {name: program.output() for name, program in self.programs.items()}
 
     def _start_all(self) -> None:
-        # The mapping is there before the operator, as with the chart, which makes both.
+        # As with the chart, the mapping exists before the operator starts.
         self.cluster.make_empty_mapping()
         self._start_idp()
         self._start_simulator()
@@ -176,7 +172,7 @@ class Deployment:
         self._start("operator", "productive-operator", "run", settings=settings)
 
     def _make_key_ring(self) -> None:
-        """Run what the chart's Job runs."""
+        """Run the command of the chart's Job."""
         command: list[str | Path] = [PROGRAMS / "productive-gateway", "keys", "init"]
         done = subprocess.run(
             [*command, "--name", self.cluster.names.key_ring],

@@ -1,4 +1,4 @@
-"""What an attack left behind in the deployed product: records, audit lines, calls upstream."""
+"""The traces of an attack in a deployment: records, audit lines, requests to the provider."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from harness.deployment import Deployment
 from harness.kube import secrets_path
 
 UNEXPIRED = timedelta(seconds=240)
-"""No record is swept at this age: a code lives for 300 s."""
+"""No record is swept at this age, since codes are valid for 300 s."""
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The objects of the grants namespace at one moment: their versions, and when they were made.
+    """The objects of the grants namespace at one moment.
 
-    Any write of an object gives it another version.
+    Every write changes the version of an object.
     """
 
     versions: Mapping[str, str]
-    made: Mapping[str, datetime]
+    created: Mapping[str, datetime]
 
 
 def records(deployment: Deployment) -> Records:
@@ -41,9 +41,9 @@ def records(deployment: Deployment) -> Records:
 
 @contextmanager
 def nothing_stored(deployment: Deployment) -> Iterator[None]:
-    """Hold that the block neither creates, changes nor removes a record.
+    """Assert that the block neither creates, changes nor removes a record.
 
-    What a sweeper may have taken meanwhile, because its time was over, is left out.
+    Records that a sweeper may have removed in the meantime are ignored.
     """
     before = records(deployment)
     yield
@@ -54,14 +54,14 @@ def nothing_stored(deployment: Deployment) -> Iterator[None]:
     assert not changed, f"created or changed: {changed}"
     young = datetime.now(UTC) - UNEXPIRED
     removed = {
-        name for name in before.versions.keys() - after.versions if before.made[name] > young
+        name for name in before.versions.keys() - after.versions if before.created[name] > young
     }
     assert not removed, f"removed: {removed}"
 
 
 @dataclass(frozen=True, slots=True)
 class AuditTrail:
-    """The audit lines of all gateways, each line with `event` and, for a refusal, `reason`."""
+    """The audit lines of all gateways; each has an `event`, and a refusal has a `reason`."""
 
     lines: list[dict[str, Any]] = field(default_factory=list)
 
@@ -79,7 +79,7 @@ class AuditTrail:
 def audited(deployment: Deployment) -> Iterator[AuditTrail]:
     """Collect the audit lines that the gateways write during the block.
 
-    A gateway writes a line before it answers, so the answers of the block have theirs.
+    A gateway writes the line before it answers, so no answer of the block lacks its line.
     """
     trail = AuditTrail()
     before = _gateway_output(deployment)
@@ -92,8 +92,8 @@ def audited(deployment: Deployment) -> Iterator[AuditTrail]:
 
 
 @contextmanager
-def lying(deployment: Deployment, **faults: Any) -> Iterator[None]:
-    """Let the dev IdP misbehave during the block: see `productive_dev.idp.faults`."""
+def idp_faults(deployment: Deployment, **faults: Any) -> Iterator[None]:
+    """Inject faults into the dev IdP during the block: see `productive_dev.idp.faults`."""
     address = f"{deployment.idp_url}/_faults"
     httpx.put(address, json=faults, trust_env=False).raise_for_status()
     try:
@@ -103,7 +103,7 @@ def lying(deployment: Deployment, **faults: Any) -> Iterator[None]:
 
 
 def asked_upstream(deployment: Deployment) -> dict[str, int]:
-    """Return how often each endpoint of the dev IdP was asked so far."""
+    """Return the number of requests to each endpoint of the dev IdP so far."""
     answer = httpx.get(f"{deployment.idp_url}/_counts", trust_env=False)
     answer.raise_for_status()
     counts: dict[str, int] = answer.json()

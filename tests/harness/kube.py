@@ -1,4 +1,4 @@
-"""What tests say to a Kubernetes API: raw JSON as one identity, and that identity's kubeconfig."""
+"""A Kubernetes client for tests, which sends raw JSON as one identity, and its kubeconfig."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from harness.certificates import KeyPair
 
 Object = dict[str, Any]
 USER_AGENT = "productive-tests"
-"""Tells what a test asks from what a program asks under the same account."""
+"""Distinguishes requests of a test from those of a program with the same account."""
 
 
 class ApiRefused(AssertionError):
-    """The API server answered with an error: its HTTP status, and the Status object as text."""
+    """The API server answered with an error; has its HTTP status and the body."""
 
     def __init__(self, response: httpx.Response) -> None:
         request = response.request
@@ -34,7 +34,7 @@ class ApiRefused(AssertionError):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who speaks to which server: by client certificate or by bearer token."""
+    """An account at a server, with a client certificate or a bearer token."""
 
     server: str
     authority: bytes
@@ -43,7 +43,7 @@ class Identity:
     token: str | None = None
 
     def through(self, server: str) -> Identity:
-        """Return the same identity at another address, such as a proxy's."""
+        """Return the same identity at another address, such as that of a proxy."""
         return replace(self, server=server)
 
     def kubeconfig(self) -> str:
@@ -69,13 +69,13 @@ class Identity:
         )
 
     def write_kubeconfig(self, path: Path) -> Path:
-        """Write the kubeconfig for its owner's eyes only, and return the path."""
+        """Write the kubeconfig, readable by its owner only, and return the path."""
         path.touch(mode=0o600)
         path.write_text(self.kubeconfig())
         return path
 
     def tls(self, folder: Path) -> ssl.SSLContext:
-        """Return the client's TLS settings; `folder` is where the key may stand for a moment."""
+        """Return the client's TLS settings; the key is written to `folder` for a moment."""
         context = ssl.create_default_context(cadata=self.authority.decode())
         if self.pair is not None:
             file = folder / "client.pem"
@@ -87,7 +87,7 @@ class Identity:
 
 
 class Kube:
-    """A synchronous client; each call is answered with the decoded object, or raises ApiRefused."""
+    """A synchronous client; each call returns the decoded object or raises ApiRefused."""
 
     def __init__(self, identity: Identity, folder: Path) -> None:
         self.identity = identity
@@ -123,7 +123,7 @@ class Kube:
         query: Mapping[str, str] | None = None,
         content_type: str = "application/json",
     ) -> httpx.Response:
-        """Send one request and return whatever is answered."""
+        """Send one request and return the answer, whatever its status."""
         content = None if body is None else json.dumps(body).encode()
         headers = {} if content is None else {"Content-Type": content_type}
         return self._http.request(method, path, content=content, params=query, headers=headers)
@@ -132,7 +132,7 @@ class Kube:
         return _decoded(self.ask("GET", path, query=query))
 
     def find(self, path: str) -> Object | None:
-        """Return the object, or None when there is none of that name."""
+        """Return the object, or None if it does not exist."""
         response = self.ask("GET", path)
         return None if response.status_code == httpx.codes.NOT_FOUND else _decoded(response)
 
@@ -146,7 +146,7 @@ class Kube:
         return _decoded(self.ask("PUT", path, body))
 
     def merge(self, path: str, body: Object) -> Object:
-        """Change the named fields only (JSON merge patch)."""
+        """Change only the given fields (JSON merge patch)."""
         content_type = "application/merge-patch+json"
         return _decoded(self.ask("PATCH", path, body, content_type=content_type))
 
@@ -167,7 +167,7 @@ class Kube:
     def may(
         self, verb: str, resource: str, *, namespace: str, name: str = "", group: str = ""
     ) -> bool:
-        """Tell what the API server's authorizer says; `resource` may be `kind/subresource`."""
+        """Report the decision of the authorizer; `resource` may be `resource/subresource`."""
         resource, _, subresource = resource.partition("/")
         attributes = {
             "verb": verb,
@@ -187,7 +187,7 @@ class Kube:
 
 
 def secrets_path(namespace: str, name: str = "") -> str:
-    """Return the path of a namespace's Secrets, or of one of them."""
+    """Return the path of the Secrets of a namespace, or of one of them."""
     return f"/api/v1/namespaces/{namespace}/secrets" + (f"/{name}" if name else "")
 
 

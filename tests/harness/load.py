@@ -1,8 +1,8 @@
-"""Assistants at work while something happens to the pods, and whether anybody noticed.
+"""Assistants that send requests while something happens to the pods, and count failures.
 
-A request that fails is repeated once where every client would do so by itself: the connection was
-refused, or the answer says that nothing was begun; for what changes nothing, also when the
-connection broke or a proxy in between answered. Whatever else goes wrong is a failure.
+A failed request is repeated once in the cases in which every client does so: the connection was
+refused, or the answer says that nothing was started; for reads also if the connection broke or a
+proxy answered. Everything else counts as a failure.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from harness.caller import Caller, result
 from harness.sdkclient import Assistant
 
 PAUSE_SECONDS = 0.1
-"""Between two requests of one assistant: it is people who work."""
+"""Pause between two requests of one assistant."""
 ME_EACH = 5
 REFRESH_EACH = 20
 WRITES_AT_ONCE = 6
-"""So many that each gateway has some under way at any time: requests are dealt out in turn."""
+"""Enough that each gateway is always processing some: requests go to gateways in turn."""
 ENTRY = {"project": "Website relaunch", "service": "16880011", "hours": "0:01"}
 
 Send = Callable[[], Awaitable[httpx.Response]]
@@ -32,15 +32,15 @@ Send = Callable[[], Awaitable[httpx.Response]]
 
 @dataclass
 class Tally:
-    """What the assistants saw."""
+    """The results of all assistants."""
 
     done: Counter[str] = field(default_factory=Counter)
-    """Good answers, by what was asked."""
+    """Number of successful answers by request."""
     repeated: Counter[str] = field(default_factory=Counter)
-    """Why requests were repeated, once each."""
+    """Number of repeated requests by request and reason."""
     failures: list[str] = field(default_factory=list)
     slowest: float = 0.0
-    """Seconds of the slowest read."""
+    """Duration of the slowest read, in seconds."""
 
     def figures(self) -> dict[str, Any]:
         return {
@@ -52,22 +52,22 @@ class Tally:
 
 @asynccontextmanager
 async def working(readers: Sequence[Assistant], writer: Assistant) -> AsyncIterator[Tally]:
-    """Let assistants work for the time of the block: some look things up, one logs time."""
+    """Let assistants send requests during the block: some read, one logs time."""
     tally, stop = Tally(), asyncio.Event()
     async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
         for reader in readers:
             caller = await stack.enter_async_context(Caller(reader))
-            group.create_task(_Work(caller, tally, stop).reading())
+            group.create_task(_Loop(caller, tally, stop).reading())
         caller = await stack.enter_async_context(Caller(writer))
-        group.create_task(_Work(caller, tally, stop).writing())
+        group.create_task(_Loop(caller, tally, stop).writing())
         try:
             yield tally
         finally:
             stop.set()
 
 
-class _Work:
-    """One assistant's loop."""
+class _Loop:
+    """The request loop of one assistant."""
 
     def __init__(self, caller: Caller, tally: Tally, stop: asyncio.Event) -> None:
         self._caller = caller
@@ -79,7 +79,7 @@ class _Work:
             if turn % REFRESH_EACH == 0:
                 await self._do("refresh", self._caller.refresh, lambda _: True)
             elif turn % ME_EACH == 0:
-                await self._do("get_me", lambda: self._caller.call("get_me"), _worked)
+                await self._do("get_me", lambda: self._caller.call("get_me"), _succeeded)
             else:
                 await self._do("tools/list", self._caller.ask, lambda found: bool(found["tools"]))
 
@@ -128,7 +128,7 @@ class _Work:
                 raise
             why = type(error).__name__
         else:
-            if not _says_repeat(answer, writes=writes):
+            if not _may_repeat(answer, writes=writes):
                 return answer
             why = str(answer.status_code)
         self._tally.repeated[f"{what}: {why}"] += 1
@@ -136,7 +136,7 @@ class _Work:
 
 
 def _problem(what: str, answer: httpx.Response, good: Callable[[Any], bool]) -> str | None:
-    """Return what is wrong with an answer; None if nothing is."""
+    """Return what is wrong with an answer, or None."""
     seen = f"{answer.status_code} {answer.text[:1000]}"
     if answer.status_code != httpx.codes.OK:
         return seen
@@ -147,15 +147,15 @@ def _problem(what: str, answer: httpx.Response, good: Callable[[Any], bool]) -> 
     return None if good(found) else seen
 
 
-def _says_repeat(answer: httpx.Response, *, writes: bool) -> bool:
+def _may_repeat(answer: httpx.Response, *, writes: bool) -> bool:
     if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and "retry-after" in answer.headers:
         return True
     return not writes and answer.status_code in {502, 503, 504}
 
 
-def _worked(found: dict[str, Any]) -> bool:
+def _succeeded(found: dict[str, Any]) -> bool:
     return not found.get("isError")
 
 
 def _logged(found: dict[str, Any]) -> bool:
-    return _worked(found) and bool(found["structuredContent"]["results"][0]["ok"])
+    return _succeeded(found) and bool(found["structuredContent"]["results"][0]["ok"])

@@ -1,4 +1,4 @@
-"""`make cluster`: control plane, operator and gateway on this machine for kubectl, until Ctrl-C."""
+"""`make cluster`: control plane, operator and gateway on this machine, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PORT = 8787
 PEOPLE = ("ana.kovac@northlight.example", "marko.cavic@northlight.example")
 LOOK_SECONDS = 1.0
 TEXT = """
-The product runs on a Kubernetes API server of your own. In a second terminal, in this folder:
+The product is running on a local Kubernetes API server. In a second terminal, in this folder:
 
   export KUBECONFIG={kubeconfig} PATH={programs}:$PATH
   kubectl apply -f examples/
@@ -27,13 +27,13 @@ The product runs on a Kubernetes API server of your own. In a second terminal, i
 
 Your namespace is {users}; operator and gateway are in {release}, grants in {grants}.
 The MCP server is {mcp_url} (open {url} for how to connect a client).
-Logs: {logs}/*.log        End: Ctrl-C, which throws everything away.
+Logs: {logs}/*.log        Stop: Ctrl-C, which discards everything.
 """
 
 
 def main() -> int:
     """Run until interrupted."""
-    # Also SIGINT: a shell starts background jobs with it ignored.
+    # SIGINT too, because shells start background jobs with SIGINT ignored.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     try:
@@ -56,11 +56,11 @@ def main() -> int:
 
 
 def _watch(deployment: Deployment) -> int:
-    """Return when a program ended that should not have."""
+    """Return when a program ended."""
     while True:
         for name, program in deployment.programs.items():
             if not program.running:
-                print(f"{name} has ended; its log said:\n{program.output()[-2000:]}", flush=True)
+                print(f"{name} ended; the end of its log:\n{program.output()[-2000:]}", flush=True)
                 return 1
         pause(LOOK_SECONDS)
 

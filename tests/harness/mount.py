@@ -1,10 +1,10 @@
-"""A Secret's volume as kubelet writes it, for gateways that run as plain processes.
+"""A Secret's volume as the kubelet writes it, for gateways that run as plain processes.
 
     folder/users.json -> ..data/users.json
     folder/..data     -> ..2026_11_24_07_00_00.1234
     folder/..2026_11_24_07_00_00.1234/users.json
 
-New content comes as a new folder, and one rename of `..data` makes all of it visible at once
+New content is written to a new folder; one rename of `..data` makes all of it visible at once
 (kubernetes/pkg/volume/util/atomic_writer.go).
 """
 
@@ -31,7 +31,7 @@ WINDOW_SECONDS = 300
 
 
 class MappingMount:
-    """The mount of one Secret; `path(key)` is what a program is told to read."""
+    """The mount of one Secret; `path(key)` is the file that a program reads."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -41,7 +41,7 @@ class MappingMount:
         return self.folder / key
 
     def write(self, data: Mapping[str, bytes]) -> None:
-        """Replace the content, as one step for whoever reads through `..data`."""
+        """Replace the content, atomically for readers of `..data`."""
         stamp = datetime.now(UTC).strftime("..%Y_%m_%d_%H_%M_%S.") + secrets.token_hex(4)
         fresh = self.folder / stamp
         fresh.mkdir()
@@ -52,12 +52,12 @@ class MappingMount:
         temporary = self.folder / "..data_tmp"
         temporary.symlink_to(stamp)
         temporary.replace(link)
-        self._show(data)
+        self._link(data)
         if old is not None:
             shutil.rmtree(self.folder / old)
 
-    def _show(self, data: Mapping[str, bytes]) -> None:
-        """Make the links that users see, and take away those of keys that are gone."""
+    def _link(self, data: Mapping[str, bytes]) -> None:
+        """Create the links that programs read, and remove those of deleted keys."""
         for key in data:
             if not (self.folder / key).is_symlink():
                 (self.folder / key).symlink_to(f"{DATA}/{key}")
@@ -67,9 +67,9 @@ class MappingMount:
 
     @contextmanager
     def following(self, plane: Plane, namespace: str, name: str) -> Iterator[None]:
-        """Write what the real Secret holds, and go on as it changes, for the time of the block.
+        """Write the content of the real Secret, now and at each change, during the block.
 
-        Kubelet does so too, but a minute later. A deleted Secret leaves the mount as it is.
+        The kubelet does the same a minute late. Deleting the Secret does not change the mount.
         """
         background = BackgroundLoop("mapping-mount")
         try:
@@ -90,11 +90,11 @@ class MappingMount:
                 try:
                     await self._watch(api, path, name)
                 except aiohttp.ClientError:
-                    # The API server is restarted by a test.
+                    # A test restarts the API server.
                     await asyncio.sleep(0.2)
 
     async def _watch(self, api: aiohttp.ClientSession, path: str, name: str) -> None:
-        """Follow one watch to its end; without a version it begins with what there is."""
+        """Follow one watch to its end; without a version it starts with the current object."""
         query = {
             "watch": "true",
             "fieldSelector": f"metadata.name={name}",

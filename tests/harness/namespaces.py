@@ -1,7 +1,7 @@
-"""The three namespaces of one installation, made new for one test.
+"""The three namespaces of an installation, created for one test.
 
-They are left where they are afterwards: the plane is thrown away as a whole, and deleting a
-namespace takes 5 s and a good part of a core.
+They are not deleted: the control plane is discarded as a whole, and deleting a namespace takes 5 s
+and much CPU time.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from harness.kube import Kube
 
 @dataclass(frozen=True, slots=True)
 class Namespaces:
-    """Names of the namespaces, and of the two Secrets in the release namespace."""
+    """The names of the namespaces and of the two Secrets in the release namespace."""
 
     release: str
     users: str
@@ -24,7 +24,7 @@ class Namespaces:
 
     @classmethod
     def of(cls, release: str) -> Namespaces:
-        """Name them after the release, as the chart does."""
+        """Return the names that the chart derives from a release."""
         return cls(
             release=release,
             users=f"{release}-users",
@@ -34,12 +34,12 @@ class Namespaces:
         )
 
     def named(self, role: str) -> str:
-        """Return the namespace that the word `release`, `users` or `grants` stands for."""
+        """Return the namespace of a role: `release`, `users` or `grants`."""
         return {"release": self.release, "users": self.users, "grants": self.grants}[role]
 
 
 def new_namespaces(kube: Kube, release: str | None = None) -> Namespaces:
-    """Make the namespaces of a release; without a name, of one that nobody else has."""
+    """Create the namespaces of a release; without a name, of one with a unique name."""
     names = Namespaces.of(release or f"t-{secrets.token_hex(4)}")
     for name in (names.release, names.users, names.grants):
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}

@@ -1,4 +1,4 @@
-"""What an administrator does with kubectl, and when it has arrived at the gateways."""
+"""Changes to people as an administrator makes them, and waiting until gateways use them."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class ProductiveUsers:
     """The people of one installation."""
 
     def __init__(self, cluster: Cluster, revisions: Callable[[], list[float]]) -> None:
-        """Take the installation, and what tells each gateway's revision of the mapping."""
+        """Store the installation and a function that returns the gateways' mapping revisions."""
         self._kube = cluster.kube
         self._names = cluster.names
         self._revisions = revisions
 
     def add(self, name: str, *, email: str, user_id: int, token: str | None, **spec: Any) -> Object:
-        """Make a ProductiveUser and, unless `token` is None, its Secret; return the resource.
+        """Create a ProductiveUser and, unless `token` is None, its Secret; return the resource.
 
-        It is in use at every gateway that runs when this returns.
+        When this returns, every running gateway uses it.
         """
         if token is not None:
             self.set_token(name, token)
@@ -53,33 +53,33 @@ class ProductiveUsers:
         """Return the Ready condition.
 
         Raises:
-            AssertionError: the operator has not given one for this generation.
+            AssertionError: the operator has not set it for this generation.
         """
         found = self._ready(name)
-        assert found is not None, f"the operator has not judged {name} yet"
+        assert found is not None, f"the operator has not set a condition on {name} yet"
         return found
 
     def change(self, name: str, **spec: Any) -> None:
-        """Change fields of the spec; in use at every gateway when this returns."""
+        """Change fields of the spec; when this returns, every running gateway uses them."""
         self._kube.merge(self._path(name), {"spec": spec})
         self.settle(name)
 
     def set_token(self, name: str, token: str) -> None:
-        """Write the person's token Secret; this does not wait for anybody to notice."""
+        """Write the person's token Secret; do not wait until it is used."""
         body = secret(f"{name}-token", {"token": token.encode()}, kind=TOKEN_TYPE)
         self._kube.apply(secrets_path(self._names.users, f"{name}-token"), body)
 
     def remove(self, name: str) -> None:
-        """Delete the resource; this returns at once, for tests that measure what follows."""
+        """Delete the resource; do not wait, so that tests can measure how long it takes."""
         self._kube.delete(self._path(name))
 
     def settle(self, name: str) -> None:
-        """Wait until the operator has judged the person, and all gateways know of it."""
+        """Wait until the person has a current condition and all gateways use the mapping."""
         eventually(lambda: self._ready(name) is not None, what=f"a condition on {name}")
         self.arrive()
 
     def arrive(self) -> None:
-        """Wait until all gateways that run use what is published now."""
+        """Wait until all running gateways use the mapping that is published now."""
         published = self.published_revision()
 
         def arrived() -> bool:

@@ -1,7 +1,7 @@
-"""A real Kubernetes control plane for the tests: etcd, API server and the controllers they rely on.
+"""A real Kubernetes control plane for the tests: etcd, API server and a few controllers.
 
-Nothing runs pods here. Everything is on ports and in a folder of its own, so any number of planes
-live side by side; one per test run is meant (about 500 MB, 5 s), with namespaces per test.
+It does not run pods. Each plane has ports and a folder of its own, so several can run at the same
+time. Normally a test run has one (about 500 MB, 5 s), and each test its own namespaces.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ CONTROLLERS = (
     "serviceaccount-token-controller",
     "root-ca-certificate-publisher-controller",
 )
-"""What the tests rely on; all of them would need 6 s more to start."""
+"""The controllers that tests need; with all of them the start takes 6 s longer."""
 HOSTS = ("127.0.0.1", "localhost", "10.96.0.1", "kubernetes", "kubernetes.default.svc")
 
 
 class Plane:
-    """A running control plane; `running_plane` starts and ends one."""
+    """A control plane; `running_plane` starts and stops one."""
 
     def __init__(self, programs: Path, *, port: int | None = None) -> None:
         self.folder = new_folder("plane")
@@ -47,7 +47,7 @@ class Plane:
 
     @functools.cached_property
     def kube(self) -> Kube:
-        """The API as an administrator."""
+        """An API client with the rights of an administrator."""
         return Kube(self.admin, self.folder)
 
     @functools.cached_property
@@ -56,45 +56,45 @@ class Plane:
 
     @property
     def api_server(self) -> Program:
-        """The API server's process, for tests that restart it (and then call `until_ready`)."""
+        """The process of the API server, for tests that restart it and then call `until_ready`."""
         return self._program("kube-apiserver")
 
     @property
     def etcd(self) -> Program:
-        """Its process, for tests that restore a backup of its folder `etcd`."""
+        """The process of etcd, for tests that restore a backup of its folder `etcd`."""
         return self._program("etcd")
 
     def _program(self, name: str) -> Program:
         return next(program for program in self._running if program.name == name)
 
     def client(self, identity: Identity) -> Kube:
-        """Return a client of somebody else; the caller closes it."""
+        """Return an API client for another identity; the caller closes it."""
         return Kube(identity, self.folder)
 
     def asked(self) -> Iterator[Asked]:
-        """Return what the programs under test have asked so far."""
+        """Yield the requests of the programs under test so far."""
         return asked_by_programs(self.folder)
 
     def start(self) -> None:
-        """Start all programs and make the CRDs known.
+        """Start all programs and install the CRDs.
 
         Raises:
-            ProgramFailed: one of them ended or was not ready in time.
+            ProgramFailed: a program ended or was not ready in time.
         """
-        # The API server waits for etcd by itself: the two start together.
+        # The API server waits for etcd, so both can start together.
         self._start_etcd(client := free_port())
         self._start_api_server(f"http://127.0.0.1:{client}")
         self.until_ready()
-        # CRDs come first: the garbage collector learns of later ones only 30 s after.
+        # Install CRDs first: the garbage collector notices later ones only after 30 s.
         self._apply_crds()
         self._start_controllers()
 
     def until_ready(self) -> None:
-        """Wait until the API server answers that it is ready."""
+        """Wait until the API server reports that it is ready."""
         self.api_server.until(self._ready)
 
     def stop(self) -> None:
-        """Kill all programs (a gentle stop takes a minute) and remove the folder."""
+        """Kill all programs, since a graceful stop takes a minute, and remove the folder."""
         for program in reversed(self._running):
             program.kill()
         if "kube" in self.__dict__:
@@ -172,7 +172,7 @@ class Plane:
             eventually(functools.partial(self._served, path), what=f"{path} is served")
 
     def _served(self, path: str) -> bool:
-        """Tell whether a list is answered: "Established" comes before, and 429 in between."""
+        """Report whether a list succeeds; that is later than "Established", after some 429s."""
         return self.kube.ask("GET", path).is_success
 
     @functools.cached_property
@@ -197,7 +197,7 @@ def declared_crds() -> list[Object]:
 
 
 def served_paths(crd: Object) -> list[str]:
-    """Return where the objects of a CRD are listed, one path for each version."""
+    """Return the paths of the lists of a CRD, one for each served version."""
     spec = crd["spec"]
     group, plural = spec["group"], spec["names"]["plural"]
     return [f"/apis/{group}/{v['name']}/{plural}" for v in spec["versions"] if v["served"]]
@@ -205,7 +205,7 @@ def served_paths(crd: Object) -> list[str]:
 
 @contextmanager
 def running_plane(programs: Path, *, port: int | None = None) -> Iterator[Plane]:
-    """Run a control plane for the time of the block."""
+    """Run a control plane during the block."""
     plane = Plane(programs, port=port)
     try:
         plane.start()

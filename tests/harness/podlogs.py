@@ -1,4 +1,4 @@
-"""Logs, events and pod states of a cluster as one folder, for whoever looks at a failed run."""
+"""Collects logs, events and pod states of a cluster in a folder, to analyse a failed run."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from harness.kube import Object
 from harness.terminal import LineFailed, Terminal
 
 
-def keep(terminal: Terminal, folder: Path, namespaces: Sequence[str]) -> None:
-    """Write down what can be seen; what is not there is left out, and nothing is raised.
+def collect(terminal: Terminal, folder: Path, namespaces: Sequence[str]) -> None:
+    """Write what can be read; omit what does not exist, and raise nothing.
 
-    Secrets are listed by name and never shown.
+    Secrets are listed by name only.
     """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "nodes.txt").write_text(terminal.tried("kubectl get nodes -o wide"))
@@ -24,10 +24,10 @@ def keep(terminal: Terminal, folder: Path, namespaces: Sequence[str]) -> None:
         except LineFailed as error:
             (folder / f"{namespace}.txt").write_text(str(error))
             continue
-        _keep_namespace(terminal, folder / namespace, namespace, pods)
+        _collect_namespace(terminal, folder / namespace, namespace, pods)
 
 
-def _keep_namespace(terminal: Terminal, folder: Path, name: str, pods: list[Object]) -> None:
+def _collect_namespace(terminal: Terminal, folder: Path, name: str, pods: list[Object]) -> None:
     folder.mkdir(exist_ok=True)
     kinds = "all,endpointslices,ingresses,httproutes,networkpolicies,configmaps,secrets"
     seen = {

@@ -1,4 +1,4 @@
-"""Programs under test as processes that never outlive the run, and folders and ports for them."""
+"""Programs under test as processes that never outlive the run, with folders and ports."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ TICK_SECONDS = 0.02
 
 
 class ProgramFailed(AssertionError):
-    """A program ended or was not ready in time; the text holds the end of its log."""
+    """A program ended or was not ready in time; `str()` has the end of its log."""
 
 
-class _Guardian:
-    """The writing end to `guardian.py`, started with the first program of this run."""
+class _Cleanup:
+    """Sends messages to `cleanup.py`, which it starts with the first program of the run."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
 
-    def tell(self, line: str) -> None:
+    def send(self, line: str) -> None:
         with self._lock:
             if self._process is None:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-I", "-S", Path(__file__).with_name("guardian.py")],
+                    [sys.executable, "-I", "-S", Path(__file__).with_name("cleanup.py")],
                     stdin=subprocess.PIPE,
                     text=True,
                     start_new_session=True,
@@ -52,11 +52,11 @@ class _Guardian:
         process.communicate()
 
 
-_guardian = _Guardian()
+_cleanup = _Cleanup()
 
 
 class Program:
-    """One process in a group of its own, with its output in a file."""
+    """One process in a process group of its own, with its output in a file."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Program:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        _guardian.tell(f"+ {process.pid}")
+        _cleanup.send(f"+ {process.pid}")
         return process
 
     @property
@@ -94,7 +94,7 @@ class Program:
         return self._process.poll() is None
 
     def output(self) -> str:
-        """Return all that it printed so far."""
+        """Return its output so far."""
         return self.log.read_text(errors="replace")
 
     def signal(self, number: signal.Signals) -> None:
@@ -102,10 +102,10 @@ class Program:
         self._process.send_signal(number)
 
     def stop(self, seconds: float = 10.0) -> int:
-        """Ask it to end (SIGTERM), wait, and return its exit code.
+        """Send SIGTERM, wait, and return the exit code.
 
         Raises:
-            ProgramFailed: it was still there after that time; it is killed.
+            ProgramFailed: it did not end in time and was killed.
         """
         self._process.terminate()
         try:
@@ -115,36 +115,36 @@ class Program:
             raise
 
     def wait(self, seconds: float = 10.0) -> int:
-        """Return its exit code once it has ended by itself.
+        """Wait until it ends by itself, and return the exit code.
 
         Raises:
-            ProgramFailed: it runs on.
+            ProgramFailed: it is still running.
         """
         try:
             code = self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             raise ProgramFailed(
-                f"{self.name} still runs after {seconds:g} s\n{self._tail()}"
+                f"{self.name} is still running after {seconds:g} s\n{self._tail()}"
             ) from None
-        _guardian.tell(f"- {self.pid}")
+        _cleanup.send(f"- {self.pid}")
         return code
 
     def kill(self) -> None:
-        """End the process and its children at once (SIGKILL)."""
+        """Kill the process and its children (SIGKILL)."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
         self.wait()
 
     def restart(self) -> None:
-        """Kill it when it runs, and start the same command again."""
+        """Kill it if it is running, and start the same command again."""
         self.kill()
         self._process = self._spawn()
 
     def until(self, ready: Callable[[], bool], *, seconds: float = START_SECONDS) -> None:
-        """Wait until `ready` says so.
+        """Wait until `ready` returns true.
 
         Raises:
-            ProgramFailed: it ended, or time is up.
+            ProgramFailed: the program ended, or the time is up.
         """
         deadline = time.monotonic() + seconds
         while not ready():
@@ -152,7 +152,7 @@ class Program:
                 code = self._process.returncode
                 raise ProgramFailed(f"{self.name} ended with {code}\n{self._tail()}")
             if time.monotonic() > deadline:
-                raise ProgramFailed(f"{self.name} not ready after {seconds:g} s\n{self._tail()}")
+                raise ProgramFailed(f"{self.name} is not ready after {seconds:g} s\n{self._tail()}")
             pause()
 
     def _tail(self) -> str:
@@ -160,15 +160,15 @@ class Program:
 
 
 def pause(seconds: float = TICK_SECONDS) -> None:
-    """Let a moment go by between two looks at something that gives no event."""
+    """Wait a moment between two checks of something that sends no events."""
     threading.Event().wait(seconds)
 
 
 def eventually(met: Callable[[], bool], *, seconds: float = 10.0, what: str) -> None:
-    """Look again and again until `met`.
+    """Check repeatedly until `met` returns true.
 
     Raises:
-        AssertionError: it was not within that time.
+        AssertionError: it did not in time.
     """
     deadline = time.monotonic() + seconds
     while not met():
@@ -178,14 +178,14 @@ def eventually(met: Callable[[], bool], *, seconds: float = 10.0, what: str) -> 
 
 
 def new_folder(name: str) -> Path:
-    """Make a temporary folder that goes with this run."""
+    """Create a temporary folder that is removed with this run."""
     folder = Path(tempfile.mkdtemp(prefix=f"productive-mcp-{name}-"))
-    _guardian.tell(f"folder {folder}")
+    _cleanup.send(f"folder {folder}")
     return folder
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder of `new_folder` early."""
+    """Remove a folder of `new_folder` before the run ends."""
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -193,10 +193,10 @@ _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on, and that no call of this process got before.
+    """Return a port that nothing listens on and that this process has not returned before.
 
-    It lies below the range from which systems take ports for outgoing connections, so that none of
-    these can take it between this call and the program's start.
+    It is below the range of ports for outgoing connections, so that none of these can take it
+    before the program starts.
     """
     choose = random.SystemRandom()
     while True:
@@ -211,7 +211,7 @@ def free_port() -> int:
 
 
 def listening(port: int) -> bool:
-    """Tell whether something accepts connections on that port of 127.0.0.1."""
+    """Report whether something accepts connections on a port of 127.0.0.1."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,9 +1,9 @@
-"""A proxy in front of the API server that records every request and can be told to go wrong.
+"""A proxy in front of the API server that records every request and injects faults.
 
-It runs in a thread of its own: programs in processes, synchronous and asynchronous tests use it
-alike. It speaks TLS with a certificate of the plane's authority, so a kubeconfig differs from the
-real one in the server's address only, and passes bearer tokens through; an identity that has a
-client certificate cannot be proxied.
+It runs in a thread of its own, so it works for programs in processes and for synchronous and
+asynchronous tests. Its TLS certificate comes from the plane's authority, so that a kubeconfig
+differs only in the address of the server. It forwards bearer tokens; it cannot forward a client
+certificate.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ LOOK_SECONDS = 0.02
 
 
 class RecordingProxy:
-    """One proxy for one program (or one replica of it)."""
+    """A proxy for one program, or for one replica of it."""
 
     def __init__(self, plane: Plane, *, port: int | None = None) -> None:
         self.port = port or free_port()
@@ -78,13 +78,13 @@ class RecordingProxy:
 
     def identity(self, identity: Identity) -> Identity:
         """Return the identity with this proxy as its server."""
-        assert identity.pair is None, "a client certificate cannot pass a proxy; use a token"
+        assert identity.pair is None, "a proxy cannot forward a client certificate; use a token"
         return identity.through(self.server)
 
     def rule(self, predicate: Predicate, fault: Fault, *, times: int | None = 1) -> Rule:
-        """Apply a fault to the next `times` requests (None: all) that the predicate picks.
+        """Apply a fault to the next `times` requests (None: all) that match the predicate.
 
-        Of several rules the one that was made first decides.
+        If several rules match, the oldest one applies.
         """
         rule = Rule(predicate, fault, times)
         self._rules.append(rule)
@@ -92,7 +92,7 @@ class RecordingProxy:
 
     @contextmanager
     def outage(self, fault: Fault | None = None) -> Iterator[Rule]:
-        """Let no request through for the time of the block, and cut the streams that run."""
+        """Let no request through during the block, and cut the open streams."""
         rule = Rule(lambda _: True, fault or CutBefore(), None)
         self._rules.insert(0, rule)
         if not isinstance(rule.fault, HalfOpen):
@@ -103,23 +103,23 @@ class RecordingProxy:
             rule.remove()
 
     def cut(self) -> None:
-        """Cut every connection that is open now."""
+        """Cut every open connection."""
         self._background.run(self._cut())
 
     def seen(self, predicate: Predicate) -> list[Seen]:
-        """Return the requests so far that the predicate picks."""
+        """Return the requests so far that match the predicate."""
         with self._changed:
             return [request for request in self.requests if predicate(request)]
 
     def wait_for(
         self, predicate: Predicate, seconds: float = WAIT_SECONDS, *, count: int = 1, since: int = 0
     ) -> list[Seen]:
-        """Wait until that many requests were picked, from number `since` on, and return them.
+        """Wait until `count` requests match, from number `since` on, and return them.
 
-        The predicate is asked again at each change of a request, so it may ask for a status.
+        The predicate is evaluated again whenever a request changes, so it may check the status.
 
         Raises:
-            AssertionError: they did not come in time; the text lists what came.
+            AssertionError: too few came in time; the message lists all requests.
         """
         deadline = time.monotonic() + seconds
         with self._changed:
@@ -130,25 +130,25 @@ class RecordingProxy:
                 left = deadline - time.monotonic()
                 if left <= 0:
                     raise AssertionError(
-                        f"{len(found)} of {count} came; seen:\n{self.transcript()}"
+                        f"{len(found)} of {count} matched; all requests:\n{self.transcript()}"
                     )
                 self._changed.wait(left)
 
     async def wait(
         self, predicate: Predicate, seconds: float = WAIT_SECONDS, *, count: int = 1, since: int = 0
     ) -> list[Seen]:
-        """Do `wait_for` without blocking the caller's event loop."""
+        """Like `wait_for`, without blocking the caller's event loop."""
         return await asyncio.to_thread(self.wait_for, predicate, seconds, count=count, since=since)
 
     def transcript(self) -> str:
-        """Return the requests as lines, for a failing test's message."""
+        """Return the requests as lines, for the message of a failing test."""
         with self._changed:
             return "\n".join(
                 f"{r.number:4} {r.method:6} {r.status or '-'} {r.path} {r.query}"
                 for r in self.requests
             )
 
-    # What follows runs in the background loop.
+    # All methods below run in the background loop.
 
     async def _start(self) -> None:
         authority = self._plane.authority
@@ -179,7 +179,7 @@ class RecordingProxy:
             seen = self._record(request, await request.content.read())
             return await self._answer(request, seen)
         except (_Cut, aiohttp.ClientError):
-            # A real API server that goes away looks the same: the connection ends in the middle.
+            # This looks like an API server that dies: the connection ends in the middle.
             transport.abort()
             raise ConnectionResetError from None
         finally:
@@ -208,7 +208,7 @@ class RecordingProxy:
 
     def _fault_for(self, seen: Seen) -> Fault | None:
         for rule in self._rules:
-            if rule.picks(seen):
+            if rule.matches(seen):
                 rule.hits.append(seen)
                 return rule.fault
         return None
@@ -231,9 +231,9 @@ class RecordingProxy:
                 pass
         if seen.watch:
             return await self._stream(request, seen)
-        # The API server finishes what it began even when the client hangs up.
+        # The API server completes a request even if the client disconnects.
         exchange = asyncio.ensure_future(self._exchange(seen, request.headers, fault))
-        exchange.add_done_callback(_look_at)
+        exchange.add_done_callback(_retrieve_exception)
         return await asyncio.shield(exchange)
 
     async def _exchange(
@@ -257,13 +257,13 @@ class RecordingProxy:
             async for chunk in answer.content.iter_any():
                 await self._silence(seen)
                 await response.write(chunk)
-            # A window that ends while the peer is silent must not be noticed either.
+            # The end of a window must not be noticed either while the peer is silent.
             await self._silence(seen)
         await response.write_eof()
         return response
 
     async def _silence(self, seen: Seen) -> None:
-        """Say nothing for as long as a half-open rule is in force, then cut."""
+        """Send nothing while a half-open rule applies, then cut."""
         silent = False
         while self._silenced(seen):
             silent = True
@@ -276,7 +276,7 @@ class RecordingProxy:
             if isinstance(rule.fault, HalfOpen) and not rule.removed:
                 if seen in rule.hits:
                     return True
-                if rule.picks(seen):
+                if rule.matches(seen):
                     rule.hits.append(seen)
                     return True
         return False
@@ -294,11 +294,11 @@ class RecordingProxy:
 
 
 class _Cut(Exception):
-    """The connection is to be cut."""
+    """Cut the connection instead of answering."""
 
 
-def _look_at(task: asyncio.Future[web.StreamResponse]) -> None:
-    """Take an exception that nobody waits for any more."""
+def _retrieve_exception(task: asyncio.Future[web.StreamResponse]) -> None:
+    """Mark the exception of a task as retrieved if nobody awaits the task any more."""
     if not task.cancelled():
         task.exception()
 

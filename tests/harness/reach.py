@@ -1,7 +1,7 @@
-"""What a pod reaches, tried from within it: the way to see a NetworkPolicy at work.
+"""Checks from within a pod which targets it can reach, to test NetworkPolicies.
 
-A target is `host:port` (TCP) or `dns:name` (a name to resolve). Nothing is sent: a connection that
-stands is reached, one that is refused or not answered is not.
+A target is `host:port` (TCP) or `dns:name` (a name to resolve). Nothing is sent: a target is
+reached if the connection is established, not if it is refused or unanswered.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.processes import eventually
 from harness.terminal import Terminal
 
 IN_FORCE_SECONDS = 30
-"""What the network may take to learn of a new pod or policy."""
+"""Time that the network may take to apply a new pod or policy."""
 TRY = """
 import json, socket, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +47,7 @@ asyncio.run(main())
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod that can be asked what it reaches."""
+    """A pod from which connections can be tried."""
 
     terminal: Terminal
     namespace: str
@@ -60,15 +60,15 @@ class Pod:
         return str(self.terminal.found(asked)["status"]["podIP"])
 
     def reached(self, targets: Sequence[str]) -> dict[str, bool]:
-        """Tell which targets it reaches."""
+        """Return which targets it reaches."""
         line = f"kubectl exec -n {self.namespace} {self.name} -- python -c {shlex.quote(TRY)}"
         return dict(json.loads(self.terminal(f"{line} {shlex.join(targets)}")))
 
     def reaches(self, expected: Mapping[str, bool]) -> None:
-        """Hold that it reaches these targets and not those, at the latest when all is in force.
+        """Assert that it reaches these targets and not those, once policies are in force.
 
         Raises:
-            AssertionError: something else was true to the end.
+            AssertionError: it still differed when the time was up.
         """
         seen: dict[str, bool] = {}
 
@@ -77,7 +77,7 @@ class Pod:
             return seen == expected
 
         def right() -> bool:
-            # Twice in a row: on a busy machine a flow may fail once for another reason.
+            # Require two checks in a row: on a busy machine one may fail for other reasons.
             return all(look() for _ in range(2))
 
         try:
@@ -95,7 +95,7 @@ def listener(ports: Sequence[int]) -> list[str]:
 
 
 def started(terminal: Terminal, manifest: Object) -> Pod:
-    """Start a pod and wait until it runs."""
+    """Start a pod and wait until it is ready."""
     namespace, name = manifest["metadata"]["namespace"], manifest["metadata"]["name"]
     terminal("kubectl apply -f -", given=json.dumps(manifest))
     terminal(f"kubectl wait -n {namespace} pod/{name} --for=condition=Ready --timeout=60s")

@@ -1,6 +1,6 @@
-"""ServiceAccounts with exactly the rights that the chart gives.
+"""ServiceAccounts with exactly the rights that the chart grants.
 
-The rules are the chart's own files, `charts/productive-mcp/files/rbac/PROGRAM.yaml`.
+The rules come from the chart's files, `charts/productive-mcp/files/rbac/PROGRAM.yaml`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Right:
 
 
 def granted(account: Account) -> set[Right]:
-    """Return what the account's file grants, verb by verb."""
+    """Return the rights in the account's file, one per verb."""
     words = Namespaces("release", "users", "grants", mapping="mapping", key_ring="key_ring")
     found = set()
     for role in roles(account, words):
@@ -65,7 +65,7 @@ def granted(account: Account) -> set[Right]:
 
 
 def roles(account: Account, names: Namespaces) -> list[dict[str, Any]]:
-    """Return the account's roles, each a namespace's name and its rules."""
+    """Return the account's roles, each with a namespace and rules."""
     text = (RULES / f"{account}.yaml").read_text()
     text = text.replace("MAPPING", names.mapping).replace("KEY_RING", names.key_ring)
     found: list[dict[str, Any]] = yaml.safe_load(text)["roles"]
@@ -73,7 +73,7 @@ def roles(account: Account, names: Namespaces) -> list[dict[str, Any]]:
 
 
 def grant_rights(plane: Plane, names: Namespaces, account: Account) -> Identity:
-    """Make the ServiceAccount and its Roles, and return it once its rights are in force."""
+    """Create the ServiceAccount and its Roles; return it once its rights are in force."""
     identity = new_account(plane, names, account)
     given = roles(account, names)
     for role in given:
@@ -86,7 +86,7 @@ def grant_rights(plane: Plane, names: Namespaces, account: Account) -> Identity:
 
 
 def new_account(plane: Plane, names: Namespaces, name: str) -> Identity:
-    """Make a ServiceAccount that has no rights."""
+    """Create a ServiceAccount without rights."""
     accounts = f"/api/v1/namespaces/{names.release}/serviceaccounts"
     plane.kube.create(accounts, {"kind": "ServiceAccount", "metadata": {"name": name}})
     return Identity(
@@ -117,7 +117,7 @@ def _token(kube: Kube, path: str) -> str:
 
 
 def _in_force(own: Kube, role: dict[str, Any]) -> bool:
-    """Tell whether the authorizer has seen the role: it learns of new ones a moment later."""
+    """Report whether the authorizer knows the role, which it learns a moment later."""
     rule = role["rules"][0]
     return own.may(
         rule["verbs"][0],

@@ -1,8 +1,8 @@
-"""Who uses which right for what: the table that rule files, API server and programs are held to.
+"""The table of rights: which program uses which right for what.
 
-Each verb names a test in which the program uses it, in an installation of the test's own, or says
-why it is granted although nothing uses it. A program is its parts as well: a test may run them in
-its own process, under the program's account.
+Rule files and the requests of the programs are compared with it. Each verb names a test in which
+the program uses it, in the test's own installation, or says why it is granted although it is
+unused. A test may also run parts of a program in its own process, with the program's account.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from harness.rights import ANY, Account, Right
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """What a verb is for, and the id of a test in which it is used."""
+    """The purpose of a verb, and the id of a test in which it is used."""
 
     what: str
     test: str
@@ -24,14 +24,14 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Unused:
-    """Why a verb is granted that nothing uses."""
+    """The reason why an unused verb is granted."""
 
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The verbs that an account may use on a kind of objects."""
+    """The verbs that an account may use on a resource."""
 
     account: Account
     place: str
@@ -61,8 +61,8 @@ TABLE: Final = (
         PERSON,
         ANY,
         {
-            "list": Use("all people, at each pass", APPLIED),
-            "watch": Use("a change begins a pass", REASONS),
+            "list": Use("lists all people, at each pass", APPLIED),
+            "watch": Use("a change starts a pass", REASONS),
         },
     ),
     Row(
@@ -70,7 +70,7 @@ TABLE: Final = (
         "users",
         f"{PERSON}/status",
         ANY,
-        {"patch": Use("the condition Ready", REASONS)},
+        {"patch": Use("sets the condition Ready", REASONS)},
     ),
     Row(
         "operator",
@@ -78,21 +78,21 @@ TABLE: Final = (
         "secrets",
         ANY,
         {
-            "list": Use("the tokens of people, at each pass", APPLIED),
-            "watch": Use("a new token begins a pass", REASONS),
+            "list": Use("lists the tokens of people, at each pass", APPLIED),
+            "watch": Use("a new token starts a pass", REASONS),
         },
     ),
-    Row("operator", "users", "events", ANY, {"create": Use("transitions of Ready", EVENTS)}),
+    Row("operator", "users", "events", ANY, {"create": Use("reports changes of Ready", EVENTS)}),
     Row(
         "operator",
         "release",
         "secrets",
         "mapping",
         {
-            "get": Use("what is published, and in which version, before it is replaced", APPLIED),
-            "list": Use("begins the watch", REPAIRED),
-            "watch": Use("notices what others do to it", REPAIRED),
-            "create": Use("makes it again when it was deleted, by server-side apply", REPAIRED),
+            "get": Use("reads content and version of the mapping before a pass", APPLIED),
+            "list": Use("starts the watch", REPAIRED),
+            "watch": Use("notices changes by others", REPAIRED),
+            "create": Use("creates it again after a deletion, by server-side apply", REPAIRED),
             "patch": Use("publishes, by server-side apply", APPLIED),
         },
     ),
@@ -102,12 +102,12 @@ TABLE: Final = (
         "secrets",
         ANY,
         {
-            "get": Use("a code or refresh token is checked against its grant", WHOLE_WAY),
-            "list": Use("fills the index; sweeps", WHOLE_WAY),
-            "watch": Use("revocations, wherever they were made", WHOLE_WAY),
-            "create": Use("a grant and the subject binding, at a sign-in", WHOLE_WAY),
-            "update": Use("redemption, refresh and revocation, by compare-and-swap", WHOLE_WAY),
-            "delete": Use("sweeps what expired or is too much", SWEPT),
+            "get": Use("checks a code or refresh token against its grant", WHOLE_WAY),
+            "list": Use("fills the index; finds what to sweep", WHOLE_WAY),
+            "watch": Use("learns of revocations by other replicas", WHOLE_WAY),
+            "create": Use("creates grant and subject binding at a sign-in", WHOLE_WAY),
+            "update": Use("redeems, refreshes and revokes, by compare-and-swap", WHOLE_WAY),
+            "delete": Use("sweeps expired and excess records", SWEPT),
         },
     ),
     Row(
@@ -116,9 +116,9 @@ TABLE: Final = (
         "secrets",
         "mapping",
         {
-            "get": Unused("one rule for both Secrets; a list by name shows the same"),
-            "list": Use("begins the watch", WHOLE_WAY),
-            "watch": Use("changes of people within a second", WHOLE_WAY),
+            "get": Unused("one rule covers both Secrets; a list by name shows the same"),
+            "list": Use("starts the watch", WHOLE_WAY),
+            "watch": Use("learns of changes of people within a second", WHOLE_WAY),
         },
     ),
     Row(
@@ -127,18 +127,18 @@ TABLE: Final = (
         "secrets",
         "key_ring",
         {
-            "get": Use("one fresh read when a key is unknown", FRESH),
-            "list": Use("begins the watch", WHOLE_WAY),
-            "watch": Use("rotations", WHOLE_WAY),
+            "get": Use("reads the ring once when a key is unknown", FRESH),
+            "list": Use("starts the watch", WHOLE_WAY),
+            "watch": Use("learns of rotations", WHOLE_WAY),
         },
     ),
-    Row("keys", "release", "secrets", ANY, {"create": Use("makes the key ring", KEPT)}),
-    Row("keys", "release", "secrets", "key_ring", {"get": Use("checks one that is there", KEPT)}),
+    Row("keys", "release", "secrets", ANY, {"create": Use("creates the key ring", KEPT)}),
+    Row("keys", "release", "secrets", "key_ring", {"get": Use("checks an existing ring", KEPT)}),
 )
 
 
 def rights() -> dict[Right, Use | Unused]:
-    """Return the table verb by verb."""
+    """Return the table with one entry per verb."""
     return {
         Right(row.account, row.place, row.resource, row.name, verb): use
         for row in TABLE

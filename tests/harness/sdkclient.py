@@ -1,4 +1,4 @@
-"""The Python SDK as an MCP client of a person: signs in by a browser, keeps its tokens."""
+"""The Python SDK as the MCP client of a person: signs in with a browser, keeps its tokens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Mode = Literal["auto", "legacy"]
 
 @dataclass
 class Memory:
-    """Where the client keeps its registration and tokens; a test reads and sets them."""
+    """Stores the client's registration and tokens, which tests may read and set."""
 
     tokens: OAuthToken | None = None
     client: OAuthClientInformationFull | None = None
@@ -59,13 +59,13 @@ class Assistant:
     mode: Mode = "auto"
     memory: Memory = field(default_factory=Memory)
     trusted: ssl.SSLContext | bool = True
-    """Whose certificates it accepts, if not the public authorities'."""
+    """The authorities that it trusts, if not the public ones."""
     sign_ins: int = 0
-    """How often the person had to go through the browser."""
+    """The number of sign-ins through the browser."""
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[Client]:
-        """Connect; signs in first when there are no usable tokens."""
+        """Connect during the block; sign in first if there are no usable tokens."""
         port = free_port()
         arrived: asyncio.Queue[AuthorizationCodeResult] = asyncio.Queue()
 

@@ -1,6 +1,6 @@
-"""A sign-in at the deployed product by plain HTTP, step by step: each can be done wrong.
+"""A sign-in at a deployment over plain HTTP, in steps that a test can alter.
 
-A `Visitor` is one person at one browser: it keeps cookies and follows nothing by itself.
+A `Visitor` is one person with one browser: it keeps cookies and follows no redirect by itself.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SCOPE = "productive:read productive:write"
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A client as /register answered it."""
+    """A client as returned by /register."""
 
     metadata: dict[str, Any] = field(repr=False)
 
@@ -35,7 +35,7 @@ class Registered:
 
     @property
     def secret(self) -> str | None:
-        """Its secret; None of a public client."""
+        """The client's secret; None for a public client."""
         return self.metadata.get("client_secret")
 
     @property
@@ -44,15 +44,15 @@ class Registered:
 
 
 class Visitor:
-    """One browser, and the client that its person connects; `http` is for anything else.
+    """One browser, and the client that its person connects; use `http` for other requests.
 
-    Parameters given by name go into the request in place of ours; None takes one out.
+    Keyword arguments replace parameters of a request; None removes a parameter.
     """
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
         self.verifier = secrets.token_urlsafe(48)
-        """PKCE verifier of every request of this visitor."""
+        """The PKCE verifier of all requests of this visitor."""
         self.http = httpx.Client(base_url=deployment.url, timeout=15, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -62,11 +62,11 @@ class Visitor:
         self.http.close()
 
     def cookies(self) -> list[str]:
-        """Return the names of the gateway's cookies that this browser holds."""
+        """Return the names of the gateway's cookies in this browser."""
         return sorted(cookie.name for cookie in self.http.cookies.jar)
 
     def register(self, **metadata: Any) -> Registered:
-        """Register a client, a public one unless told otherwise."""
+        """Register a client, by default a public one."""
         document = {
             "client_name": "Assistant",
             "redirect_uris": [REDIRECT_URI],
@@ -77,7 +77,7 @@ class Visitor:
         return Registered(answer.json())
 
     def request(self, client: Registered, **changes: Any) -> dict[str, Any]:
-        """Return the parameters of a good authorization request, with changes."""
+        """Return the parameters of a valid authorization request, with changes."""
         query = {
             "response_type": "code",
             "client_id": client.id,
@@ -93,7 +93,7 @@ class Visitor:
     def authorize(
         self, client: Registered, *, headers: dict[str, str] | None = None, **changes: Any
     ) -> httpx.Response:
-        """Open the client's link to /authorize."""
+        """Request /authorize, as the client's link does."""
         query = self.request(client, **changes)
         return self.http.get("/authorize", params=query, headers=headers)
 
@@ -105,7 +105,7 @@ class Visitor:
         headers: dict[str, str] | None = None,
         **changes: Any,
     ) -> httpx.Response:
-        """Press a button of the consent page."""
+        """Submit the form of the consent page."""
         form = {"handle": handle_of(page), "decision": decision}
         sent = {"Origin": self.deployment.url, "Sec-Fetch-Site": "same-origin"}
         return self.http.post(
@@ -113,33 +113,33 @@ class Visitor:
         )
 
     def approve(self, client: Registered, **changes: Any) -> str:
-        """Open the link and approve; return the provider's address."""
+        """Request /authorize and approve; return the provider's address."""
         page = self.authorize(client, **changes)
         assert page.status_code == httpx.codes.OK, page.text
         return gone_on(self.decide(page))
 
     def sign_in_upstream(self, url: str, email: str) -> str:
-        """Sign in at the provider; return the address of /callback that it sends back to."""
+        """Sign in at the provider; return the /callback address that it redirects to."""
         answer = self.http.post(url, data={"email": email})
         assert answer.status_code == httpx.codes.SEE_OTHER, answer.text
         return answer.headers["location"]
 
     def callback(self, url: str) -> httpx.Response:
-        """Open the address that the provider sent the browser to."""
+        """Request the address that the provider redirected to."""
         return self.http.get(url)
 
     def sign_in(self, client: Registered, email: str, **changes: Any) -> httpx.Response:
-        """Approve, sign in and come back; return what /callback answered."""
+        """Approve, sign in and return; return the answer of /callback."""
         return self.callback(self.sign_in_upstream(self.approve(client, **changes), email))
 
     def code(self, client: Registered, email: str, **changes: Any) -> str:
-        """Go all the way to an authorization code."""
+        """Sign in and return the authorization code."""
         return code_of(self.sign_in(client, email, **changes))
 
     def exchange(
         self, client: Registered, code: str, *, auth: tuple[str, str] | None = None, **changes: Any
     ) -> httpx.Response:
-        """Redeem a code at /token, with the client's secret in the form if it has one."""
+        """Redeem a code at /token; the form has the client's secret if there is one."""
         form = {
             "grant_type": "authorization_code",
             "client_id": client.id,
@@ -154,7 +154,7 @@ class Visitor:
     def refresh(
         self, client: Registered, token: str, *, auth: tuple[str, str] | None = None, **changes: Any
     ) -> httpx.Response:
-        """Present a refresh token at /token."""
+        """Use a refresh token at /token."""
         form = {
             "grant_type": "refresh_token",
             "client_id": client.id,
@@ -164,7 +164,7 @@ class Visitor:
         return self._token(_given(form, changes), auth)
 
     def tokens(self, client: Registered, email: str, **changes: Any) -> dict[str, Any]:
-        """Go all the way; return what /token answered."""
+        """Sign in and redeem the code; return the document of /token."""
         answer = self.exchange(client, self.code(client, email, **changes))
         assert answer.status_code == httpx.codes.OK, answer.text
         tokens: dict[str, Any] = answer.json()
@@ -179,13 +179,13 @@ class Visitor:
         return self.http.post("/mcp", json=body, headers=headers)
 
     def _token(self, form: dict[str, Any], auth: tuple[str, str] | None) -> httpx.Response:
-        # A client's server-side part has no cookies of the browser.
+        # The backend of a client does not have the browser's cookies.
         with httpx.Client(base_url=self.deployment.url, timeout=30, trust_env=False) as http:
             return http.post("/token", data=form, auth=auth or httpx.USE_CLIENT_DEFAULT)
 
 
 def new_person(deployment: Deployment, **spec: Any) -> str:
-    """Make a ProductiveUser who may sign in at every gateway; return their e-mail address."""
+    """Create a ProductiveUser who may sign in at every gateway; return the e-mail address."""
     name = f"p-{secrets.token_hex(6)}"
     email = f"{name}@northlight.example"
     deployment.people.add(name, email=email, user_id=9104, token="simulator-ana-kovac", **spec)
@@ -199,21 +199,21 @@ def challenge_of(verifier: str) -> str:
 
 
 def query_of(url: str) -> dict[str, str]:
-    """Return the parameters of an address; each must stand once."""
+    """Return the query parameters of a URL; each must occur once."""
     values = parse_qs(urlsplit(url).query, keep_blank_values=True, strict_parsing=True)
     assert all(len(one) == 1 for one in values.values()), url
     return {name: one[0] for name, one in values.items()}
 
 
 def handle_of(page: httpx.Response) -> str:
-    """Return the handle in a consent page's form."""
+    """Return the handle in the form of a consent page."""
     found = re.search(r'name="handle" value="([^"]+)"', page.text)
     assert found is not None, page.text
     return html.unescape(found[1])
 
 
 def gone_on(page: httpx.Response) -> str:
-    """Return where a page goes on to by itself."""
+    """Return the address that a page redirects to by a refresh header."""
     assert page.status_code == httpx.codes.OK, page.text
     delay, _, url = page.headers["refresh"].partition("; url=")
     assert delay == "0"
@@ -221,13 +221,13 @@ def gone_on(page: httpx.Response) -> str:
 
 
 def code_of(answer: httpx.Response) -> str:
-    """Return the authorization code that a redirect gives to the client."""
+    """Return the authorization code in a redirect to the client."""
     assert answer.status_code == httpx.codes.FOUND, answer.text
     return query_of(answer.headers["location"])["code"]
 
 
 def is_page(answer: httpx.Response, status: int = 400) -> bool:
-    """Tell whether it is a page for the person that sends them nowhere by itself."""
+    """Report whether an answer is a page for the person, without any redirect."""
     headers = answer.headers
     return (
         answer.status_code == status
@@ -242,14 +242,14 @@ def is_page(answer: httpx.Response, status: int = 400) -> bool:
 def error_of(
     deployment: Deployment, answer: httpx.Response, *, redirect_uri: str = REDIRECT_URI
 ) -> str:
-    """Return the error that a redirect tells the client, in the query, with state and issuer."""
+    """Return the error in a redirect to the client; check state and issuer, too."""
     assert answer.status_code in {302, 303}, answer.text
     location = answer.headers["location"]
     return error_at(deployment, location, redirect_uri=redirect_uri)
 
 
 def error_at(deployment: Deployment, location: str, *, redirect_uri: str = REDIRECT_URI) -> str:
-    """Return the error in an address of the client's."""
+    """Return the error in the query of the client's redirect URI."""
     target, _, _ = location.partition("?")
     assert target == redirect_uri
     assert "#" not in location

@@ -1,4 +1,4 @@
-"""An administrator's terminal: the lines that people type, run as they stand in the docs."""
+"""An administrator's terminal: runs command lines as they are in the docs."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from pathlib import Path
 from harness.kube import Object
 
 LONGEST_SECONDS = 420
-"""A line that takes longer hangs."""
+"""A command that takes longer is considered hung."""
 
 
 class LineFailed(AssertionError):
-    """A line ended with an error; `str()` has the line and all that it said."""
+    """A command failed; `str()` has the command line and its output."""
 
 
 class Terminal:
-    """Runs kubectl, helm and others of PATH in one folder."""
+    """Runs kubectl, helm and other programs on PATH in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def __call__(self, line: str, *, given: str | None = None) -> str:
-        """Run a line to its end; return what it printed.
+        """Run a command line; return its standard output.
 
         Args:
             line: program and arguments, quoted as in a shell.
-            given: what it reads from standard input.
+            given: standard input of the command.
 
         Raises:
-            LineFailed: it ended with an error, or not at all.
+            LineFailed: the command failed or did not end.
         """
         try:
             done = subprocess.run(
@@ -44,19 +44,19 @@ class Terminal:
                 timeout=LONGEST_SECONDS,
             )
         except subprocess.TimeoutExpired as error:
-            raise LineFailed(f"$ {line}\nstill runs after {LONGEST_SECONDS} s") from error
+            raise LineFailed(f"$ {line}\nis still running after {LONGEST_SECONDS} s") from error
         if done.returncode:
             raise LineFailed(f"$ {line}\n{done.stdout}{done.stderr}")
         return done.stdout
 
     def tried(self, line: str) -> str:
-        """Run a line that may fail; return all that it said."""
+        """Run a command that may fail; return its output or the error."""
         try:
             return self(line)
         except LineFailed as error:
             return str(error)
 
     def found(self, line: str) -> Object:
-        """Run a line whose output is JSON, such as `kubectl get … -o json`."""
+        """Run a command whose output is JSON, such as `kubectl get … -o json`."""
         document: Object = json.loads(self(line))
         return document

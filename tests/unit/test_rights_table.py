@@ -1,4 +1,4 @@
-"""The table of rights is that of rule files and documentation, and a run is judged by it."""
+"""The table of rights agrees with rule files and documentation, and runs are compared with it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DRAWN = {
     ("release", "secrets", ANY): "ring",
     ("grants", "secrets", ANY): "grants",
 }
-"""What a node of the picture stands for."""
+"""The node of the picture for each namespace, resource and name."""
 
 TEST = "tests/cluster/test_x.py::test_x"
 READ = Right("gateway", "release", "secrets", "mapping", "get")
@@ -43,22 +43,22 @@ APPLY = Right("operator", "release", "secrets", "mapping", "patch")
 
 
 @pytest.mark.attack("R-01")
-def test_the_table_has_each_right_of_the_rule_files_and_no_other() -> None:
+def test_the_table_has_exactly_the_rights_of_the_rule_files() -> None:
     files = {right for account in ACCOUNTS for right in granted(account)}
     assert rights().keys() == files
 
 
-def test_every_test_of_the_table_is_there() -> None:
+def test_every_test_in_the_table_exists() -> None:
     missing = {use.test for use in rights().values() if isinstance(use, Use)} - _all_tests()
     assert missing == set()
 
 
-def test_the_table_of_the_documentation_is_that_of_the_rule_files() -> None:
+def test_the_table_in_the_documentation_is_generated_from_the_rule_files() -> None:
     page = PAGE.read_text()
     assert _script().rendered(page) == page, "run python charts/rights.py"
 
 
-def test_the_picture_of_the_documentation_shows_each_right_and_no_other() -> None:
+def test_the_picture_in_the_documentation_shows_exactly_these_rights() -> None:
     drawn = {
         (PROGRAMS[program], node, verb.strip())
         for program, verbs, node in ARROW.findall(PAGE.read_text())
@@ -67,84 +67,85 @@ def test_the_picture_of_the_documentation_shows_each_right_and_no_other() -> Non
     assert drawn == {(r.account, DRAWN[r.place, r.resource, r.name], r.verb) for r in rights()}
 
 
-# --- how a run is judged
+# --- comparing a run with the table
 
 
-def test_a_right_that_its_test_used_is_fine() -> None:
+def test_a_right_used_by_its_test_is_accepted() -> None:
     assert judged({READ: Use("", TEST)}, [asked(READ)]) == []
 
 
-def test_a_right_that_its_test_did_not_use_is_told() -> None:
-    [told] = judged({READ: Use("", TEST)}, [])
-    assert told.startswith(f"{READ} was not used in {TEST}")
+def test_a_right_not_used_by_its_test_is_reported() -> None:
+    [message] = judged({READ: Use("", TEST)}, [])
+    assert message.startswith(f"{READ} was not used in {TEST}")
 
 
-def test_use_in_an_installation_of_another_test_is_none() -> None:
+def test_use_in_the_installation_of_another_test_does_not_count() -> None:
     elsewhere = [asked(READ, release="t-2"), asked(READ, release="shared")]
-    [told] = judged({READ: Use("", TEST)}, elsewhere)
-    assert "was not used" in told
+    [message] = judged({READ: Use("", TEST)}, elsewhere)
+    assert "was not used" in message
 
 
 @pytest.mark.parametrize("passed", [(), ("tests/cluster/test_x.py::test_y",)])
-def test_nothing_is_asked_of_a_test_that_did_not_run_or_did_not_pass(
+def test_no_use_is_required_of_a_test_that_did_not_pass(
     passed: tuple[str, ...],
 ) -> None:
     assert judged({READ: Use("", TEST)}, [], passed=passed) == []
 
 
-def test_a_right_that_nothing_uses_may_stay_with_a_reason_until_it_is_used() -> None:
+def test_an_unused_right_with_a_reason_is_accepted_until_it_is_used() -> None:
     table = {READ: Unused("one rule for two Secrets")}
     assert judged(table, []) == []
-    [told] = judged(table, [asked(READ, release="shared")])
+    [message] = judged(table, [asked(READ, release="shared")])
     assert (
-        told == f"{READ} was used in an installation of the whole run: tell in the table what for"
+        message
+        == f"{READ} was used in an installation of the whole run: add its purpose to the table"
     )
 
 
-def test_what_was_allowed_beyond_the_table_is_told() -> None:
-    [told] = judged({}, [asked(READ)])
-    assert told == f"{READ} was allowed in {TEST}, but is not in the table"
+def test_an_allowed_request_that_is_not_in_the_table_is_reported() -> None:
+    [message] = judged({}, [asked(READ)])
+    assert message == f"{READ} was allowed in {TEST}, but is not in the table"
 
 
-def test_discovery_is_open_to_everybody() -> None:
+def test_discovery_needs_no_right() -> None:
     path = Right("operator", "", "/apis/productive-mcp.dev/v1alpha1", ANY, "get")
     assert judged({}, [asked(path)]) == []
 
 
-def test_the_right_to_make_is_used_by_an_apply_that_made_something() -> None:
+def test_an_apply_that_creates_an_object_uses_the_right_to_create() -> None:
     table = {APPLY: Use("", TEST), MAKE: Use("", TEST)}
-    [told] = judged(table, [asked(APPLY)])
-    assert told.startswith(f"{MAKE} was not used")
-    assert judged(table, [asked(APPLY, made=True)]) == []
+    [message] = judged(table, [asked(APPLY)])
+    assert message.startswith(f"{MAKE} was not used")
+    assert judged(table, [asked(APPLY, created=True)]) == []
 
 
-def test_the_name_of_what_is_posted_is_no_name() -> None:
+def test_the_name_of_a_created_object_is_ignored() -> None:
     make = Right("keys", "release", "secrets", ANY, "create")
     posted = Right("keys", "release", "secrets", "key_ring", "create")
-    assert judged({make: Use("", TEST)}, [asked(posted, made=True)]) == []
+    assert judged({make: Use("", TEST)}, [asked(posted, created=True)]) == []
 
 
 @pytest.mark.parametrize("release", ["t-1", "t-2", "shared"])
-def test_a_refusal_is_told(release: str) -> None:
-    [told] = judged({READ: Use("", "another")}, [asked(READ, release=release, allowed=False)])
-    assert told.startswith(f"{READ} was refused in")
+def test_a_refusal_is_reported(release: str) -> None:
+    [message] = judged({READ: Use("", "another")}, [asked(READ, release=release, allowed=False)])
+    assert message.startswith(f"{READ} was refused in")
 
 
-def test_a_refusal_on_purpose_is_fine_for_that_account_of_that_test_only() -> None:
+def test_an_expected_refusal_is_accepted_for_that_account_and_test_only() -> None:
     refused = [asked(READ, allowed=False)]
     assert judged({}, refused, refusals={TEST: frozenset({"gateway"})}) == []
-    told = judged({}, refused, refusals={TEST: frozenset({"operator"})})
-    assert len(told) == 2
-    assert f"nothing was refused to operator in {TEST}, which says so" in told
+    messages = judged({}, refused, refusals={TEST: frozenset({"operator"})})
+    assert len(messages) == 2
+    assert f"nothing was refused to operator in {TEST}, which is marked refused" in messages
 
 
 @pytest.mark.parametrize(
     "user", ["admin", "system:serviceaccount:t-1:default", "system:serviceaccount:t-1:t-1-gateway"]
 )
-def test_a_program_under_another_account_is_told(user: str) -> None:
-    request = Asked(user, "get", "secrets", "t-1", "t-1-mapping", allowed=True, made=False)
-    [told] = judged({}, [request])
-    assert told == f"a program asked as {user}, whose rights no rule file gives"
+def test_a_program_with_another_account_is_reported(user: str) -> None:
+    request = Asked(user, "get", "secrets", "t-1", "t-1-mapping", allowed=True, created=False)
+    [message] = judged({}, [request])
+    assert message == f"a program used the account {user}, which has no rule file"
 
 
 def judged(
@@ -159,7 +160,9 @@ def judged(
     return list(ledger.complaints(table))
 
 
-def asked(right: Right, *, release: str = "t-1", allowed: bool = True, made: bool = False) -> Asked:
+def asked(
+    right: Right, *, release: str = "t-1", allowed: bool = True, created: bool = False
+) -> Asked:
     names = {"mapping": f"{release}-mapping", "key_ring": f"{release}-keys"}
     return Asked(
         user=f"system:serviceaccount:{release}:{right.account}",
@@ -168,7 +171,7 @@ def asked(right: Right, *, release: str = "t-1", allowed: bool = True, made: boo
         namespace={"release": release}.get(right.place, right.place),
         name=names.get(right.name, ""),
         allowed=allowed,
-        made=made,
+        created=created,
     )
 
 

@@ -1,7 +1,7 @@
-"""What stands in front of the gateways, as an ingress would: each request goes to the next replica.
+"""A proxy in front of the gateways, like an ingress controller: each request goes to the next one.
 
-Requests, not connections, are dealt out, so two requests of one client never meet the same replica
-by luck. A replica that cannot be connected to is left out, as an ingress does.
+It distributes requests, not connections, so consecutive requests of a client always reach different
+replicas. Like an ingress, it skips a replica that refuses connections.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from harness.processes import free_port
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One request, and the number of the replica that answered it."""
+    """One request and the number of the replica that answered it."""
 
     method: str
     path: str
@@ -33,7 +33,7 @@ class Served:
     status: int
 
 
-class Front:
+class Ingress:
     """A round-robin HTTP proxy over replicas on 127.0.0.1."""
 
     def __init__(self, replicas: Sequence[int], *, port: int | None = None) -> None:
@@ -43,7 +43,7 @@ class Front:
         self._turn = itertools.count()
         self._pinned: int | None = None
         self._lock = threading.Lock()
-        self._background = BackgroundLoop("front")
+        self._background = BackgroundLoop("ingress")
         self._background.run(self._start())
 
     def __enter__(self) -> Self:
@@ -62,7 +62,7 @@ class Front:
         self._background.close()
 
     def pin(self, replica: int | None) -> None:
-        """Send every request to one replica, by its number; None deals them out again."""
+        """Send every request to the replica of this number; None distributes them again."""
         self._pinned = replica
 
     async def _start(self) -> None:

@@ -1,4 +1,4 @@
-"""The front deals requests out in turn and changes nothing in them."""
+"""The ingress sends each request to the next replica and does not change it."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from threading import Thread
 import httpx
 import pytest
 
-from harness.front import Front
+from harness.ingress import Ingress
 from harness.processes import free_port
 
 
 class _Replica(BaseHTTPRequestHandler):
-    """Answers with what it was asked."""
+    """Answers with the request."""
 
     protocol_version = "HTTP/1.1"
 
@@ -35,7 +35,7 @@ class _Replica(BaseHTTPRequestHandler):
         self.wfile.write(answer)
 
     def log_message(self, *arguments: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
@@ -51,42 +51,42 @@ def replicas() -> Iterator[list[ThreadingHTTPServer]]:
 
 
 @pytest.fixture
-def front(replicas: list[ThreadingHTTPServer]) -> Iterator[Front]:
-    with Front([server.server_port for server in replicas]) as running:
+def ingress(replicas: list[ThreadingHTTPServer]) -> Iterator[Ingress]:
+    with Ingress([server.server_port for server in replicas]) as running:
         yield running
 
 
 @pytest.fixture
-def client(front: Front) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=f"http://127.0.0.1:{front.port}", trust_env=False) as running:
+def client(ingress: Ingress) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://127.0.0.1:{ingress.port}", trust_env=False) as running:
         yield running
 
 
-def test_each_request_goes_to_the_next_replica(front: Front, client: httpx.Client) -> None:
+def test_each_request_goes_to_the_next_replica(ingress: Ingress, client: httpx.Client) -> None:
     for _ in range(4):
         client.post("/")
-    first, second, third, fourth = [served.replica for served in front.served]
+    first, second, third, fourth = [served.replica for served in ingress.served]
     assert first == third
     assert second == fourth
     assert first != second
 
 
-def test_a_pinned_replica_gets_everything(front: Front, client: httpx.Client) -> None:
-    front.pin(1)
+def test_a_pinned_replica_gets_every_request(ingress: Ingress, client: httpx.Client) -> None:
+    ingress.pin(1)
     for _ in range(3):
         client.post("/")
-    assert [served.replica for served in front.served] == [1, 1, 1]
+    assert [served.replica for served in ingress.served] == [1, 1, 1]
 
 
-def test_a_replica_that_is_away_is_left_out(
-    front: Front, client: httpx.Client, replicas: list[ThreadingHTTPServer]
+def test_a_replica_that_refuses_connections_is_skipped(
+    ingress: Ingress, client: httpx.Client, replicas: list[ThreadingHTTPServer]
 ) -> None:
     replicas[0].shutdown()
     replicas[0].server_close()
     assert [client.post("/").status_code for _ in range(3)] == [201, 201, 201]
 
 
-def test_a_message_passes_unchanged(client: httpx.Client) -> None:
+def test_requests_and_answers_are_not_changed(client: httpx.Client) -> None:
     request = client.build_request("POST", "/a%2Fb/%7E;c?d=%20+&d=2", content=b"text")
     request.headers = httpx.Headers(
         [("Host", "mcp.example.com"), ("Content-Length", "4"), ("X-Twice", "1"), ("X-Twice", "2")]

@@ -1,8 +1,8 @@
-"""Kills what a test run started and removes its folders, however the run ended.
+"""Kills the processes of a test run and removes its folders, however the run ended.
 
-It is started by `harness.processes`, reads lines `+ PID`, `- PID` and `folder PATH` from its
-standard input, and acts when that ends, which it does even when the run was killed. A process that
-has not been reaped keeps its id, so the ids are still the run's own. Standard library only.
+`harness.processes` starts this program, which reads lines `+ PID`, `- PID` and `folder PATH` from
+standard input. It acts when the input ends, as it does even if the run was killed. A process that
+was not reaped keeps its id, so all ids still belong to the run. Standard library only.
 """
 
 from __future__ import annotations
