@@ -1,4 +1,4 @@
-# Every target makes what it needs. `make` alone lists them.
+# Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .PHONY: help run cluster check test e2e bench walks programs setup clean
@@ -11,40 +11,40 @@ REPORTS := .reports
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: setup ## run all of it here on http://localhost:8787, without a cluster or an account
+run: setup ## run the product on http://localhost:8787, without a cluster or an account
 	@.venv/bin/productive-dev run
 
 cluster: programs ## run a local Kubernetes control plane with operator and gateway, for kubectl
 	@cd tests && ../$(PYTHON) -m harness.local
 
-check: setup ## lint, types and unit tests, in two minutes at most
+check: setup ## run lint, types and unit tests, in at most two minutes
 	@$(STEP) "lint" .venv/bin/ruff check
 	@$(STEP) "format" .venv/bin/ruff format --check
 	@$(STEP) "types" .venv/bin/mypy
 	@$(STEP) "layers" .venv/bin/lint-imports
 	@$(STEP) "unit tests" $(PYTEST) -q -n auto --junit-xml=$(REPORTS)/unit.xml tests/unit
 
-test: check programs ## check, and all tests that need no pods, on a real Kubernetes API server
+test: check programs ## run check, and all tests that need no pods, on a real Kubernetes API server
 	@$(STEP) "browser" bin/browser
 	@$(STEP) "tests" $(PYTEST) -q --durations=10 --junit-xml=$(REPORTS)/tests.xml tests \
 		--ignore=tests/unit --ignore=tests/e2e
 
-e2e: programs ## run the product in pods on a three-node kind cluster, and test it there
+e2e: programs ## run the tests of pods, on a three-node kind cluster
 	@$(STEP) "browser" bin/browser
 	@bin/e2e
 
-programs: setup ## build etcd, the Kubernetes programs, kubectl and helm for the tests, once
+programs: setup ## build etcd, the Kubernetes programs, kubectl and helm for the tests
 	@cd tests && ../$(STEP) "Kubernetes programs" ../$(PYTHON) -m harness.build
 
-setup: ## make .venv as the lock file says
+setup: ## create .venv from the lock file
 	@bin/bootstrap >/dev/null
 
-bench: programs ## measure the operator at 100, 1,000 and 10,000 people (some minutes)
+bench: programs ## measure the operator with 100, 1,000 and 10,000 people (some minutes)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.operator 100 1000 10000
 
-walks: programs ## count the files that a call, a sign-in and a change of a person pass through
+walks: programs ## count the files that a call, a sign-in and a change of a person execute
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks
 
-clean: ## remove what the targets made in this tree (the cache folder stays)
+clean: ## remove what the targets created in this tree, but not the cache folder
 	rm -rf .venv .reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
