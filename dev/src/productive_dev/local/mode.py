@@ -16,15 +16,8 @@ from urllib.parse import urlsplit
 from dotenv import dotenv_values
 
 from productive_dev.sockets import is_loopback
+from productive_gateway.settings.provider import ACCESS, OIDC
 
-ACCESS: Final = (
-    "ACCESS_CLIENT_ID",
-    "ACCESS_CLIENT_SECRET",
-    "ACCESS_AUTHORIZATION_URL",
-    "ACCESS_TOKEN_URL",
-    "ACCESS_JWKS_URL",
-)
-OIDC: Final = ("OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
 PEOPLE: Final = "USER_MAPPING"
 API: Final = "PRODUCTIVE_API_BASE_URL"
 ORGANIZATION: Final = "PRODUCTIVE_ORG_ID"

@@ -13,11 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.processes import free_port
 from productive_contract.mapping import decode_document
 from productive_dev.cli import main
 from productive_dev.local.gateway import GatewayStopped
 from productive_dev.local.run import RunOptions, run
-from productive_dev.sockets import PortError, is_loopback, listen, port_of
+from productive_dev.sockets import PortError, is_loopback, listen
 
 FAKE_GATEWAY = """
 import http.server, json, os, pathlib, signal, sys
@@ -64,7 +65,7 @@ class Run:
         self.lines: list[str] = []
         self.stop = asyncio.Event()
         self.options = RunOptions(
-            port=_free_port(),
+            port=free_port(),
             examples=self.examples,
             env_file=folder / ".env",
             environ={"PATH": "/usr/bin:/bin", "READ_ONLY": "true"},
@@ -108,14 +109,6 @@ class Run:
 
 def is_private(file: Path) -> bool:
     return file.stat().st_mode & 0o077 == 0
-
-
-def _free_port() -> int:
-    listener = listen(0)
-    try:
-        return port_of(listener)
-    finally:
-        listener.close()
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from productive_dev.local.mode import ACCESS, OIDC, MixtureError, Mode, choose, read_settings
+from productive_dev.local.mode import MixtureError, Mode, choose, read_settings
+from productive_gateway.settings.provider import ACCESS, OIDC
 
 REAL_OIDC = {
     "OIDC_ISSUER": "https://idp.example.com",
