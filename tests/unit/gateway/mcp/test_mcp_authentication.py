@@ -9,7 +9,7 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from harness.grantkit import NOW, Desk, HeldPeople, ana, desk
+from harness.grantkit import NOW, HeldPeople, Replica, ana
 from harness.mcpkit import mcp_server, request
 from productive_contract.mapping import Person, State
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
@@ -21,22 +21,22 @@ SIGNED_IN = datetime.fromtimestamp(NOW, UTC)
 
 
 @pytest.fixture
-def gateway() -> Desk:
-    return desk(MemoryGrantStore())
+def gateway() -> Replica:
+    return Replica.over(MemoryGrantStore())
 
 
-def authenticator(gateway: Desk, people: HeldPeople | None = None) -> Authenticator:
+def authenticator(gateway: Replica, people: HeldPeople | None = None) -> Authenticator:
     return Authenticator(gateway.grants, people or gateway.people, admin_contact=CONTACT)
 
 
-async def call(gateway: Desk, token: str) -> httpx.Response:
+async def call(gateway: Replica, token: str) -> httpx.Response:
     """Call the real endpoint with a token."""
     authenticate = authenticator(gateway).authenticate
     async with mcp_server(authenticate=authenticate) as mcp:
         return await mcp.post(request("tools/list"), token=token)
 
 
-def change(gateway: Desk, person: Person | None) -> None:
+def change(gateway: Replica, person: Person | None) -> None:
     """Replace Ana in the mapping, or remove her."""
     gateway.people.remove(ana())
     if person is not None:
@@ -44,7 +44,7 @@ def change(gateway: Desk, person: Person | None) -> None:
 
 
 async def test_token_of_a_live_grant_and_an_active_person_gives_the_principal(
-    gateway: Desk,
+    gateway: Replica,
 ) -> None:
     token = (await gateway.tokens(scopes=frozenset({"productive:read"}))).access_token
     grant = await gateway.grants.authenticate(token)
@@ -56,7 +56,7 @@ async def test_token_of_a_live_grant_and_an_active_person_gives_the_principal(
 
 
 @pytest.mark.attack("M-09")
-async def test_deleted_person_is_told_whom_to_ask(gateway: Desk) -> None:
+async def test_deleted_person_is_told_whom_to_ask(gateway: Replica) -> None:
     token = (await gateway.tokens()).access_token
     change(gateway, None)
     answer = await call(gateway, token)
@@ -73,7 +73,7 @@ async def test_deleted_person_is_told_whom_to_ask(gateway: Desk) -> None:
 
 
 @pytest.mark.attack("M-09")
-async def test_person_with_ended_sign_ins_is_told_so(gateway: Desk) -> None:
+async def test_person_with_ended_sign_ins_is_told_so(gateway: Replica) -> None:
     token = (await gateway.tokens()).access_token
     change(gateway, ana(revoked_before=NOW + 1))
     answer = await call(gateway, token)
@@ -86,7 +86,7 @@ async def test_person_with_ended_sign_ins_is_told_so(gateway: Desk) -> None:
 
 
 @pytest.mark.attack("M-09")
-async def test_suspended_person_is_denied_with_the_reason(gateway: Desk) -> None:
+async def test_suspended_person_is_denied_with_the_reason(gateway: Replica) -> None:
     token = (await gateway.tokens()).access_token
     change(gateway, ana(state=State.SUSPENDED))
     with (
@@ -106,7 +106,7 @@ async def test_suspended_person_is_denied_with_the_reason(gateway: Desk) -> None
 
 
 @pytest.mark.attack("M-09")
-async def test_person_without_a_productive_token_is_let_through(gateway: Desk) -> None:
+async def test_person_without_a_productive_token_is_let_through(gateway: Replica) -> None:
     token = (await gateway.tokens()).access_token
     without = ana(state=State.NO_TOKEN)
     change(gateway, without)
@@ -122,7 +122,7 @@ async def test_person_without_a_productive_token_is_let_through(gateway: Desk) -
     ],
 )
 async def test_only_sign_ins_before_the_revocation_are_ended(
-    gateway: Desk, revoked: datetime, *, valid: bool
+    gateway: Replica, revoked: datetime, *, valid: bool
 ) -> None:
     token = (await gateway.tokens()).access_token
     change(gateway, replace(ana(), revoked_before=revoked))
@@ -134,14 +134,14 @@ async def test_only_sign_ins_before_the_revocation_are_ended(
     assert caught.value.reason == "revoked_before"
 
 
-async def test_ended_sign_in_is_reported_before_a_suspension(gateway: Desk) -> None:
+async def test_ended_sign_in_is_reported_before_a_suspension(gateway: Replica) -> None:
     token = (await gateway.tokens()).access_token
     change(gateway, ana(state=State.SUSPENDED, revoked_before=NOW + 1))
     with pytest.raises(InvalidToken, match="ended by an administrator"):
         await authenticator(gateway).authenticate(token)
 
 
-async def test_unreadable_mapping_is_unavailable(gateway: Desk) -> None:
+async def test_unreadable_mapping_is_unavailable(gateway: Replica) -> None:
     token = (await gateway.tokens()).access_token
     unreadable = HeldPeople()
     unreadable.people = None
@@ -149,7 +149,7 @@ async def test_unreadable_mapping_is_unavailable(gateway: Desk) -> None:
         await authenticator(gateway, unreadable).authenticate(token)
 
 
-async def test_invalid_token_and_unavailable_grants_are_reported_as_such(gateway: Desk) -> None:
+async def test_invalid_token_and_unavailable_grants_are_reported_as_such(gateway: Replica) -> None:
     with pytest.raises(InvalidToken) as caught:
         await authenticator(gateway).authenticate("pmcp_at_made-up")
     assert caught.value.reason == "malformed"
