@@ -16,7 +16,8 @@ import argparse
 import base64
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -51,8 +52,8 @@ def main() -> None:
     modules = dict(module_counts())
     for name, files in walks.items():
         print(f"\n{name}: {len(files)} files", *sorted(files), sep="\n  ")
-    _print_table("walk", "files", {name: len(files) for name, files in walks.items()})
-    _print_table("package", "modules", modules)
+    _print_table(("walk", "files", "by package"), [_row(*walk) for walk in walks.items()])
+    _print_table(("package", "modules"), [(name, str(count)) for name, count in modules.items()])
     if parsed.json is not None:
         found = {"walks": {name: sorted(files) for name, files in walks.items()}}
         parsed.json.write_text(json.dumps(found | {"modules": modules}, indent=1) + "\n")
@@ -125,11 +126,19 @@ def _each_time(walk: Callable[[], Files]) -> Files:
     return frozenset.intersection(*(walk() for _ in range(ROUNDS)))
 
 
-def _print_table(what: str, count: str, rows: dict[str, int]) -> None:
-    width = max(map(len, rows))
-    print(f"\n| {what:<{width}} | {count} |", f"|-{'-' * width}-|-{'-' * len(count)}:|", sep="\n")
-    for name, number in rows.items():
-        print(f"| {name:<{width}} | {number:>{len(count)}} |")
+def _row(walk: str, files: Files) -> tuple[str, ...]:
+    packages = Counter(file.partition("/")[0].removeprefix("productive_") for file in files)
+    counts = ", ".join(f"{name} {count}" for name, count in packages.most_common())
+    return (walk, str(len(files)), counts)
+
+
+def _print_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    rule = ["-" * width for width in widths]
+    print()
+    for row in (head, rule, *rows):
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        print(f"| {' | '.join(cells)} |")
 
 
 if __name__ == "__main__":
