@@ -47,7 +47,9 @@ REASONS = f"{OPERATOR}test_every_reason_is_reported_and_cleared"
 EVENTS = f"{OPERATOR}test_transitions_are_posted_as_events"
 REPAIRED = f"{OPERATOR}test_whatever_is_done_to_the_mapping_is_repaired"
 WHOLE_WAY = "tests/clients/test_whole_way.py::test_from_kubectl_apply_to_a_tool_call_and_back"
-SWEPT = "tests/cluster/test_grants_sweeper.py::test_over_the_cap_the_oldest_of_a_person_goes"
+SWEPT = (
+    "tests/cluster/test_grants_sweeper.py::test_oldest_grant_of_a_person_over_the_cap_is_removed"
+)
 FRESH = (
     "tests/cluster/test_keys_ring.py::"
     "test_a_key_that_the_watch_did_not_tell_of_is_found_by_one_fresh_read"
