@@ -15,17 +15,19 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import httpx2
 import structlog
-from starlette.applications import Starlette
+from starlette.types import ASGIApp
 
 from harness.grantkit import HeldClock, HeldKeys, HeldPeople, ana
 from harness.oidcstub import CLIENT_ID, CLIENT_SECRET, ISSUER, Person, StubProvider
 from productive_contract.secret import Secret
+from productive_gateway.app import public_app
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.service import Grants
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.oauth.config import OAuthConfig
-from productive_gateway.oauth.routes import OAuth, oauth_routes
+from productive_gateway.oauth.context import OAuthContext
+from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.upstream.client import UpstreamClient
 from productive_gateway.upstream.config import UpstreamConfig
 
@@ -44,13 +46,13 @@ def challenge_of(verifier: str) -> str:
 def query_of(url: str) -> dict[str, str]:
     """Return the parameters of an address; each must stand once."""
     values = parse_qs(urlsplit(url).query, keep_blank_values=True, strict_parsing=True)
-    assert all(len(one) == 1 for one in values.values())
-    return {name: one[0] for name, one in values.items()}
+    assert all(len(server) == 1 for server in values.values())
+    return {name: server[0] for name, server in values.items()}
 
 
 @dataclass
-class Site:
-    """The gateway's OAuth part, and everything around it that a test changes."""
+class AuthorizationServer:
+    """The gateway's authorization server, and everything around it that a test changes."""
 
     config: OAuthConfig
     clock: HeldClock
@@ -59,7 +61,7 @@ class Site:
     provider: StubProvider
     store: MemoryGrantStore
     grants: Grants
-    app: Starlette
+    app: ASGIApp
 
     def browser(self, **settings: Any) -> Browser:
         """Open a browser without cookies."""
@@ -91,7 +93,7 @@ class Site:
 class Browser:
     """A browser of a person: it keeps cookies and follows nothing by itself."""
 
-    site: Site
+    server: AuthorizationServer
     http: httpx.AsyncClient
 
     async def authorize(self, client_id: str, **changes: Any) -> httpx.Response:
@@ -104,7 +106,7 @@ class Browser:
     ) -> httpx.Response:
         """Press a button on the consent page."""
         form = {"handle": handle_of(page), "decision": decision}
-        sent = {"origin": self.site.config.origin, "sec-fetch-site": "same-origin"} | headers
+        sent = {"origin": self.server.config.origin, "sec-fetch-site": "same-origin"} | headers
         return await self.http.post(
             "/authorize",
             data=form,
@@ -115,14 +117,14 @@ class Browser:
         """Approve a request; return the provider's address."""
         page = await self.authorize(client_id, **changes)
         assert page.status_code == 200, page.text
-        return gone_on(await self.decide(page))
+        return moved_on(await self.decide(page))
 
     async def sign_in(
         self, client_id: str, *, person: Person | None = None, **changes: Any
     ) -> httpx.Response:
         """Approve, sign in at the provider, and come back."""
         url = await self.approve(client_id, **changes)
-        return await self.http.get(f"/callback?{self.site.provider.sign_in(url, person)}")
+        return await self.http.get(f"/callback?{self.server.provider.sign_in(url, person)}")
 
     async def code(self, client_id: str, **changes: Any) -> str:
         """Go the whole way to an authorization code."""
@@ -165,8 +167,8 @@ def handle_of(page: httpx.Response) -> str:
     return html.unescape(found[1])
 
 
-def gone_on(page: httpx.Response) -> str:
-    """Return where a page goes on to by itself."""
+def moved_on(page: httpx.Response) -> str:
+    """Return where a page moves on to by itself."""
     assert page.status_code == 200, page.text
     delay, _, url = page.headers["refresh"].partition("; url=")
     assert delay == "0"
@@ -174,7 +176,7 @@ def gone_on(page: httpx.Response) -> str:
 
 
 @asynccontextmanager
-async def site(
+async def authorization_server(
     *,
     oauth: dict[str, Any] | None = None,
     upstream: dict[str, Any] | None = None,
@@ -182,8 +184,7 @@ async def site(
     keys: HeldKeys | None = None,
     provider: StubProvider | None = None,
     clock: HeldClock | None = None,
-    local_people: bool = False,
-) -> AsyncIterator[Site]:
+) -> AsyncIterator[AuthorizationServer]:
     """Start the authorization server over memory; parts can be shared between replicas."""
     clock, keys = clock or HeldClock(), keys or HeldKeys()
     store, people = store or MemoryGrantStore(clock=clock), HeldPeople(ana())
@@ -199,7 +200,7 @@ async def site(
     }
     client = UpstreamClient(
         UpstreamConfig(**settings | (upstream or {})),
-        redirect_uri=config.callback_url,
+        redirect_uri=f"{config.public_url}/callback",
         clock=clock,
         transport=httpx.ASGITransport(app=provider.app()),
         token_transport=httpx2.ASGITransport(app=provider.app()),
@@ -207,12 +208,10 @@ async def site(
     lives = GrantConfig(config.resource)
     index = GrantIndex(store, keys, lives)
     grants = Grants(store, index, people, keys, lives, clock=clock)
-    deps = OAuth(config, keys, grants, people, client, clock, local_people=local_people)
-    app = Starlette(routes=oauth_routes(deps))
-    # As in the program: the redirect would be built from the Host header.
-    app.router.redirect_slashes = False
+    context = OAuthContext(config, keys, grants, people, client, clock)
+    app = public_app(oauth_routes(context))
     try:
-        yield Site(config, clock, keys, people, provider, store, grants, app)
+        yield AuthorizationServer(config, clock, keys, people, provider, store, grants, app)
     finally:
         await client.aclose()
 

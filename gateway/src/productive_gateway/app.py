@@ -6,7 +6,7 @@ The only module that knows all parts. `compose` connects and yields; `serving` r
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +27,7 @@ from productive_gateway.mcp.authentication import Authenticator
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.oauth.config import OAuthConfig
-from productive_gateway.oauth.context import OAuth
+from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.metadata import resource_metadata_url
 from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.observability.metrics import count_kubernetes_request
@@ -41,7 +41,7 @@ from productive_gateway.watched.mapping import MappingSource
 from productive_gateway.watched.mapping_file import LocalMapping
 from productive_gateway.web.pages import connect_page
 from productive_gateway.web.probes import Readiness, internal_app
-from productive_gateway.web.request_log import Requests
+from productive_gateway.web.request_log import RequestLog
 from productive_kube.client import KubeClient
 
 Task = Callable[[], Awaitable[None]]
@@ -104,23 +104,23 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             ),
         )
         await stack.enter_async_context(endpoint.run())
-        oauth = OAuth(
-            config=_oauth_config(settings),
-            keys=keys,
-            grants=grants,
-            people=people,
-            upstream=upstream,
-            local_parts=(
+        oauth = oauth_routes(
+            OAuthContext(
+                config=_oauth_config(settings),
+                keys=keys,
+                grants=grants,
+                people=people,
+                upstream=upstream,
+            ),
+            parts=(
                 ("Sign-in", settings.upstream.issuer),
                 ("Productive", settings.productive_api_base_url),
             ),
-            local_people=settings.local,
         )
         readiness = Readiness(
-            people=people,
-            keys=keys,
+            needed={"mapping": people.snapshot, "key_ring": keys.ring},
             watches={"grants": lambda: index.healthy},
-            troubles={
+            problems={
                 "published_mapping": lambda: people.problem,
                 "published_key_ring": lambda: (
                     keys.problem if isinstance(keys, KeyRingSource) else None
@@ -129,19 +129,19 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             },
         )
         yield Gateway(
-            public=_public(oauth, endpoint),
+            public=public_app([*oauth, Route("/mcp", endpoint)]),
             internal=internal_app(readiness),
             readiness=readiness,
             tasks=tuple(tasks),
         )
 
 
-def _public(oauth: OAuth, endpoint: McpEndpoint) -> ASGIApp:
-    routes = [*oauth_routes(oauth), Route("/mcp", endpoint)]
-    # A bare router: an application of Starlette answers errors itself before `Requests` can.
+def public_app(routes: Sequence[Route]) -> ASGIApp:
+    """Return the application of the public port."""
+    # A bare router: an application of Starlette answers errors itself before `RequestLog` can.
     # /mcp/ is not /mcp: a redirect would make some clients send their token twice.
     router = Router(routes=routes, redirect_slashes=False)
-    return Requests(router, routes=[route.path for route in routes])
+    return RequestLog(router, routes=[route.path for route in routes])
 
 
 def _people(settings: Settings, cluster: KubeClient | None) -> MappingSource | LocalMapping:

@@ -1,11 +1,11 @@
 """Errors that every layer of the gateway understands.
 
 GatewayError
- ├─ Unavailable    our own trouble: HTTP 503 with Retry-After, never 401 or `invalid_grant`
- ├─ InvalidToken   the bearer is no use any more: HTTP 401 `invalid_token`
- └─ AccessDenied   the person is known and may not: HTTP 403 without a challenge
+ ├─ Unavailable    a fault on our side: HTTP 503 with Retry-After, never 401 or `invalid_grant`
+ ├─ InvalidToken   the bearer token is no longer good: HTTP 401 `invalid_token`
+ └─ AccessDenied   the person is known and has no access now: HTTP 403 without a challenge
 
-`str()` of each is a sentence that may be shown; `reason` is a short slug for logs and metrics.
+`str()` of each is a message that may be shown; `reason` is a short slug for logs and metrics.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from __future__ import annotations
 class GatewayError(Exception):
     """Root of the gateway's errors."""
 
-    def __init__(self, sentence: str, *, reason: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
         self.reason = reason
 
 
 class Unavailable(GatewayError):
     """Something on our side is away; the same request may succeed in `retry_after` seconds."""
 
-    def __init__(self, sentence: str, *, reason: str, retry_after: int = 5) -> None:
-        super().__init__(sentence, reason=reason)
+    def __init__(self, message: str, *, reason: str, retry_after: int = 5) -> None:
+        super().__init__(message, reason=reason)
         self.retry_after = retry_after
 
 
@@ -32,4 +32,4 @@ class InvalidToken(GatewayError):
 
 
 class AccessDenied(GatewayError):
-    """The person is known and may not act now (suspended)."""
+    """The person is known and has no access now (suspended)."""

@@ -1,8 +1,8 @@
 """A gateway as a process: two ports, background tasks, and an orderly end.
 
-SIGTERM makes the process unready first, then stops accepting, lets running requests finish, and
+SIGTERM first makes the process unready; then it stops accepting, lets running requests finish, and
 ends the background tasks. A background task that fails ends the process, so that Kubernetes
-starts it anew instead of it serving an ever older view.
+restarts it instead of it serving an ever older view.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Iterator, Sequence
 from typing import Final
 
 import structlog
@@ -26,8 +26,17 @@ _log = structlog.get_logger("gateway")
 DRAIN_SECONDS: Final = 25
 """How long running requests may take after SIGTERM: below the 30 s that Kubernetes gives a pod."""
 KEEP_ALIVE_SECONDS: Final = 75
-"""How long an unused connection is kept: longer than a proxy in front does (60 s is usual), which
-would otherwise send a request into a connection that closes just then."""
+"""How long an unused connection is kept: longer than a proxy in front keeps it (60 s is usual).
+Otherwise the proxy would send a request into a connection that is just being closed."""
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its own signal handling: `run_gateway` ends two servers in order."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave the signals alone."""
+        yield
 
 
 async def serve(settings: Settings) -> int:
@@ -38,23 +47,29 @@ async def serve(settings: Settings) -> int:
     """
     async with compose(settings) as gateway:
         servers = [
-            _server(gateway.public, settings.host, settings.port),
-            _server(gateway.internal, settings.internal_host, settings.internal_port),
+            http_server(gateway.public, settings.host, settings.port),
+            http_server(gateway.internal, settings.internal_host, settings.internal_port),
         ]
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        return await _run(gateway, servers, stop, settings)
+        _log.info("gateway.started", public_url=settings.public_url, port=settings.port)
+        return await run_gateway(gateway, servers, stop)
 
 
-async def _run(
-    gateway: Gateway, servers: list[_Server], stop: asyncio.Event, settings: Settings
-) -> int:
+async def run_gateway(gateway: Gateway, servers: Sequence[Server], stop: asyncio.Event) -> int:
+    """Serve until `stop` is set or a part ends by itself, and return the exit code.
+
+    Args:
+        gateway: its tasks run meanwhile.
+        servers: in the order in which they end, the internal port last: a probe during the end is
+            then answered "not ready".
+        stop: asks for the end.
+    """
     tasks = [asyncio.ensure_future(_task(task())) for task in gateway.tasks]
     serving = [asyncio.ensure_future(_task(server.serve())) for server in servers]
     stopping = asyncio.ensure_future(stop.wait())
-    _log.info("gateway.started", public_url=settings.public_url, port=settings.port)
     done, _ = await asyncio.wait([stopping, *tasks, *serving], return_when=asyncio.FIRST_COMPLETED)
     failed = stopping not in done
     for task in done - {stopping}:
@@ -62,7 +77,6 @@ async def _run(
         _log.error("gateway.part_ended", error=str(error), exc_info=error)
     gateway.readiness.draining = True
     _log.info("gateway.draining")
-    # The internal port outlives the public one: a probe meanwhile is answered "not ready".
     for server, running in zip(servers, serving, strict=True):
         server.should_exit = True
         await asyncio.wait([running])
@@ -74,20 +88,9 @@ async def _run(
     return 1 if failed else 0
 
 
-async def _task(work: Awaitable[None]) -> None:
-    await work
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling: ours ends two servers in order."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _server(app: ASGIApp, host: str, port: int) -> _Server:
-    return _Server(
+def http_server(app: ASGIApp, host: str, port: int) -> Server:
+    """Return a server of one port, with bounds on what a client may send."""
+    return Server(
         uvicorn.Config(
             app,
             host=host,
@@ -102,3 +105,7 @@ def _server(app: ASGIApp, host: str, port: int) -> _Server:
             timeout_graceful_shutdown=DRAIN_SECONDS,
         )
     )
+
+
+async def _task(work: Awaitable[None]) -> None:
+    await work

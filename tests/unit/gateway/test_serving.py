@@ -4,47 +4,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
 
 import pytest
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route, Router
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from harness.grantkit import HeldKeys, HeldPeople, eventually
-from productive_gateway import app as app_module
-from productive_gateway.app import Gateway
+from harness.grantkit import eventually
+from productive_gateway.app import Gateway, public_app
 from productive_gateway.observability.metrics import REGISTRY
-from productive_gateway.serving import _run, _Server, _server
-from productive_gateway.settings import Settings
+from productive_gateway.serving import http_server, run_gateway
 from productive_gateway.web.endpoint import Endpoint
 from productive_gateway.web.probes import Readiness, internal_app
-from productive_gateway.web.request_log import Requests
 
 
-class Named:
-    """What is read of the settings here."""
-
-    public_url = "https://mcp.example.test"
-    port = 0
-
-
-class Site:
+class RunningGateway:
     """A gateway of one slow page, on two free ports."""
 
     def __init__(self, *tasks: Callable[[], Awaitable[None]]) -> None:
         self.asked, self.answer, self.stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
         routes = [Route("/slow", self._slow), Route("/body", self._body, methods=["POST"])]
-        self.readiness = Readiness(people=HeldPeople(), keys=HeldKeys())
-        public = Requests(Router(routes=routes), routes=["/slow", "/body"])
+        self.readiness = Readiness({})
+        public = public_app(routes)
         gateway = Gateway(public, internal_app(self.readiness), self.readiness, tasks)
-        self.servers: list[_Server] = [
-            _server(gateway.public, "127.0.0.1", 0),
-            _server(gateway.internal, "127.0.0.1", 0),
+        self.servers = [
+            http_server(gateway.public, "127.0.0.1", 0),
+            http_server(gateway.internal, "127.0.0.1", 0),
         ]
-        settings = cast("Settings", Named())
-        self.running = asyncio.create_task(_run(gateway, self.servers, self.stop, settings))
+        self.running = asyncio.create_task(run_gateway(gateway, self.servers, self.stop))
 
     async def _slow(self, _: Request) -> Response:
         self.asked.set()
@@ -80,18 +68,18 @@ async def forever() -> None:
 
 @pytest.mark.attack("R-06")
 async def test_it_is_unready_first_finishes_what_runs_and_ends_with_zero() -> None:
-    site = Site(forever)
-    await site.started()
-    assert b" 200 " in await site.get(1, "/readyz")
-    slow = asyncio.create_task(site.get(0, "/slow"))
-    await asyncio.wait_for(site.asked.wait(), 10)
-    site.stop.set()
-    await eventually(lambda: site.readiness.draining, what="draining")
+    gateway = RunningGateway(forever)
+    await gateway.started()
+    assert b" 200 " in await gateway.get(1, "/readyz")
+    slow = asyncio.create_task(gateway.get(0, "/slow"))
+    await asyncio.wait_for(gateway.asked.wait(), 10)
+    gateway.stop.set()
+    await eventually(lambda: gateway.readiness.draining, what="draining")
     # The internal port is open as long as a request runs.
-    assert b" 503 " in await site.get(1, "/readyz")
-    site.answer.set()
+    assert b" 503 " in await gateway.get(1, "/readyz")
+    gateway.answer.set()
     assert (await slow).endswith(b"done")
-    assert await asyncio.wait_for(site.running, 10) == 0
+    assert await asyncio.wait_for(gateway.running, 10) == 0
 
 
 @pytest.mark.parametrize("failure", [ValueError("broken"), None])
@@ -105,10 +93,10 @@ async def test_a_background_task_that_ends_ends_the_process_with_one(
         if failure is not None:
             raise failure
 
-    site = Site(forever, task)
-    await site.started()
+    gateway = RunningGateway(forever, task)
+    await gateway.started()
     fail.set()
-    assert await asyncio.wait_for(site.running, 10) == 1
+    assert await asyncio.wait_for(gateway.running, 10) == 1
 
 
 def counted(status: str) -> float:
@@ -118,27 +106,24 @@ def counted(status: str) -> float:
 
 async def test_a_client_that_goes_away_in_the_middle_of_a_body_is_no_failure_of_ours() -> None:
     before = counted("499"), counted("500")
-    site = Site()
-    await site.started()
-    _, writer = await site.open(0, "POST /body HTTP/1.1")
+    gateway = RunningGateway()
+    await gateway.started()
+    _, writer = await gateway.open(0, "POST /body HTTP/1.1")
     writer.write(b"content-length: 10\r\n\r\nabc")
-    await asyncio.wait_for(site.asked.wait(), 10)
+    await asyncio.wait_for(gateway.asked.wait(), 10)
     writer.close()
-    site.stop.set()
-    assert await asyncio.wait_for(site.running, 10) == 0
+    gateway.stop.set()
+    assert await asyncio.wait_for(gateway.running, 10) == 0
     assert (counted("499"), counted("500")) == (before[0] + 1, before[1])
 
 
 @pytest.mark.attack("G-07")
-def test_an_unhandled_error_is_answered_with_a_number_to_give_to_the_administrator(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_an_unhandled_error_is_answered_with_a_number_to_give_to_the_administrator() -> None:
     async def fail(_: Request) -> Response:
         raise ValueError("a detail")
 
-    routes = [Route("/fail", Endpoint({"GET": fail}))]
-    monkeypatch.setattr(app_module, "oauth_routes", lambda _: routes)
-    public = app_module._public(cast("Any", None), cast("Any", PlainTextResponse("mcp")))
+    routes = [Route("/fail", Endpoint({"GET": fail})), Route("/mcp", PlainTextResponse("mcp"))]
+    public = public_app(routes)
     answer = TestClient(public, raise_server_exceptions=False).get("/fail")
     assert answer.status_code == 500
     assert answer.headers["x-request-id"] in answer.text

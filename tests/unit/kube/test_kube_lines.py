@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from productive_kube.lines import split_lines
 
 

@@ -7,12 +7,8 @@ the rules here hold over any number of replicas.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import hmac
-import re
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 from productive_contract.clock import Entropy
 from productive_gateway.grants.config import SKEW, GrantConfig
@@ -25,11 +21,9 @@ from productive_gateway.grants.grant import (
     client_hash,
     ended,
 )
+from productive_gateway.grants.pkce import proves
 from productive_gateway.grants.tokens import digest, grant_name, successor
 from productive_gateway.sealing.keys import KeyRing
-
-VERIFIER: Final = re.compile(r"[A-Za-z0-9\-._~]{43,128}")
-"""A PKCE code verifier (RFC 7636 4.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,17 +260,9 @@ def _wrong_redemption(grant: Grant, claim: Redemption) -> Refusal | None:
         return Refusal.WRONG_CLIENT
     if claim.redirect_uri is not None and claim.redirect_uri != grant.redirect_uri:
         return Refusal.WRONG_REDIRECT
-    if not _verifies(grant.challenge, claim.verifier):
+    if not proves(claim.verifier, grant.challenge):
         return Refusal.WRONG_VERIFIER
     return Refusal.GONE if grant.state is GrantState.GONE else None
-
-
-def _verifies(challenge: str, verifier: str) -> bool:
-    if not VERIFIER.fullmatch(verifier):
-        return False
-    hashed = hashlib.sha256(verifier.encode()).digest()
-    expected = base64.urlsafe_b64encode(hashed).rstrip(b"=")
-    return hmac.compare_digest(expected, challenge.encode())
 
 
 def _unfit_for_refresh(grant: Grant, claim: Refresh, standing: Refusal | None) -> Refusal | None:

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
+from productive_gateway.web.loopback import LOOPBACK
+
 MAX_BODY: Final = 4 * 1024 * 1024
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 

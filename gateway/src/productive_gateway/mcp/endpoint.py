@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import anyio
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -26,7 +27,8 @@ from productive_gateway.mcp.prebuilt import PrebuiltAnswers
 from productive_gateway.mcp.server import PRINCIPAL, build_server
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.registry import ToolRegistry
-from productive_gateway.web.body import Disconnected, read_body, replay
+from productive_gateway.web.body import read_body, replay
+from productive_gateway.web.errors import BadRequest
 from productive_gateway.web.headers import (
     RawHeaders,
     accepts,
@@ -148,7 +150,9 @@ class McpEndpoint:
             return refused.response
         except (InvalidToken, AccessDenied, Unavailable) as error:
             return responses.of_error(self._config, error)
-        except Disconnected:
+        except BadRequest as error:
+            return responses.of_bad_request(error)
+        except ClientDisconnect:
             return None
 
     async def _authenticated(self, scope: Scope, receive: Receive, send: Send) -> _Exchange:
@@ -161,7 +165,7 @@ class McpEndpoint:
             message = "Use POST. This endpoint has no stream and no session."
             refusal = responses.refusal(405, "method_not_allowed", message, {"allow": _METHODS})
             raise responses.Refused(refusal)
-        body = await read_body(headers, receive)
+        body = await read_body(headers, receive, limit=MAX_BODY)
         scope = {**scope, PRINCIPAL: principal}
         return _Exchange(scope, replay(body, receive), send, token, principal, body)
 

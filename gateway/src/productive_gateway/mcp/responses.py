@@ -15,14 +15,18 @@ from starlette.responses import Response
 from productive_gateway.errors import GatewayError, InvalidToken, Unavailable
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.people.scopes import ALL
+from productive_gateway.web.errors import BadRequest
+from productive_gateway.web.protective_headers import PROTECTIVE
 
 SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
+    *(
+        (name.encode(), value.encode())
+        for name, value in PROTECTIVE.items()
+        if name != "cache-control"
+    ),
     (b"vary", b"Origin"),
 )
-"""On every response of the endpoint."""
+"""On every response of the endpoint. Its cache-control depends on whether it streams."""
 
 
 class Refused(Exception):
@@ -74,6 +78,13 @@ def of_error(config: McpConfig, error: GatewayError) -> Response:
         case _:
             # No challenge: the person is known, and signing in again would not help.
             return refusal(403, error.reason, str(error))
+
+
+def of_bad_request(error: BadRequest) -> Response:
+    """Return the answer to a request that cannot be read."""
+    # After 408 the rest of the body may still come: the connection cannot be used again.
+    headers = {"connection": "close"} if error.status == 408 else None
+    return refusal(error.status, error.reason, str(error), headers)
 
 
 def _challenge(config: McpConfig, error: str | None = None) -> str:

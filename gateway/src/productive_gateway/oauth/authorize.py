@@ -1,193 +1,239 @@
-"""GET /authorize: the authorization endpoint, up to the consent page.
+"""GET and POST /authorize: the consent page, and the person's decision on it.
 
-The order is the security: first the client, then its redirect URI, and as long as either is in
-doubt the person gets a page and nobody is redirected; everything after that is told to the client
-(RFC 6749 4.1.2.1). Nothing is fetched, stored or sent to the provider here.
+The order is the security: first the client, then its redirect URI, and while either is in doubt the
+person gets a page and nobody is redirected; every later error is reported to the client (RFC 6749
+4.1.2.1). Nothing is fetched, stored or sent to the provider before the person has approved.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from productive_gateway.errors import GatewayError, Unavailable
-from productive_gateway.oauth.authorization_request import AuthorizationRequest, answer_url
+from productive_gateway.oauth.answers import CONNECT_AGAIN, error_page, error_redirect
+from productive_gateway.oauth.authorization_request import (
+    AuthorizationRequest,
+    read_request,
+    returnable_state,
+)
+from productive_gateway.oauth.clients.client import Client, UnknownClient, client_label
 from productive_gateway.oauth.clients.redirect_uri import RedirectUri, may_be_used
-from productive_gateway.oauth.clients.registered import Client, UnknownClient, find_client
-from productive_gateway.oauth.config import OAuthConfig
-from productive_gateway.oauth.consent import consent_page
-from productive_gateway.oauth.context import OAuth
-from productive_gateway.oauth.errors import Code, Refusal, code_of, described
-from productive_gateway.oauth.resource import require_resource
-from productive_gateway.oauth.scope import parse_scope
-from productive_gateway.oauth.transaction import fits
-from productive_gateway.web.form import Form, query_of
-from productive_gateway.web.pages import problem
-
-MAX_STATE: Final = 1024
-_CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")
-"""RFC 7636 4.2: SHA-256 in base64url."""
+from productive_gateway.oauth.config import MAX_FORM, MAX_QUERY, OAuthConfig
+from productive_gateway.oauth.consent import Consent, consent_page, find_consent
+from productive_gateway.oauth.context import OAuthContext
+from productive_gateway.oauth.cookies import CookieKind
+from productive_gateway.oauth.errors import ErrorCode, OAuthError, code_of, described
+from productive_gateway.oauth.transaction import fits, open_transaction, write_state
+from productive_gateway.observability.audit import Event, audit
+from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
+from productive_gateway.web.errors import BadRequest
+from productive_gateway.web.form import Form, form_of, query_of
+from productive_gateway.web.pages import Link, move_on, problem
 
 
 @dataclass(frozen=True, slots=True)
-class Authorizer:
-    """The authorization endpoint's GET."""
+class AuthorizeHandler:
+    """The authorization endpoint."""
 
-    deps: OAuth
+    context: OAuthContext
 
     async def get(self, request: Request) -> Response:
-        """Show the consent page, or say what is wrong: to the person or to the client."""
+        """Show the consent page, or report an error to the person or to the client."""
+        config = self.context.config
         try:
-            form = query_of(request)
+            form = query_of(request, limit=MAX_QUERY)
             client, redirect = await self._destination(form)
-        except Refusal as error:
-            return refusal_page(request, error)
-        except Unavailable as error:
-            return unavailable_page(request, error)
+        except (BadRequest, OAuthError, Unavailable) as error:
+            return error_page(request, error)
         try:
-            asked = read_request(form, client, redirect, self.deps.config)
+            asked = read_request(form, client, redirect, config.resource)
+            _check_size(asked)
         except GatewayError as error:
-            return error_redirect(self.deps.config, redirect.text, _state(form), error)
+            return error_redirect(redirect.text, returnable_state(form), config.issuer, error)
         try:
-            return consent_page(self.deps, request, asked)
+            return consent_page(self.context, request, asked)
         except Unavailable as error:
-            return unavailable_page(request, error)
+            return error_page(request, error)
+
+    async def post(self, request: Request) -> Response:
+        """Continue to the provider, or back to the client; anything unexpected is a page."""
+        try:
+            form = await form_of(request, limit=MAX_FORM)
+            consent = await self._consent(request, form)
+        except (BadRequest, OAuthError) as error:
+            audit(Event.SIGN_IN_REFUSED, reason="consent_refused")
+            return error_page(request, error)
+        except Unavailable as error:
+            return error_page(request, error)
+        if form.one("decision") != "approve":
+            return self._denied(consent)
+        return await self._approved(request, consent)
 
     async def _destination(self, form: Form) -> tuple[Client, RedirectUri]:
         """Return the client and where it may be answered.
 
         Raises:
-            Refusal: there is no client or no redirect URI that can be trusted with an answer.
-            Unavailable: nobody can know.
+            OAuthError: there is no client or no redirect URI that can be trusted with an answer.
+            Unavailable: this cannot be decided now.
         """
         if form.repeated() & {"client_id", "redirect_uri"}:
-            raise Refusal(Code.INVALID_REQUEST, "client_id and redirect_uri must stand once each.")
+            raise OAuthError(
+                ErrorCode.INVALID_REQUEST, "client_id and redirect_uri must be sent only once."
+            )
         client_id, given = form.one("client_id"), form.one("redirect_uri")
         if client_id is None:
             raise UnknownClient
-        client = await find_client(self.deps.keys, client_id, self.deps.config.issuer)
+        client = await self.context.clients.find(client_id)
         if given is None:
-            raise Refusal(Code.INVALID_REQUEST, "The redirect_uri is missing.")
+            raise OAuthError(ErrorCode.INVALID_REQUEST, "The redirect_uri is missing.")
         redirect = client.redirect(given)
         if redirect is None:
-            raise Refusal(
-                Code.INVALID_REQUEST,
+            raise OAuthError(
+                ErrorCode.INVALID_REQUEST,
                 "The address to return to is not one that this app registered. Remove the server "
                 "from your app and connect it again.",
             )
-        if not may_be_used(redirect, self.deps.config.redirect_hosts):
-            contact = self.deps.config.admin_contact or "your administrator"
-            raise Refusal(
-                Code.INVALID_REQUEST,
-                f"Access would go to {redirect.shown_host or redirect.scheme + ':'}, which is not "
-                f"allowed here. Ask {contact} to add the host to REDIRECT_HOSTS if you trust it.",
-            )
+        _check_policy(redirect, self.context.config)
         return client, redirect
 
+    async def _consent(self, request: Request, form: Form) -> Consent:
+        """Return the page that was decided on, if it was shown in this browser.
 
-def read_request(
-    form: Form, client: Client, redirect: RedirectUri, config: OAuthConfig
-) -> AuthorizationRequest:
-    """Check what a known client asks for.
+        Raises:
+            OAuthError: the form comes from elsewhere, or is too old.
+            Unavailable: this cannot be decided now.
+        """
+        context = self.context
+        _check_source(request, context.config)
+        handle = form.one("handle")
+        if handle is None or form.repeated() or form.one("decision") not in {"approve", "deny"}:
+            # Also an authorization request by POST, which OpenID Connect would allow: it must not
+            # skip the page.
+            raise OAuthError(
+                ErrorCode.INVALID_REQUEST,
+                f"This form does not come from this server. {CONNECT_AGAIN}",
+                status=403,
+            )
+        consent = await find_consent(context.keys, handle)
+        if consent is None:
+            raise OAuthError(
+                ErrorCode.INVALID_REQUEST, f"The form was changed on its way. {CONNECT_AGAIN}"
+            )
+        cookies = context.cookies.values(request, CookieKind.CONSENT, consent.transaction)
+        if not consent.bound_to(cookies):
+            raise OAuthError(
+                ErrorCode.INVALID_REQUEST,
+                "This page was opened in another browser, was used already, or newer ones were "
+                f"opened since. {CONNECT_AGAIN}",
+                status=403,
+            )
+        if consent.expired(context.clock()):
+            raise OAuthError(
+                ErrorCode.INVALID_REQUEST, f"This page was open for too long. {CONNECT_AGAIN}"
+            )
+        return consent
 
-    Raises:
-        Refusal: a rule is broken; the client is told.
-        InvalidTarget: tokens for another resource.
-    """
-    resource = require_resource(form.all("resource"), config.resource)
-    if form.repeated():
-        raise Refusal(Code.INVALID_REQUEST, "Every parameter must stand once.")
-    _check_kind(form)
-    challenge = form.one("code_challenge")
-    # A confidential client needs PKCE too: it also guards against codes that others slip in.
-    if challenge is None or form.one("code_challenge_method") != "S256":
-        raise Refusal(Code.INVALID_REQUEST, "Send code_challenge with code_challenge_method=S256.")
-    if not _CHALLENGE.fullmatch(challenge):
-        raise Refusal(
-            Code.INVALID_REQUEST, "code_challenge must be SHA-256 in base64url, 43 characters."
+    def _denied(self, consent: Consent) -> Response:
+        audit(Event.CONSENT_DENIED, client=client_label(consent.request.client_id))
+        return self._back(
+            consent,
+            ErrorCode.ACCESS_DENIED,
+            "The person did not allow access. Nothing was changed.",
         )
-    state = form.one("state")
-    if state is not None and len(state) > MAX_STATE:
-        raise Refusal(Code.INVALID_REQUEST, f"state must have {MAX_STATE} characters at most.")
-    asked = AuthorizationRequest(
-        client_id=client.client_id,
-        client_name=client.registration.name,
-        redirect_uri=redirect.text,
-        state=state,
-        challenge=challenge,
-        scopes=parse_scope(form.one("scope")),
-        resource=resource,
+
+    async def _approved(self, request: Request, consent: Consent) -> Response:
+        context, asked, now = self.context, consent.request, self.context.clock()
+        label = client_label(asked.client_id)
+        try:
+            sealed, secrets = open_transaction(
+                context.keys.ring(), consent.transaction, asked, now, context.entropy
+            )
+            url = await context.upstream.authorization_url(
+                state=write_state(consent.transaction), secrets=secrets
+            )
+        except UpstreamUnavailable as error:
+            audit(Event.SIGN_IN_REFUSED, reason=error.reason, client=label)
+            return self._back(consent, code_of(error), str(error))
+        except UpstreamRefused as error:
+            audit(Event.SIGN_IN_REFUSED, reason=error.reason, client=label)
+            return self._provider_page(request, consent, error)
+        except Unavailable as error:
+            return error_page(request, error)
+        audit(
+            Event.CONSENT_GIVEN,
+            client=label,
+            client_name=asked.client_name,
+            client_host=asked.redirect.shown_host,
+        )
+        response = move_on(url, where="your sign-in")
+        # The consent cookie stays until the end, so that a second click leads the same way.
+        context.cookies.put(
+            request, response, CookieKind.TRANSACTION, consent.transaction, sealed, now=now
+        )
+        return response
+
+    def _provider_page(
+        self, request: Request, consent: Consent, error: UpstreamRefused
+    ) -> Response:
+        """Show what is wrong with the provider: no retry of the client can fix it."""
+        response = problem(
+            request,
+            502,
+            "The sign-in provider cannot be used",
+            str(error),
+            "Tell your administrator.",
+            error=code_of(error).value,
+            link=Link(self._answer(consent, code_of(error), str(error)), "Return to your app"),
+        )
+        return self._cleared(response, consent)
+
+    def _back(self, consent: Consent, code: ErrorCode, message: str) -> Response:
+        url = self._answer(consent, code, message)
+        return self._cleared(move_on(url, where=consent.request.client_name), consent)
+
+    def _answer(self, consent: Consent, code: ErrorCode, message: str) -> str:
+        return consent.request.answer(
+            self.context.config.issuer, error=code.value, error_description=described(message)
+        )
+
+    def _cleared(self, response: Response, consent: Consent) -> Response:
+        for kind in (CookieKind.CONSENT, CookieKind.TRANSACTION):
+            self.context.cookies.clear(response, kind, consent.transaction)
+        return response
+
+
+def _check_policy(redirect: RedirectUri, config: OAuthConfig) -> None:
+    if may_be_used(redirect, config.redirect_hosts):
+        return
+    contact = config.admin_contact or "your administrator"
+    raise OAuthError(
+        ErrorCode.INVALID_REQUEST,
+        f"Access would go to {redirect.shown_host or redirect.scheme + ':'}, which is not "
+        f"allowed here. Ask {contact} to add the host to REDIRECT_HOSTS if you trust it.",
     )
+
+
+def _check_size(asked: AuthorizationRequest) -> None:
     if not fits(asked):
-        raise Refusal(Code.INVALID_REQUEST, "The request is too long. Send a shorter state.")
-    return asked
+        raise OAuthError(
+            ErrorCode.INVALID_REQUEST, "The request is too long. Send a shorter state."
+        )
 
 
-def _check_kind(form: Form) -> None:
-    if form.one("request") is not None:
-        raise Refusal(Code.REQUEST_NOT_SUPPORTED, "Send the parameters themselves.")
-    if form.one("request_uri") is not None:
-        # Fetching it would let anybody send the gateway anywhere.
-        raise Refusal(Code.REQUEST_URI_NOT_SUPPORTED, "Send the parameters themselves.")
-    kind = form.one("response_type")
-    if kind is None:
-        raise Refusal(Code.INVALID_REQUEST, "Send response_type=code.")
-    if kind != "code":
-        raise Refusal(Code.UNSUPPORTED_RESPONSE_TYPE, "Only response_type=code is supported.")
-    if form.one("response_mode") not in {None, "query"}:
-        raise Refusal(Code.INVALID_REQUEST, "Only response_mode=query is supported.")
-    if "none" in (form.one("prompt") or "").split():
-        raise Refusal(Code.LOGIN_REQUIRED, "A person has to allow this and sign in each time.")
+def _check_source(request: Request, config: OAuthConfig) -> None:
+    """Refuse a form that another site posted.
 
-
-def _state(form: Form) -> str | None:
-    """Return the state that an error can carry: the one that was sent, once, and not too long."""
-    state = form.one("state")
-    if "state" in form.repeated() or state is None or len(state) > MAX_STATE:
-        return None
-    return state
-
-
-def error_redirect(
-    config: OAuthConfig, redirect_uri: str, state: str | None, error: GatewayError
-) -> Response:
-    """Tell the client what is wrong (RFC 6749 4.1.2.1), in the query and with `iss`."""
-    url = answer_url(
-        redirect_uri,
-        state,
-        config.issuer,
-        error=code_of(error).value,
-        error_description=described(str(error)),
-    )
-    return redirect_to(url)
-
-
-def redirect_to(url: str) -> Response:
-    """Redirect a GET to an address that is complete and percent-encoded already."""
-    # Not RedirectResponse, which would encode once more what the client registered byte by byte.
-    return Response(status_code=302, headers={"location": url})
-
-
-def refusal_page(request: Request, error: Refusal) -> Response:
-    """Say to the person what is wrong: nobody can be trusted with an answer."""
-    status = error.status if error.status in {403, 408, 413, 414, 415} else 400
-    return problem(
-        request, status, "This app cannot be connected", str(error), error=error.code.value
-    )
-
-
-def unavailable_page(request: Request, error: Unavailable) -> Response:
-    """Say to the person that it is our trouble, and when to try again."""
-    return problem(
-        request,
-        503,
-        "Not possible just now",
-        str(error),
-        "Wait a moment and load this page again.",
-        error=Code.TEMPORARILY_UNAVAILABLE.value,
-        headers={"retry-after": str(error.retry_after)},
-    )
+    The handle and its cookie already suffice against that; this check still holds where a browser
+    would send the cookie along by mistake. Browsers send `Origin` with every posted form.
+    """
+    origins = request.headers.getlist("origin")
+    foreign = any(origin != config.origin for origin in origins)
+    if foreign or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+        raise OAuthError(
+            ErrorCode.INVALID_REQUEST,
+            f"This form was sent from another site. {CONNECT_AGAIN}",
+            status=403,
+        )

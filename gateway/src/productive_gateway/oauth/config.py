@@ -1,17 +1,22 @@
-"""What the settings decide about the authorization server."""
+"""Configuration of the authorization server."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
-LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+from productive_gateway.web.loopback import LOOPBACK
+
+MAX_QUERY: Final = 8 * 1024
+"""Bytes of the query string of /authorize and /callback."""
+MAX_FORM: Final = 16 * 1024
+"""Bytes of the form that is posted to /authorize, /token and /revoke."""
 
 
 @dataclass(frozen=True, slots=True)
 class OAuthConfig:
-    """Every URL here comes from the settings: Host and X-Forwarded-* build none."""
+    """Every URL here comes from the settings, never from Host or X-Forwarded-*."""
 
     public_url: str
     """Where browsers and clients reach the gateway, without a trailing slash; also the issuer."""
@@ -20,14 +25,15 @@ class OAuthConfig:
     redirect_hosts: tuple[str, ...] | Literal["*"] = "*"
     """Hosts that a client's https redirect may have; loopback always may."""
     admin_contact: str | None = None
-    """Whom people ask for access."""
+    """Whom people are told to ask for access."""
     local: bool = False
+    """Whether the gateway runs on one person's own machine."""
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.public_url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError("the public URL must be https://…, or http:// on this machine")
-        if parts.scheme == "http" and parts.hostname not in LOOPBACK_NAMES:
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK:
             # Without TLS there are no Secure cookies, and codes travel in the clear.
             raise ValueError("plain http is for localhost only; make the public URL https")
         if self.public_url.endswith("/") or parts.query or parts.fragment:
@@ -48,11 +54,6 @@ class OAuthConfig:
     def host(self) -> str:
         """Host and port, for people to read."""
         return urlsplit(self.public_url).netloc
-
-    @property
-    def callback_url(self) -> str:
-        """The redirect URI that is registered at the provider."""
-        return f"{self.public_url}/callback"
 
     @property
     def secure(self) -> bool:

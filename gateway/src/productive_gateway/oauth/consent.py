@@ -1,8 +1,8 @@
 """The consent page: shown on every authorization, before the provider is contacted.
 
 What the person decides about is sealed into the page's form, and the form works only together with
-a cookie of the browser that was shown it. So nothing is trusted from the form, the handle is the
-CSRF token, and two open pages do not disturb each other.
+a cookie of the browser that it was shown in. So nothing in the form has to be trusted, the handle
+is the CSRF token, and two open pages do not disturb each other.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from productive_gateway.oauth.authorization_request import (
     AuthorizationRequest,
     decode_request,
     encode_request,
-    pack,
 )
-from productive_gateway.oauth.context import OAuth
-from productive_gateway.oauth.cookies import Kind
+from productive_gateway.oauth.context import OAuthContext
+from productive_gateway.oauth.cookies import CookieKind
 from productive_gateway.oauth.scope import WORDS
 from productive_gateway.oauth.transaction import ID_BYTES
 from productive_gateway.people.scopes import ALL
@@ -31,6 +30,7 @@ from productive_gateway.sealing.errors import SealError
 from productive_gateway.sealing.keys import KeyRing, Keys, with_known_key
 from productive_gateway.sealing.purposes import Purpose
 from productive_gateway.sealing.seal import encode_text, seal, unseal
+from productive_gateway.web.json_object import compact_json
 from productive_gateway.web.pages import render
 
 BINDING_BYTES = 32
@@ -41,7 +41,7 @@ class Consent:
     """An open consent page."""
 
     transaction: bytes = field(repr=False)
-    """Id that an approval gives the transaction: approving one page twice (a double click, a
+    """Id of the transaction that an approval starts: approving one page twice (a double click, a
     browser that posts again) is one transaction."""
     request: AuthorizationRequest
     shown: float
@@ -54,39 +54,39 @@ class Consent:
         return now >= self.shown + TRANSACTION_LIFE
 
     def bound_to(self, cookies: list[str]) -> bool:
-        """Whether one of these values is the cookie that was set with the page."""
+        """Whether one of these values is that of the cookie that was set with the page."""
         return any(hmac.compare_digest(self.binding, _hash(value)) for value in cookies)
 
 
-def consent_page(deps: OAuth, request: Request, asked: AuthorizationRequest) -> Response:
-    """Show what a client asks for, bound to this browser.
+def consent_page(context: OAuthContext, request: Request, asked: AuthorizationRequest) -> Response:
+    """Return the page that shows what a client asks for, bound to this browser.
 
     Raises:
         Unavailable: there is no key ring to seal with.
     """
-    transaction, cookie = deps.entropy(ID_BYTES), encode_text(deps.entropy(BINDING_BYTES))
-    now = deps.clock()
+    transaction, cookie = context.entropy(ID_BYTES), encode_text(context.entropy(BINDING_BYTES))
+    now = context.clock()
     consent = Consent(transaction, asked, now, _hash(cookie))
     redirect = asked.redirect
     page = render(
         "consent",
-        # Not `no-referrer` as elsewhere: under that, browsers send `Origin: null` with the form,
-        # which is what a sandboxed frame sends too (Fetch, "append a request Origin header").
+        # Not `no-referrer` as elsewhere: with it, browsers send `Origin: null` with the form, as a
+        # sandboxed frame does (Fetch, "append a request Origin header").
         headers={"referrer-policy": "same-origin"},
-        host=deps.config.host,
-        action=f"{deps.config.public_url}/authorize",
+        host=context.config.host,
+        action=f"{context.config.public_url}/authorize",
         client_name=asked.client_name,
         redirect_host=redirect.shown_host,
         loopback=asked.loopback,
         permissions=[WORDS[scope] for scope in ALL if scope in asked.scopes],
-        handle=_write(deps.keys.ring(), consent),
+        handle=_write(context.keys.ring(), consent),
     )
-    deps.cookies.put(request, page, Kind.CONSENT, transaction, cookie, now=now)
+    context.cookies.put(request, page, CookieKind.CONSENT, transaction, cookie, now=now)
     return page
 
 
 async def find_consent(keys: Keys, handle: str) -> Consent | None:
-    """Open a form's handle; None if it is none of ours.
+    """Open a form's handle; None if it is not ours.
 
     Raises:
         Unavailable: the key ring cannot be read.
@@ -106,7 +106,7 @@ def _write(ring: KeyRing, consent: Consent) -> str:
         consent.binding,
         encode_request(consent.request),
     ]
-    return seal(ring, Purpose.CONSENT, pack(payload))
+    return seal(ring, Purpose.CONSENT, compact_json(payload))
 
 
 def _hash(cookie: str) -> str:

@@ -1,4 +1,4 @@
-"""The parts that the endpoints stand on."""
+"""What the endpoints of the authorization server share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_gateway.grants.service import Grants
+from productive_gateway.oauth.clients.directory import Clients
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.cookies import Cookies
 from productive_gateway.people.snapshot import People
@@ -14,7 +15,7 @@ from productive_gateway.upstream.client import UpstreamClient
 
 
 @dataclass(frozen=True, slots=True)
-class OAuth:
+class OAuthContext:
     """Put together once, by the composition root."""
 
     config: OAuthConfig
@@ -24,10 +25,11 @@ class OAuth:
     upstream: UpstreamClient
     clock: Clock = system_clock
     entropy: Entropy = system_entropy
-    local_parts: tuple[tuple[str, str], ...] = ()
-    """What this server stands on, by name and address: named by `GET /` on the own machine only."""
-    local_people: bool = False
-    """Whether `GET /` names who may sign in: on the own machine only."""
+
+    @property
+    def clients(self) -> Clients:
+        """The clients of this issuer."""
+        return Clients(self.keys, self.config.issuer)
 
     @property
     def cookies(self) -> Cookies:

@@ -1,8 +1,8 @@
 """Cookies of one transaction each: their names, attributes and number.
 
 A name ends in a hash of the transaction's id, so two tabs do not disturb each other. With `__Host-`
-no sibling domain can plant one (RFC 6265bis 4.1.3.2); on plain http, which is this machine only,
-some browsers refuse Secure cookies, so there the names go without the prefix.
+no sibling domain can plant one (RFC 6265bis 4.1.3.2). On plain http, which is allowed on this
+machine only, some browsers refuse Secure cookies, so the names there have no prefix.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _NAME = re.compile(r"(?:__Host-)?pmcp-(?P<kind>[cft])-[0-9a-f]{16}")
 _ISSUED = re.compile(r"(?P<issued>[0-9]{1,12})\.(?P<value>.*)")
 
 
-class Kind(StrEnum):
+class CookieKind(StrEnum):
     """What a cookie is for."""
 
     CONSENT = "c"
-    """Binds the open consent page to the browser that was shown it."""
+    """Binds an open consent page to the browser that it was shown in."""
     TRANSACTION = "t"
     """The approved request, sealed, while the person is at the provider."""
     FINISHED = "f"
-    """Nothing but that the transaction came to its end in this browser: a reload of /callback is
-    told from a link that somebody else sent."""
+    """Only says that the transaction ended in this browser: it distinguishes a reload of /callback
+    from a link that somebody else sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class Cookies:
 
     secure: bool
 
-    def name(self, kind: Kind, transaction: bytes) -> str:
+    def name(self, kind: CookieKind, transaction: bytes) -> str:
         """Return the name of a transaction's cookie."""
         digest = hashlib.sha256(transaction).hexdigest()[:16]
         return f"{self._prefix}pmcp-{kind.value}-{digest}"
 
-    def values(self, request: Request, kind: Kind, transaction: bytes) -> list[str]:
-        """Return what the browser sent under that name: more than one only if it was tampered."""
+    def values(self, request: Request, kind: CookieKind, transaction: bytes) -> list[str]:
+        """Return what the browser sent under that name: one value, unless somebody tampered."""
         name = self.name(kind, transaction)
         return [value for sent, _, value in self._sent(request) if sent == name][:MAX_OPEN]
 
@@ -59,7 +59,7 @@ class Cookies:
         self,
         request: Request,
         response: Response,
-        kind: Kind,
+        kind: CookieKind,
         transaction: bytes,
         value: str,
         *,
@@ -74,8 +74,8 @@ class Cookies:
         for _, old in same_kind[: max(len(same_kind) - (MAX_OPEN - 1), 0)]:
             self._set(response, old, "", 0)
 
-    def clear(self, response: Response, kind: Kind, transaction: bytes) -> None:
-        """Take a transaction's cookie away."""
+    def clear(self, response: Response, kind: CookieKind, transaction: bytes) -> None:
+        """Remove a transaction's cookie."""
         self._set(response, self.name(kind, transaction), "", 0)
 
     @property

@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from starlette.responses import JSONResponse
-
 from productive_gateway.errors import GatewayError, Unavailable
 from productive_gateway.grants.errors import (
     InvalidGrant,
@@ -14,9 +12,10 @@ from productive_gateway.grants.errors import (
     SubjectMismatch,
 )
 from productive_gateway.upstream.errors import IdentityRefused, UpstreamRefused
+from productive_gateway.web.errors import BadRequest
 
 
-class Code(StrEnum):
+class ErrorCode(StrEnum):
     """Values of `error`: RFC 6749 4.1.2.1, 5.2; RFC 7591 3.2.2; RFC 8707 2; OIDC Core 3.1.2.6."""
 
     INVALID_REQUEST = "invalid_request"
@@ -47,63 +46,53 @@ class InvalidTarget(GatewayError):
         )
 
 
-class Refusal(GatewayError):
+class OAuthError(GatewayError):
     """A request that breaks a rule of the protocol; `str()` says which, and what to do."""
 
-    def __init__(self, code: Code, sentence: str, *, status: int | None = None) -> None:
-        super().__init__(sentence, reason=code.value)
+    def __init__(self, code: ErrorCode, message: str, *, status: int | None = None) -> None:
+        super().__init__(message, reason=code.value)
         self.code = code
         self.status = status or _STATUS.get(code, 400)
 
 
 _STATUS: Final = {
-    Code.INVALID_CLIENT: 401,
-    Code.SERVER_ERROR: 500,
-    Code.TEMPORARILY_UNAVAILABLE: 503,
+    ErrorCode.INVALID_CLIENT: 401,
+    ErrorCode.SERVER_ERROR: 500,
+    ErrorCode.TEMPORARILY_UNAVAILABLE: 503,
 }
 # The first that fits: IdentityRefused is also an UpstreamRefused.
-_TABLE: Final[tuple[tuple[type[GatewayError], Code], ...]] = (
-    (InvalidGrant, Code.INVALID_GRANT),
-    (InvalidTarget, Code.INVALID_TARGET),
-    (InvalidScope, Code.INVALID_SCOPE),
-    (Unavailable, Code.TEMPORARILY_UNAVAILABLE),
-    (SubjectMismatch, Code.ACCESS_DENIED),
-    (IdentityRefused, Code.ACCESS_DENIED),
-    (UpstreamRefused, Code.SERVER_ERROR),
+_TABLE: Final[tuple[tuple[type[GatewayError], ErrorCode], ...]] = (
+    (BadRequest, ErrorCode.INVALID_REQUEST),
+    (InvalidGrant, ErrorCode.INVALID_GRANT),
+    (InvalidTarget, ErrorCode.INVALID_TARGET),
+    (InvalidScope, ErrorCode.INVALID_SCOPE),
+    (Unavailable, ErrorCode.TEMPORARILY_UNAVAILABLE),
+    (SubjectMismatch, ErrorCode.ACCESS_DENIED),
+    (IdentityRefused, ErrorCode.ACCESS_DENIED),
+    (UpstreamRefused, ErrorCode.SERVER_ERROR),
 )
 
 
-def code_of(error: GatewayError) -> Code:
+def code_of(error: GatewayError) -> ErrorCode:
     """Return the code under which a client learns of `error`."""
-    if isinstance(error, Refusal):
+    if isinstance(error, OAuthError):
         return error.code
     for kind, code in _TABLE:
         if isinstance(error, kind):
             return code
-    return Code.SERVER_ERROR
+    return ErrorCode.SERVER_ERROR
 
 
-def described(sentence: str) -> str:
-    """Return a sentence in the characters that `error_description` may have (RFC 6749 5.2)."""
+def status_of(error: GatewayError) -> int:
+    """Return the HTTP status under which a client learns of `error`."""
+    if isinstance(error, OAuthError | BadRequest):
+        return error.status
+    return _STATUS.get(code_of(error), 400)
+
+
+def described(message: str) -> str:
+    """Return a message in the characters that `error_description` may have (RFC 6749 5.2)."""
     return "".join(
         character if " " <= character <= "~" and character not in '"\\' else "'"
-        for character in sentence
+        for character in message
     )
-
-
-def json_error(error: GatewayError, *, challenge: bool = False) -> JSONResponse:
-    """Answer a client's request with an OAuth error.
-
-    Args:
-        error: what went wrong.
-        challenge: the client used HTTP Basic, so a 401 names that scheme (RFC 6749 5.2).
-    """
-    code = code_of(error)
-    status = error.status if isinstance(error, Refusal) else _STATUS.get(code, 400)
-    headers: dict[str, str] = {"cache-control": "no-store"}
-    if isinstance(error, Unavailable):
-        headers["retry-after"] = str(error.retry_after)
-    if status == 401 and challenge:
-        headers["www-authenticate"] = 'Basic realm="productive-mcp"'
-    body = {"error": code.value, "error_description": described(str(error))}
-    return JSONResponse(body, status, headers=headers)

@@ -1,6 +1,6 @@
-"""What the server says about itself: RFC 8414 and RFC 9728.
+"""Metadata of the authorization server (RFC 8414) and of the protected resource (RFC 9728).
 
-Only what there is: a client takes every name in these documents at its word.
+They name only what exists: clients rely on every name in these documents.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from productive_gateway.oauth.clients.registered import AuthMethod
+from productive_gateway.oauth.clients.client import AuthMethod
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.register import GRANT_TYPES
 from productive_gateway.people.scopes import ALL
@@ -54,7 +54,7 @@ def resource_metadata(config: OAuthConfig) -> dict[str, Any]:
 def resource_metadata_url(config: OAuthConfig) -> str:
     """Return the URL that a 401 of the MCP endpoint names (RFC 9728 3.1: inserted after the host).
 
-    Under a path prefix it stays below the prefix, which is all that an ingress sends us; clients
+    Under a path prefix it stays below the prefix, because an ingress forwards nothing else; clients
     take the URL from the challenge and do not build it.
     """
     path = urlsplit(config.resource).path.removeprefix(urlsplit(config.public_url).path)
@@ -62,14 +62,14 @@ def resource_metadata_url(config: OAuthConfig) -> str:
 
 
 def server_paths(config: OAuthConfig) -> tuple[str, ...]:
-    """Return the paths of the server metadata: the plain ones, and RFC 8414 3.1 insertion."""
+    """Return the paths of the server metadata: plain, and before a prefix (RFC 8414 3.1)."""
     prefix = urlsplit(config.public_url).path
     plain = (SERVER_PATH, OPENID_PATH)
     return (*plain, *(f"{path}{prefix}" for path in plain if prefix))
 
 
 def resource_paths(config: OAuthConfig) -> tuple[str, ...]:
-    """Return the paths of the resource metadata: root, and the forms with the endpoint's path."""
+    """Return the paths of the resource metadata: the root, and those with the endpoint's path."""
     full = urlsplit(config.resource).path
     inner = full.removeprefix(urlsplit(config.public_url).path)
     return tuple(

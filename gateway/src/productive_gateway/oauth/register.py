@@ -1,7 +1,7 @@
 """POST /register: dynamic client registration (RFC 7591), without storing anything.
 
-Open to everybody, so nothing that is sent is fetched, and what is not needed is not kept: pages
-about the client, logos, key sets and software statements are passed over.
+It is open to everybody, so no URL in the metadata is fetched, and what is not needed is ignored:
+pages about the client, logos, key sets and software statements.
 """
 
 from __future__ import annotations
@@ -13,27 +13,26 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from productive_gateway.errors import Unavailable
+from productive_gateway.oauth.answers import json_error
+from productive_gateway.oauth.clients.client import AuthMethod, Client, Registration
 from productive_gateway.oauth.clients.display_name import UNNAMED, shown_name
 from productive_gateway.oauth.clients.redirect_uri import (
-    Kind,
     Policy,
+    RedirectKind,
     RedirectUriError,
     parse_redirect_uri,
 )
-from productive_gateway.oauth.clients.registered import (
-    AuthMethod,
-    Client,
-    Registration,
-    register_client,
-    usable,
-)
-from productive_gateway.oauth.context import OAuth
-from productive_gateway.oauth.errors import Code, Refusal, json_error
+from productive_gateway.oauth.clients.registered import register_client
+from productive_gateway.oauth.context import OAuthContext
+from productive_gateway.oauth.errors import ErrorCode, OAuthError
 from productive_gateway.observability.audit import Event, audit
-from productive_gateway.upstream.document import DocumentError, is_json, read_object
-from productive_gateway.web.form import body_of
+from productive_gateway.web.body import read_body
+from productive_gateway.web.errors import BadRequest
+from productive_gateway.web.headers import stripped
+from productive_gateway.web.json_object import JsonError, is_json, read_object
 
 MAX_BODY: Final = 64 * 1024
+"""Bytes."""
 MAX_URIS: Final = 10
 GRANT_TYPES: Final = ("authorization_code", "refresh_token")
 _FORBIDDEN_GRANTS: Final = frozenset({"implicit", "password"})
@@ -41,66 +40,76 @@ _PRIVATE_PARTS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 @dataclass(frozen=True, slots=True)
-class Registrar:
+class RegisterHandler:
     """The registration endpoint."""
 
-    deps: OAuth
+    context: OAuthContext
 
     async def post(self, request: Request) -> Response:
-        """Register a client, or say what is wrong with its metadata."""
-        deps = self.deps
+        """Register a client, or report what is wrong with its metadata."""
+        context = self.context
         try:
             document = await _document(request)
-            registration = read_registration(document, deps.config.redirect_hosts)
+            registration = read_registration(document, context.config.redirect_hosts)
             client = register_client(
-                deps.keys.ring(), registration, deps.config.issuer, deps.entropy
+                context.keys.ring(), registration, context.config.issuer, context.entropy
             )
-        except (Refusal, Unavailable) as error:
+        except (BadRequest, OAuthError, Unavailable) as error:
             return json_error(error)
         audit(Event.CLIENT_REGISTERED, client=client.label, client_name=registration.name)
-        return JSONResponse(_answer(client, int(deps.clock())), 201)
+        return JSONResponse(_answer(client, int(context.clock())), 201)
 
 
 async def _document(request: Request) -> dict[str, Any]:
     if not is_json(request.headers.get("content-type", "")):
         raise _wrong("Send the client metadata as application/json.")
     try:
-        return read_object(await body_of(request, MAX_BODY))
-    except DocumentError as error:
+        return read_object(
+            await read_body(stripped(request.scope), request.receive, limit=MAX_BODY)
+        )
+    except JsonError as error:
         raise _wrong(f"The client metadata cannot be read: {error}.") from error
 
 
 def read_registration(document: dict[str, Any], policy: Policy) -> Registration:
-    """Take what we need out of client metadata.
+    """Take what is needed out of client metadata.
 
     Raises:
-        Refusal: it asks for what there is not, or must not be.
+        OAuthError: it is malformed, or asks for something that is not supported.
     """
-    redirect_uris = _redirect_uris(document, policy)
+    redirect_uris = _redirect_uris(document)
     _check_flows(document)
     if _has_private_key(document.get("jwks")):
-        raise _wrong("The jwks holds a private key. Make a new one and keep it to yourself.")
+        raise _wrong(
+            "The jwks holds a private key. Make a new one and publish its public part only."
+        )
     name = document.get("client_name", "")
     if not isinstance(name, str):
-        raise _wrong("client_name must be a text.")
+        raise _wrong("client_name must be a string.")
     method = document.get("token_endpoint_auth_method")
     if method is not None and method not in list(AuthMethod):
         raise _wrong("token_endpoint_auth_method must be one of " + ", ".join(AuthMethod) + ".")
-    return Registration(
+    registration = Registration(
         name=shown_name(name) if name else UNNAMED,
         redirect_uris=redirect_uris,
-        # RFC 7591 2: who says nothing means Basic.
+        # RFC 7591 2: without a method, it is Basic.
         auth_method=AuthMethod.BASIC if method is None else AuthMethod(method),
         method_chosen=method is not None,
     )
+    if not registration.usable(policy):
+        raise _wrong_uri(
+            "None of redirect_uris leads to a host that this server allows. Ask its administrator "
+            "to add the host to REDIRECT_HOSTS."
+        )
+    return registration
 
 
-def _redirect_uris(document: dict[str, Any], policy: Policy) -> tuple[str, ...]:
+def _redirect_uris(document: dict[str, Any]) -> tuple[str, ...]:
     given = document.get("redirect_uris")
     if not isinstance(given, list) or not 1 <= len(given) <= MAX_URIS:
         raise _wrong_uri(f"redirect_uris must be a list of 1 to {MAX_URIS} URIs.")
     if not all(isinstance(uri, str) for uri in given):
-        raise _wrong_uri("redirect_uris must be texts.")
+        raise _wrong_uri("redirect_uris must be strings.")
     try:
         kinds = {parse_redirect_uri(uri).kind for uri in given}
     except RedirectUriError as error:
@@ -108,25 +117,19 @@ def _redirect_uris(document: dict[str, Any], policy: Policy) -> tuple[str, ...]:
     application = document.get("application_type")
     if application not in (None, "web", "native"):
         raise _wrong("application_type must be web or native.")
-    if application == "web" and kinds != {Kind.WEB}:
-        # OpenID Connect Registration 2; who says nothing is not held to it: many programs do not.
+    if application == "web" and kinds != {RedirectKind.WEB}:
+        # OpenID Connect Registration 2. Clients that omit the type are exempt: many programs do.
         raise _wrong_uri("A web application must have https redirect_uris only.")
-    unique = tuple(dict.fromkeys(given))
-    if not usable(unique, policy):
-        raise _wrong_uri(
-            "None of redirect_uris leads to a host that this server allows. Ask its administrator "
-            "to add the host to REDIRECT_HOSTS."
-        )
-    return unique
+    return tuple(dict.fromkeys(given))
 
 
 def _check_flows(document: dict[str, Any]) -> None:
     grants = document.get("grant_types", ["authorization_code"])
     if not isinstance(grants, list) or "authorization_code" not in grants:
-        raise _wrong("grant_types must hold authorization_code.")
+        raise _wrong("grant_types must include authorization_code.")
     if any(not isinstance(grant, str) or grant in _FORBIDDEN_GRANTS for grant in grants):
         raise _wrong("grant_types must be among " + " and ".join(GRANT_TYPES) + ".")
-    # Further ones (device_code out of habit) are left out, as RFC 7591 2 lets a server do.
+    # Others (device_code out of habit) are left out, as RFC 7591 2 allows.
     if document.get("response_types", ["code"]) != ["code"]:
         raise _wrong("response_types must be code alone.")
 
@@ -154,9 +157,9 @@ def _answer(client: Client, now: int) -> dict[str, Any]:
     return answer
 
 
-def _wrong(sentence: str) -> Refusal:
-    return Refusal(Code.INVALID_CLIENT_METADATA, sentence)
+def _wrong(message: str) -> OAuthError:
+    return OAuthError(ErrorCode.INVALID_CLIENT_METADATA, message)
 
 
-def _wrong_uri(sentence: str) -> Refusal:
-    return Refusal(Code.INVALID_REDIRECT_URI, sentence)
+def _wrong_uri(message: str) -> OAuthError:
+    return OAuthError(ErrorCode.INVALID_REDIRECT_URI, message)

@@ -8,12 +8,12 @@ from productive_gateway.oauth.errors import InvalidTarget
 
 
 def require_resource(given: Sequence[str], canonical: str) -> str:
-    """Return the canonical resource if it is what is asked for, or nothing is said.
+    """Return the canonical resource if it is the one asked for, or none is named.
 
-    Clients of 2025-03-26 say nothing and mean the server they talk to.
+    Clients of revision 2025-03-26 name none and mean the server they talk to.
 
     Raises:
-        InvalidTarget: another resource, or several.
+        InvalidTarget: another resource is named, or several.
     """
     if not given:
         return canonical

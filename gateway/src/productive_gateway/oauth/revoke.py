@@ -8,32 +8,32 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from productive_gateway.errors import GatewayError
+from productive_gateway.oauth.answers import json_error
 from productive_gateway.oauth.clients.authentication import authenticate_client, uses_basic
-from productive_gateway.oauth.context import OAuth
-from productive_gateway.oauth.errors import Code, Refusal, json_error
+from productive_gateway.oauth.config import MAX_FORM
+from productive_gateway.oauth.context import OAuthContext
+from productive_gateway.oauth.errors import ErrorCode, OAuthError
 from productive_gateway.web.form import form_of
 
 
 @dataclass(frozen=True, slots=True)
-class Revoker:
+class RevokeHandler:
     """The revocation endpoint."""
 
-    deps: OAuth
+    context: OAuthContext
 
     async def post(self, request: Request) -> Response:
-        """End the grant of the token, if it is this client's; an unknown token is fine too."""
+        """End the grant of the token if it is this client's; an unknown token is no error."""
         try:
-            form = await form_of(request)
+            form = await form_of(request, limit=MAX_FORM)
             if form.repeated():
-                raise Refusal(Code.INVALID_REQUEST, "Every parameter must stand once.")
-            client = await authenticate_client(
-                request, form, self.deps.keys, self.deps.config.issuer
-            )
+                raise OAuthError(ErrorCode.INVALID_REQUEST, "Send each parameter only once.")
+            client = await authenticate_client(request, form, self.context.clients)
             token = form.one("token")
             if token is None:
-                raise Refusal(Code.INVALID_REQUEST, "The token is missing.")
-            # The hint is not needed: a token says itself what it is.
-            await self.deps.grants.revoke(token, client_id=client.client_id)
+                raise OAuthError(ErrorCode.INVALID_REQUEST, "The token is missing.")
+            # The hint is not needed: the prefix of a token says what it is.
+            await self.context.grants.revoke(token, client_id=client.client_id)
         except GatewayError as error:
             return json_error(error, challenge=uses_basic(request))
         return Response(status_code=200)

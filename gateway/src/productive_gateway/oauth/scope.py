@@ -1,11 +1,11 @@
-"""The two scopes, and what a client may write into `scope` (RFC 6749 3.3)."""
+"""What a client may write into `scope` (RFC 6749 3.3), and what the consent page says about it."""
 
 from __future__ import annotations
 
 import re
 from typing import Final
 
-from productive_gateway.oauth.errors import Code, Refusal
+from productive_gateway.oauth.errors import ErrorCode, OAuthError
 from productive_gateway.people.scopes import ALL, READ, WRITE
 
 WORDS: Final = {
@@ -19,26 +19,28 @@ _MAX_LENGTH: Final = 1000
 
 
 def parse_scope(text: str | None) -> frozenset[str]:
-    """Return the scopes that are asked for; all of them when nothing is said.
+    """Return the scopes that are asked for; all of them when none is named.
 
-    What we do not know, such as `offline_access` out of habit, is left out: the consent page and
-    the token answer name what is given.
+    Unknown ones, such as `offline_access` out of habit, are left out: the consent page and the
+    token answer name what is given.
 
     Raises:
-        Refusal: the text is malformed, or asks for nothing that there is.
+        OAuthError: the text is malformed, or names no scope that exists.
     """
     if text is None:
         return frozenset(ALL)
     if len(text) > _MAX_LENGTH or not _SCOPE.fullmatch(text):
-        raise Refusal(Code.INVALID_SCOPE, "The scope is malformed. Ask for " + " ".join(ALL) + ".")
+        raise _invalid("The scope is malformed.")
     known = frozenset(text.split(" ")) & frozenset(ALL)
     if not known:
-        raise Refusal(
-            Code.INVALID_SCOPE, "None of these scopes exists. Ask for " + " ".join(ALL) + "."
-        )
+        raise _invalid("None of these scopes exists.")
     return known
 
 
 def write_scope(scopes: frozenset[str]) -> str:
     """Write scopes in their fixed order."""
     return " ".join(scope for scope in ALL if scope in scopes)
+
+
+def _invalid(message: str) -> OAuthError:
+    return OAuthError(ErrorCode.INVALID_SCOPE, f"{message} Ask for {' '.join(ALL)}.")

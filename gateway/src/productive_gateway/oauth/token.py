@@ -1,6 +1,6 @@
 """POST /token: codes and refresh tokens become tokens (RFC 6749 4.1.3 and 6, RFC 7636 4.5).
 
-The form of the request is checked here, everything about the grant in the grants service.
+The form of the request is checked here, and everything about the grant in the grants service.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from starlette.responses import JSONResponse, Response
 
 from productive_gateway.errors import GatewayError
 from productive_gateway.grants.errors import InvalidGrant
+from productive_gateway.grants.pkce import is_verifier
 from productive_gateway.grants.service import Tokens
-from productive_gateway.grants.transitions import VERIFIER
+from productive_gateway.oauth.answers import json_error
 from productive_gateway.oauth.clients.authentication import authenticate_client, uses_basic
-from productive_gateway.oauth.clients.registered import Client
-from productive_gateway.oauth.context import OAuth
-from productive_gateway.oauth.errors import Code, InvalidTarget, Refusal, json_error
+from productive_gateway.oauth.clients.client import Client
+from productive_gateway.oauth.config import MAX_FORM
+from productive_gateway.oauth.context import OAuthContext
+from productive_gateway.oauth.errors import ErrorCode, InvalidTarget, OAuthError
 from productive_gateway.oauth.register import GRANT_TYPES
 from productive_gateway.oauth.resource import require_resource
 from productive_gateway.oauth.scope import parse_scope, write_scope
@@ -26,24 +28,22 @@ from productive_gateway.observability.audit import Event, audit
 from productive_gateway.web.form import Form, form_of
 
 MAX_TOKEN: Final = 1024
-"""Characters; our codes and refresh tokens have about 150."""
+"""Characters; codes and refresh tokens of ours have about 150."""
 
 
 @dataclass(frozen=True, slots=True)
-class TokenEndpoint:
+class TokenHandler:
     """The token endpoint."""
 
-    deps: OAuth
+    context: OAuthContext
 
     async def post(self, request: Request) -> Response:
         """Answer with tokens, or with the error that tells the client what to do."""
         client: Client | None = None
         try:
-            form = await form_of(request)
+            form = await form_of(request, limit=MAX_FORM)
             grant_type = _grant_type(form)
-            client = await authenticate_client(
-                request, form, self.deps.keys, self.deps.config.issuer
-            )
+            client = await authenticate_client(request, form, self.context.clients)
             tokens = await self._tokens(grant_type, form, client)
         except GatewayError as error:
             audit(
@@ -55,15 +55,15 @@ class TokenEndpoint:
         return _answer(tokens)
 
     async def _tokens(self, grant_type: str, form: Form, client: Client) -> Tokens:
-        require_resource(form.all("resource"), self.deps.config.resource)
-        if not client.usable(self.deps.config.redirect_hosts):
-            # The administrator took its host away; what it holds must not live on.
+        require_resource(form.all("resource"), self.context.config.resource)
+        if not client.registration.usable(self.context.config.redirect_hosts):
+            # The administrator removed its host; what the client holds must not live on.
             raise InvalidGrant("redirect_host")
         if grant_type == "authorization_code":
             return await self._redeem(form, client)
         token = _required(form, "refresh_token")
         scope = form.one("scope")
-        return await self.deps.grants.refresh(
+        return await self.context.grants.refresh(
             token,
             client_id=client.client_id,
             scopes=None if scope is None else parse_scope(scope),
@@ -72,42 +72,45 @@ class TokenEndpoint:
     async def _redeem(self, form: Form, client: Client) -> Tokens:
         code = _required(form, "code")
         verifier = form.one("code_verifier")
-        if verifier is None or not VERIFIER.fullmatch(verifier):
-            raise Refusal(
-                Code.INVALID_REQUEST, "Send the code_verifier, 43 to 128 unreserved characters."
+        if verifier is None or not is_verifier(verifier):
+            raise OAuthError(
+                ErrorCode.INVALID_REQUEST,
+                "Send the code_verifier, 43 to 128 unreserved characters.",
             )
-        return await self.deps.grants.redeem(
+        return await self.context.grants.redeem(
             code,
             client_id=client.client_id,
-            # It may be left out: PKCE binds the code to its request already (OAuth 2.1 4.1.3).
+            # It may be omitted: PKCE already binds the code to its request (OAuth 2.1 4.1.3).
             redirect_uri=form.one("redirect_uri"),
             verifier=verifier,
         )
 
 
 def _grant_type(form: Form) -> str:
-    """Return the grant type of a request whose parameters each stand once.
+    """Return the grant type of a request that sends each parameter only once.
 
     Raises:
-        Refusal: a parameter is repeated, or there is no such grant.
+        OAuthError: a parameter is repeated, or there is no such grant type.
         InvalidTarget: several resources.
     """
     if form.repeated() == {"resource"}:
         raise InvalidTarget
     if form.repeated():
-        raise Refusal(Code.INVALID_REQUEST, "Every parameter must stand once.")
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "Send each parameter only once.")
     grant_type = form.one("grant_type")
     if grant_type is None:
-        raise Refusal(Code.INVALID_REQUEST, "The grant_type is missing.")
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "The grant_type is missing.")
     if grant_type not in GRANT_TYPES:
-        raise Refusal(Code.UNSUPPORTED_GRANT_TYPE, "Use authorization_code or refresh_token.")
+        raise OAuthError(
+            ErrorCode.UNSUPPORTED_GRANT_TYPE, "Use authorization_code or refresh_token."
+        )
     return grant_type
 
 
 def _required(form: Form, name: str) -> str:
     value = form.one(name)
     if value is None:
-        raise Refusal(Code.INVALID_REQUEST, f"The {name} is missing.")
+        raise OAuthError(ErrorCode.INVALID_REQUEST, f"The {name} is missing.")
     if len(value) > MAX_TOKEN:
         raise InvalidGrant("malformed")
     return value
@@ -121,4 +124,4 @@ def _answer(tokens: Tokens) -> JSONResponse:
         "refresh_token": tokens.refresh_token,
         "scope": write_scope(tokens.scopes),
     }
-    return JSONResponse(body, headers={"cache-control": "no-store", "pragma": "no-cache"})
+    return JSONResponse(body, headers={"pragma": "no-cache"})

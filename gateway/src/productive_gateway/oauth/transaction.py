@@ -1,9 +1,10 @@
 """The approved request while the person is at the provider.
 
-It is sealed into a cookie of the browser that approved it, and set only after the approval: nothing
-is stored, any replica can finish it, and a link to the provider that was approved in one browser is
-of no use in another (CVE-2026-27124). `state` is the transaction's random id; PKCE verifier and
-nonce are derived from that id, so they need no place and cannot be those of another transaction.
+It is sealed into a cookie of the browser that approved it, which is set only after the approval.
+Nothing is stored, any replica can finish it, and a link to the provider that was approved in one
+browser is of no use in another (CVE-2026-27124). `state` is the transaction's random id; PKCE
+verifier and nonce are derived from that id, so they are stored nowhere and cannot be those of
+another transaction.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from productive_gateway.oauth.authorization_request import (
     AuthorizationRequest,
     decode_request,
     encode_request,
-    pack,
 )
 from productive_gateway.oauth.cookies import MAX_VALUE
 from productive_gateway.sealing.errors import BrokenSeal, SealError
@@ -27,10 +27,11 @@ from productive_gateway.sealing.keys import Key, KeyRing, Keys, with_known_key
 from productive_gateway.sealing.purposes import Purpose
 from productive_gateway.sealing.seal import decode_text, encode_text, mac, seal, unseal
 from productive_gateway.upstream.client import SignInSecrets
+from productive_gateway.web.json_object import compact_json
 
 ID_BYTES: Final = 16
 _SEAL_OVERHEAD: Final = 64
-"""Bytes of key id, nonce and tag, generously."""
+"""Bytes of key id, nonce and tag, rounded up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,7 @@ def write_state(transaction: bytes) -> str:
 
 
 def read_state(state: str | None) -> bytes | None:
-    """Return the transaction's id, or None if the text is no state of ours."""
+    """Return the transaction's id, or None if the text is not a state of ours."""
     if state is None or len(state) > 64:
         return None
     try:
@@ -66,7 +67,7 @@ def read_state(state: str | None) -> bytes | None:
 
 def fits(request: AuthorizationRequest) -> bool:
     """Whether the sealed request will fit into its cookie."""
-    return (len(_pack(request, 0.0)) + _SEAL_OVERHEAD) * 4 // 3 <= MAX_VALUE
+    return (len(_payload(request, 0.0)) + _SEAL_OVERHEAD) * 4 // 3 <= MAX_VALUE
 
 
 def open_transaction(
@@ -74,13 +75,13 @@ def open_transaction(
 ) -> tuple[str, SignInSecrets]:
     """Return the sealed cookie of an approved request, and its secrets."""
     sealed = seal(
-        ring, Purpose.TRANSACTION, _pack(request, now), bound=transaction, entropy=entropy
+        ring, Purpose.TRANSACTION, _payload(request, now), bound=transaction, entropy=entropy
     )
     return sealed, _secrets(ring.sealing_key(), transaction)
 
 
 async def find_transaction(keys: Keys, transaction: bytes, sealed: str) -> Transaction | None:
-    """Open a cookie; None if it is not the one of this transaction, whatever is wrong with it.
+    """Open a cookie; None if it is not the one of this transaction.
 
     Raises:
         Unavailable: the key ring cannot be read.
@@ -102,9 +103,9 @@ async def find_transaction(keys: Keys, transaction: bytes, sealed: str) -> Trans
         return None
 
 
-def _pack(request: AuthorizationRequest, now: float) -> bytes:
-    # A client id is base64 of random bytes: packing wins back the quarter that sealing adds.
-    return zlib.compress(pack([int(now), encode_request(request)]), 9)
+def _payload(request: AuthorizationRequest, now: float) -> bytes:
+    # A client id is base64 of random bytes: compression wins back the quarter that sealing adds.
+    return zlib.compress(compact_json([int(now), encode_request(request)]), 9)
 
 
 def _secrets(key: Key, transaction: bytes) -> SignInSecrets:

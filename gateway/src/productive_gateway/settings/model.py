@@ -15,6 +15,7 @@ from productive_gateway.settings import values
 from productive_gateway.settings.provider import derived_issuer
 from productive_gateway.settings.values import SecretRef
 from productive_gateway.upstream.config import UpstreamConfig
+from productive_gateway.web.loopback import LOOPBACK
 
 T = TypeVar("T")
 
@@ -107,7 +108,7 @@ class Settings(BaseModel):
     @property
     def local(self) -> bool:
         """Whether this is one person's own machine."""
-        return urlsplit(self.public_url).hostname in values.LOOPBACK
+        return urlsplit(self.public_url).hostname in LOOPBACK
 
     @property
     def host(self) -> str:

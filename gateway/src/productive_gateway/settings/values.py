@@ -13,8 +13,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from productive_contract.mapping import MappingError, decode_document
 from productive_contract.secret import Secret
+from productive_gateway.web.loopback import LOOPBACK
 
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"

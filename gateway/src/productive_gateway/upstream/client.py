@@ -22,7 +22,7 @@ from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from productive_contract.clock import Clock, system_clock
 from productive_gateway.upstream.config import SCOPE, UpstreamConfig
-from productive_gateway.upstream.document import fetch_object, is_json
+from productive_gateway.upstream.document import fetch_object
 from productive_gateway.upstream.errors import (
     IdentityRefused,
     UnknownSigningKey,
@@ -33,6 +33,7 @@ from productive_gateway.upstream.id_token import Expectations, verify
 from productive_gateway.upstream.identity import VerifiedIdentity, require_claims, verified_email
 from productive_gateway.upstream.jwks import Jwks
 from productive_gateway.upstream.provider import Discovery, Provider
+from productive_gateway.web.json_object import is_json
 
 TOKEN_SECONDS: Final = 10.0
 TOKEN_BYTES: Final = 256 * 1024

@@ -1,43 +1,18 @@
-"""JSON documents from outside: bounded, fetched without redirects, read strictly.
-
-Two readers of one document must not see two things: duplicate names and the constants that JSON
-does not have (NaN, Infinity) are refused wherever a document decides about access.
-"""
+"""JSON documents of the provider: bounded, fetched without redirects, read strictly."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 import httpx
 
 from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
+from productive_gateway.web.json_object import JsonError, is_json, read_object
 
 MAX_BYTES: Final = 64 * 1024
 SECONDS: Final = 5.0
-
-
-class DocumentError(ValueError):
-    """The text is no JSON object that can be read in only one way."""
-
-
-def read_object(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object in `raw`.
-
-    Raises:
-        DocumentError: not UTF-8, not JSON, not an object, a repeated name, or too deep.
-    """
-    try:
-        document = json.loads(
-            raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise DocumentError("it is not a JSON document, or repeats a name") from error
-    if not isinstance(document, dict):
-        raise DocumentError("it is not a JSON object")
-    return document
 
 
 async def fetch_object(
@@ -81,16 +56,8 @@ async def fetch_object(
         ) from error
     try:
         return read_object(bytes(raw))
-    except DocumentError as error:
+    except JsonError as error:
         raise _refused(what, "malformed") from error
-
-
-def is_json(content_type: str) -> bool:
-    """Whether a Content-Type names a JSON document (RFC 6839 structured suffix included)."""
-    media = content_type.partition(";")[0].strip().lower()
-    return media == "application/json" or (
-        media.startswith("application/") and media.endswith("+json")
-    )
 
 
 def _refused(what: str, problem: str) -> UpstreamRefused:
@@ -98,14 +65,3 @@ def _refused(what: str, problem: str) -> UpstreamRefused:
         "The sign-in provider's answer cannot be read; ask the administrator to check its address.",
         reason=f"{what}_{problem}",
     )
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a name stands twice")
-    return members
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")

@@ -18,9 +18,9 @@ from typing import Any, Final
 from jwt import PyJWK, PyJWKSet, PyJWS
 from jwt.exceptions import PyJWTError
 
-from productive_gateway.upstream.document import DocumentError, read_object
 from productive_gateway.upstream.errors import UnknownSigningKey, UpstreamRefused
 from productive_gateway.upstream.jwks import ALGORITHM
+from productive_gateway.web.json_object import JsonError, read_object
 
 MAX_LENGTH: Final = 16 * 1024
 MAX_KID: Final = 256
@@ -90,7 +90,7 @@ def _object(part: str) -> dict[str, Any]:
     try:
         raw = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
         return read_object(raw)
-    except (ValueError, binascii.Error, DocumentError) as error:
+    except (ValueError, binascii.Error, JsonError) as error:
         raise _refused("encoding") from error
 
 

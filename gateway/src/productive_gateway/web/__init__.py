@@ -1,1 +1,5 @@
-"""The pages that people see: templates, style, and the headers of every answer."""
+"""The HTTP edge that `oauth` and `mcp` share: how requests are read, and what every answer has.
+
+Nothing here knows either of them, nor keys or people: bounds are arguments, probes are callables,
+and what cannot be read is a `BadRequest`.
+"""

@@ -6,11 +6,10 @@ import asyncio
 import re
 from typing import Final
 
-from starlette.responses import Response
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from productive_gateway.mcp.config import MAX_BODY
-from productive_gateway.mcp.responses import Refused, refusal
+from productive_gateway.web.errors import BadRequest
 from productive_gateway.web.headers import RawHeaders, single, values
 
 _LENGTH: Final = re.compile(r"[0-9]{1,20}")
@@ -18,28 +17,32 @@ SECONDS: Final = 30.0
 """Within which the whole body must arrive."""
 
 
-class Disconnected(Exception):
-    """The client went away."""
+async def read_body(headers: RawHeaders, receive: Receive, *, limit: int) -> bytes:
+    """Return the whole body, and never hold more than `limit` bytes of it.
 
-
-async def read_body(headers: RawHeaders, receive: Receive) -> bytes:
-    """Return the whole body.
+    Args:
+        headers: of the request, without blanks around their values (`stripped`).
+        receive: of the request.
+        limit: bytes that the body may have.
 
     Raises:
-        Refused: too large, compressed, or too slow.
-        Disconnected: the client went away meanwhile.
+        BadRequest: compressed (415), longer than `limit` (413), or too slow (408).
+        ClientDisconnect: the client went away meanwhile.
     """
-    if values(headers, b"content-encoding"):
-        raise Refused(refusal(415, "unsupported_encoding", "Send the request without compression."))
+    if any(value.lower() != b"identity" for value in values(headers, b"content-encoding")):
+        raise BadRequest(
+            "Send the request without compression.", status=415, reason="unsupported_encoding"
+        )
     declared = single(headers, b"content-length")
-    if declared is not None and _LENGTH.fullmatch(declared) and int(declared) > MAX_BODY:
-        raise Refused(_too_large())
+    if declared is not None and _LENGTH.fullmatch(declared) and int(declared) > limit:
+        raise _too_large(limit)
     try:
         async with asyncio.timeout(SECONDS):
-            return await _read(receive)
+            return await _read(receive, limit)
     except TimeoutError as error:
-        sentence = "The request took too long to arrive. Send it again."
-        raise Refused(refusal(408, "timeout", sentence, {"connection": "close"})) from error
+        raise BadRequest(
+            "The request took too long to arrive. Send it again.", status=408, reason="timeout"
+        ) from error
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
@@ -56,19 +59,23 @@ def replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive, limit: int) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Disconnected
+            raise ClientDisconnect
         body.extend(message.get("body", b""))
-        if len(body) > MAX_BODY:
-            raise Refused(_too_large())
+        if len(body) > limit:
+            raise _too_large(limit)
         if not message.get("more_body", False):
             return bytes(body)
 
 
-def _too_large() -> Response:
-    sentence = f"The request is larger than {MAX_BODY // 1024 // 1024} MiB. Send less at once."
-    return refusal(413, "too_large", sentence)
+def _too_large(limit: int) -> BadRequest:
+    size = f"{limit // 1024 // 1024} MiB" if limit >= 1024 * 1024 else f"{limit // 1024} KiB"
+    return BadRequest(
+        f"The request is larger than {size}. Send less at once.",
+        status=413,
+        reason="too_large",
+    )

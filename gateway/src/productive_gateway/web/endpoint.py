@@ -1,30 +1,15 @@
-"""One path of the gateway: its methods, its headers, its CORS.
-
-Pure ASGI. Every answer leaves with the same protective headers, whoever made it, and a method that
-is not served is 405 with `Allow`.
-"""
+"""One path of the gateway: its methods and its CORS. A method that is not served is 405."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 Handler = Callable[[Request], Awaitable[Response]]
-
-_PROTECTIVE: Final = {
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    # A code in the address of a page must not travel to where its links lead (RFC 9700 4.2).
-    "referrer-policy": "no-referrer",
-    "cross-origin-resource-policy": "same-origin",
-}
-# There is deliberately no Cross-Origin-Opener-Policy: a browser client opens the sign-in in a
-# window and waits for its callback to call back; the policy would cut that for good.
 
 _PREFLIGHT: Final = {
     "access-control-allow-headers": "Authorization, Content-Type, MCP-Protocol-Version",
@@ -40,8 +25,8 @@ class Endpoint:
 
         Args:
             handlers: by upper-case method; HEAD is served only if it is named.
-            cors: any origin may read the answers, without credentials (clients that run in a
-                browser): only for what holds no cookie's authority.
+            cors: pages of any origin may read the answers, without credentials: for clients that
+                run in a browser, and only where no cookie counts.
         """
         self._handlers = dict(handlers)
         self._cors = cors
@@ -51,13 +36,9 @@ class Endpoint:
         """Answer one request."""
         request = Request(scope, receive)
         response = await self._answer(request)
-
-        async def send_guarded(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                self._guard(MutableHeaders(raw=message["headers"]))
-            await send(message)
-
-        await response(scope, receive, send_guarded)
+        if self._cors:
+            _share(response)
+        await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
         handler = self._handlers.get(request.method)
@@ -68,15 +49,13 @@ class Endpoint:
                 status_code=204, headers={"access-control-allow-methods": self._allow, **_PREFLIGHT}
             )
         return PlainTextResponse(
-            f"This address is used with {self._allow} only.\n",
+            f"This address takes {self._allow} only.\n",
             status_code=405,
             headers={"allow": self._allow},
         )
 
-    def _guard(self, headers: MutableHeaders) -> None:
-        for name, value in _PROTECTIVE.items():
-            headers.setdefault(name, value)
-        if self._cors:
-            headers["access-control-allow-origin"] = "*"
-            headers["access-control-expose-headers"] = "Retry-After, WWW-Authenticate"
-            headers["cross-origin-resource-policy"] = "cross-origin"
+
+def _share(response: Response) -> None:
+    response.headers["access-control-allow-origin"] = "*"
+    response.headers["access-control-expose-headers"] = "Retry-After, WWW-Authenticate"
+    response.headers["cross-origin-resource-policy"] = "cross-origin"

@@ -1,13 +1,12 @@
 """Strict reading of query strings and form bodies (application/x-www-form-urlencoded).
 
-The usual readers forgive what must not be forgiven here: broken percent escapes, bytes that are no
-UTF-8, control characters, the last of two values. Each reader of one request that forgives in its
-own way is a way past a check.
+The usual readers forgive what must not be forgiven here: broken percent escapes, bytes that are
+not UTF-8, control characters, the last of two values. Each reader of one request that forgives in
+its own way is a way past a check.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,20 +15,18 @@ from urllib.parse import unquote_to_bytes
 
 from starlette.requests import Request
 
-from productive_gateway.oauth.errors import Code, Refusal
+from productive_gateway.web.body import read_body
+from productive_gateway.web.errors import BadRequest
+from productive_gateway.web.headers import stripped
 
-MAX_QUERY: Final = 8 * 1024
-MAX_BODY: Final = 16 * 1024
 MAX_FIELDS: Final = 50
-BODY_SECONDS: Final = 30.0
-"""Within which a whole body must arrive."""
 
 _RAW = re.compile(rb"(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")
 """Printable ASCII with whole percent escapes only."""
 
 
 class FormError(ValueError):
-    """The text is no form that can be read in only one way; `str()` is a sentence."""
+    """The text is no form that can be read in only one way; `str()` says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +47,7 @@ class Form:
         return tuple(value for value in self.values.get(name, ()) if value)
 
     def repeated(self) -> frozenset[str]:
-        """Return the names that stand more than once (RFC 6749 3.1: they must not)."""
+        """Return the names that appear more than once (RFC 6749 3.1: they must not)."""
         return frozenset(name for name, values in self.values.items() if len(values) > 1)
 
 
@@ -58,7 +55,7 @@ def parse_form(raw: bytes) -> Form:
     """Read a query string or form body.
 
     Raises:
-        FormError: a broken escape, no UTF-8, a control character, or too many fields.
+        FormError: a broken escape, not UTF-8, a control character, or too many fields.
     """
     if not _RAW.fullmatch(raw):
         raise FormError("It has characters or percent escapes that are not allowed.")
@@ -73,66 +70,40 @@ def parse_form(raw: bytes) -> Form:
     return Form(values)
 
 
-def query_of(request: Request) -> Form:
+def query_of(request: Request, *, limit: int) -> Form:
     """Read the query string of a request.
 
     Raises:
-        Refusal: it is too long (414) or malformed (400).
+        BadRequest: it is longer than `limit` bytes (414), or malformed.
     """
     raw: bytes = request.scope["query_string"]
-    if len(raw) > MAX_QUERY:
-        raise Refusal(Code.INVALID_REQUEST, "The address is too long.", status=414)
-    try:
-        return parse_form(raw)
-    except FormError as error:
-        raise Refusal(
-            Code.INVALID_REQUEST, f"The parameters cannot be read. {error}", status=400
-        ) from error
+    if len(raw) > limit:
+        raise BadRequest("The address is too long.", status=414)
+    return _parsed(raw)
 
 
-async def body_of(request: Request, limit: int) -> bytes:
-    """Read the body of a request, up to `limit` bytes and never more.
-
-    Raises:
-        Refusal: it is longer (413), packed (415), or too slow (408).
-    """
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Refusal(Code.INVALID_REQUEST, "Send the body without Content-Encoding.", status=415)
-    raw = bytearray()
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                raw += chunk
-                if len(raw) > limit:
-                    raise Refusal(
-                        Code.INVALID_REQUEST, f"The body is longer than {limit} bytes.", status=413
-                    )
-    except TimeoutError as error:
-        sentence = "The request took too long to arrive. Send it again."
-        raise Refusal(Code.INVALID_REQUEST, sentence, status=408) from error
-    return bytes(raw)
-
-
-async def form_of(request: Request) -> Form:
+async def form_of(request: Request, *, limit: int) -> Form:
     """Read the form that a request posts.
 
     Raises:
-        Refusal: another content type, parameters in the address, too long, or malformed.
+        BadRequest: another content type (415), parameters in the address, malformed, or a body
+            that `read_body` refuses.
+        ClientDisconnect: the client went away meanwhile.
     """
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/x-www-form-urlencoded":
-        raise Refusal(
-            Code.INVALID_REQUEST,
-            "Send the parameters as application/x-www-form-urlencoded.",
-            status=415,
-        )
+        raise BadRequest("Send the parameters as application/x-www-form-urlencoded.", status=415)
     if request.scope["query_string"]:
         # Addresses end up in logs and histories (RFC 6749 2.3.1, 3.2).
-        raise Refusal(Code.INVALID_REQUEST, "Send the parameters in the body, not in the address.")
+        raise BadRequest("Send the parameters in the body, not in the address.")
+    return _parsed(await read_body(stripped(request.scope), request.receive, limit=limit))
+
+
+def _parsed(raw: bytes) -> Form:
     try:
-        return parse_form(await body_of(request, MAX_BODY))
+        return parse_form(raw)
     except FormError as error:
-        raise Refusal(Code.INVALID_REQUEST, f"The parameters cannot be read. {error}") from error
+        raise BadRequest(f"The parameters cannot be read. {error}") from error
 
 
 def _text(raw: bytes) -> str:

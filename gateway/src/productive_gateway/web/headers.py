@@ -1,7 +1,8 @@
 """The raw headers of a request, read strictly.
 
-Servers hand blanks around values on (RFC 9110 5.5 leaves them out of the value), and folding
-repeated headers into one hides the repetition; so the list is cleaned and read here, once.
+Servers pass on the blanks around values, which RFC 9110 5.5 does not count as part of the value,
+and folding repeated headers into one hides the repetition; so the list is cleaned and read here,
+once.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Final
 from starlette.types import Scope
 
 from productive_gateway.errors import InvalidToken
-from productive_gateway.mcp.responses import Refused, refusal
+from productive_gateway.web.errors import BadRequest
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
 _BEARER: Final = re.compile(rb"bearer(?: +(.*))?", re.IGNORECASE | re.DOTALL)
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9\-._~+/]{1,4096}=*")
-"""b64token of RFC 6750 2.1, of a length that one of ours can have."""
+"""b64token of RFC 6750 2.1, of a length that one of our tokens can have."""
 
 
 def stripped(scope: Scope) -> list[tuple[bytes, bytes]]:
@@ -33,7 +34,7 @@ def values(headers: RawHeaders, name: bytes) -> list[bytes]:
 
 
 def single(headers: RawHeaders, name: bytes) -> str | None:
-    """Return the value of a header that stands exactly once."""
+    """Return the value of a header that is sent exactly once, else None."""
     found = values(headers, name)
     return found[0].decode("latin-1") if len(found) == 1 else None
 
@@ -44,13 +45,12 @@ def bearer(headers: RawHeaders) -> str | None:
     Only the Authorization header counts: never the query, the body or a cookie.
 
     Raises:
-        Refused: there are two of them, and which one counts must not be guessed.
-        InvalidToken: what follows "Bearer" is no token.
+        BadRequest: there are two of them, and which one counts must not be guessed.
+        InvalidToken: what follows "Bearer" is not a token.
     """
     found = values(headers, b"authorization")
     if len(found) > 1:
-        sentence = "The request has more than one Authorization header. Send exactly one."
-        raise Refused(refusal(400, "invalid_request", sentence))
+        raise BadRequest("The request has more than one Authorization header. Send exactly one.")
     scheme = _BEARER.fullmatch(found[0]) if found else None
     if scheme is None:
         return None
@@ -63,7 +63,7 @@ def bearer(headers: RawHeaders) -> str | None:
 
 
 def accepts(headers: RawHeaders, media_type: str) -> bool:
-    """Tell whether a media type is named in Accept; wildcards do not count as naming it."""
+    """Whether Accept names a media type; wildcards do not count as naming it."""
     for value in values(headers, b"accept"):
         for part in value.decode("latin-1").split(","):
             if part.split(";", 1)[0].strip().lower() == media_type:

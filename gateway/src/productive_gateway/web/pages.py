@@ -1,7 +1,7 @@
-"""Rendering of pages. Every value is escaped; there is no script, no image and no request.
+"""Rendering of pages. Every value is escaped; a page has no script and no image, and loads nothing.
 
-The one style stands in the page and is named by its hash in the policy, so that a page is complete
-under any path prefix and nothing else can be styled in.
+The one style sheet is part of the page and the policy names its hash, so that a page is complete
+under any path prefix and no other style can be injected.
 """
 
 from __future__ import annotations
@@ -27,17 +27,12 @@ POLICY: Final = (
 )
 """Content-Security-Policy of every page.
 
-Browsers hold `form-action` also against the redirects that follow a posted form, and those lead to
-the provider and to the client's callback, wherever they redirect on to. So no form is answered by a
-redirect: the answer is a page that goes on by itself (`go_on`).
+Browsers also apply `form-action` to the redirects that follow a posted form, and those lead to the
+provider and to the client's callback, wherever they redirect on to. So no form is answered by a
+redirect: the answer is a page that moves on by itself (`move_on`).
 """
-_HEADERS: Final = {
-    "content-security-policy": POLICY,
-    "x-frame-options": "DENY",
-    "cache-control": "no-store",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-}
+_HEADERS: Final = {"content-security-policy": POLICY, "x-frame-options": "DENY"}
+"""What pages have besides the headers of every answer."""
 
 _ENVIRONMENT: Final = Environment(
     loader=PackageLoader("productive_gateway", "web/templates"),
@@ -51,7 +46,7 @@ _ENVIRONMENT.globals["style"] = Markup(_STYLE)  # noqa: S704 (our own file)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Where a page leads on to."""
+    """A button that leads away from a page."""
 
     url: str
     label: str
@@ -60,13 +55,13 @@ class Link:
 def render(
     name: str, status: int = 200, *, headers: Mapping[str, str] | None = None, **values: Any
 ) -> HTMLResponse:
-    """Render the template `name` (without its suffix) as a page with all protective headers."""
+    """Render the template `name` (without its suffix) as a page."""
     html = _ENVIRONMENT.get_template(f"{name}.html").render(**values)
     return HTMLResponse(html, status, headers={**_HEADERS, **(headers or {})})
 
 
 def wants_json(request: Request) -> bool:
-    """Whether a program asks, not a person."""
+    """Whether the request comes from a program, not from a person's browser."""
     accept = request.headers.get("accept", "")
     return "application/json" in accept and "text/html" not in accept
 
@@ -75,34 +70,34 @@ def problem(
     request: Request,
     status: int,
     title: str,
-    *sentences: str,
+    *paragraphs: str,
     error: str,
     link: Link | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """Say what went wrong and what to do: a page, or JSON for who asks for it.
+    """Return a page that says what went wrong and what to do, or JSON if the request asks for it.
 
     Args:
-        request: whose `Accept` decides.
-        status: of the answer.
+        request: its `Accept` decides between the two.
+        status: HTTP status of the answer.
         title: a few words.
-        sentences: what happened, and what to do next.
+        paragraphs: what happened, and what to do next.
         error: OAuth error code, for JSON.
-        link: where to go on.
+        link: the way on.
         headers: further headers.
     """
     if wants_json(request):
-        body = {"error": error, "error_description": " ".join((f"{title}.", *sentences))}
+        body = {"error": error, "error_description": " ".join((f"{title}.", *paragraphs))}
         return JSONResponse(body, status, headers=headers)
-    return render("problem", status, headers=headers, title=title, sentences=sentences, link=link)
+    return render("problem", status, headers=headers, title=title, paragraphs=paragraphs, link=link)
 
 
-def go_on(url: str, *, where: str) -> HTMLResponse:
-    """Answer a posted form with a page that goes on to `url` by itself, or by a click.
+def move_on(url: str, *, where: str) -> HTMLResponse:
+    """Answer a posted form with a page that moves on to `url` by itself, or by a click.
 
     Args:
-        url: absolute; percent-encoded, so that it fits into a header.
-        where: host or name, for the person to read.
+        url: absolute and percent-encoded, so that it fits into a header.
+        where: what the person reads about it: a host or a name.
     """
     return render("continue", headers={"refresh": f"0; url={url}"}, url=url, where=where)
 
@@ -114,13 +109,13 @@ def connect_page(
     people: Sequence[str] = (),
     parts: Sequence[tuple[str, str]] = (),
 ) -> HTMLResponse:
-    """Say what this server is and how to connect a client to it.
+    """Return the page that says what this server is and how to connect a client to it.
 
     Args:
         resource: URL of the MCP endpoint.
         admin_contact: whom to ask for access.
-        people: addresses that may sign in; shown in the local mode only.
-        parts: what this server stands on, by name and address; shown in the local mode only.
+        people: addresses that may sign in; given in local mode only.
+        parts: the services that this server uses, by name and address; given in local mode only.
     """
     return render(
         "connect",

@@ -1,4 +1,4 @@
-"""The internal port: probes and metrics. It is never behind the Ingress."""
+"""The internal port: probes and metrics. It is never exposed through the Ingress."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from starlette.routing import Route
 
 from productive_gateway.errors import Unavailable
 from productive_gateway.observability.metrics import REGISTRY
-from productive_gateway.people.snapshot import People
-from productive_gateway.sealing.keys import Keys
 
 
 @dataclass(slots=True)
 class Readiness:
     """Whether this replica should get requests.
 
-    It stays ready while anything useful can be served: with the API server away, warm grants go
-    on, and pages explain; taking every replica out of the Service would help nobody.
+    It stays ready while anything useful can be served: with the API server away, known grants
+    still work and pages explain what is wrong; taking every replica out of the Service would help
+    nobody.
     """
 
-    people: People
-    keys: Keys
+    needed: Mapping[str, Callable[[], object]]
+    """What must have loaded before the replica is ready, by name: each raises Unavailable while
+    there is nothing to serve."""
     watches: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
-    """Shown in the detail only: an unhealthy watch makes no replica unready."""
-    troubles: Mapping[str, Callable[[], str | None]] = field(default_factory=dict)
-    """What is wrong with a part, in words, or None. Shown in the detail only."""
+    """Whether each watch is healthy. Detail only: an unhealthy one makes no replica unready."""
+    problems: Mapping[str, Callable[[], str | None]] = field(default_factory=dict)
+    """What is wrong with a part, or None. Detail only."""
     draining: bool = False
-    """Set when the process is about to end: it finishes what it has and wants nothing new."""
+    """Set when the process is about to end: it finishes running requests and takes no new ones."""
     _was_loaded: bool = False
 
     def report(self) -> tuple[bool, dict[str, str]]:
-        """Return the verdict, and each check in words."""
+        """Return the verdict, and the result of each check."""
+        needed = {name: _state(load) for name, load in self.needed.items()}
         checks = {
             "process": "draining" if self.draining else "ok",
-            "mapping": _state(self.people.snapshot),
-            "key_ring": _state(self.keys.ring),
+            **needed,
             **{name: "ok" if healthy() else "stale" for name, healthy in self.watches.items()},
-            **{name: trouble() or "ok" for name, trouble in self.troubles.items()},
+            **{name: problem() or "ok" for name, problem in self.problems.items()},
         }
-        loaded = checks["mapping"] == checks["key_ring"] == "ok"
+        loaded = all(state == "ok" for state in needed.values())
         self._was_loaded = self._was_loaded or loaded
         return self._was_loaded and not self.draining, checks
 

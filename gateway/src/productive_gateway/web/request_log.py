@@ -1,4 +1,8 @@
-"""The outermost layer of the public port: request id, counting, and the last net for errors."""
+"""The outermost layer of the public port.
+
+It gives each request an id, counts it, puts the protective headers on its answer, and answers an
+unhandled error with 500.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +18,19 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from productive_gateway.observability.metrics import REQUEST_SECONDS, REQUESTS
+from productive_gateway.web.protective_headers import protect
 
 _log = structlog.get_logger("http")
-
-_ALWAYS: Final = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 
 _GONE: Final = 499
 """Counted for a client that went away before it was answered; never sent."""
 
 
-class Requests:
-    """Gives each request an id, counts it by route, and answers an unhandled error with 500.
+class RequestLog:
+    """An ASGI app around the whole public port.
 
-    The id is ours alone: one that a client sends is not taken over, since it would let anybody
-    write into the logs.
+    The id of a request is ours alone: one that a client sends is ignored, since it would let
+    anybody write into the logs.
     """
 
     def __init__(self, app: ASGIApp, *, routes: Sequence[str]) -> None:
@@ -52,8 +51,7 @@ class Requests:
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
-                for name, value in _ALWAYS.items():
-                    headers.setdefault(name, value)
+                protect(headers)
             await send(message)
 
         route = scope["path"] if scope["path"] in self._routes else "other"
@@ -62,24 +60,23 @@ class Requests:
             try:
                 await self._app(scope, receive, counted)
             except ClientDisconnect:
-                # Nobody is left to be answered, and nothing went wrong here.
+                # Nobody is left to answer, and nothing went wrong here.
                 status = status or _GONE
             except Exception:
                 _log.exception("request.failed", route=route, method=scope["method"])
                 if status:
-                    raise  # the answer has begun; the server can only cut it
-                await _sorry(request_id)(scope, receive, counted)
+                    raise  # the answer has begun: all that is left is to cut the connection
+                await _server_error(request_id)(scope, receive, counted)
             finally:
                 REQUESTS.labels(route, _method(scope["method"]), str(status)).inc()
                 REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
 
 
-def _sorry(request_id: str) -> ASGIApp:
+def _server_error(request_id: str) -> ASGIApp:
     return PlainTextResponse(
-        "Something went wrong on our side. Please try again; if it stays, give this number to your "
-        f"administrator: {request_id}\n",
+        "Something went wrong on this server. Try again; if it happens again, give this number to "
+        f"your administrator: {request_id}\n",
         status_code=500,
-        headers={"Cache-Control": "no-store"},
     )
 
 

@@ -13,30 +13,30 @@ from harness.oauthkit import (
     CALLBACK,
     LOOPBACK,
     PUBLIC_URL,
+    authorization_server,
     parameters,
     query_of,
-    site,
 )
 from productive_gateway.errors import Unavailable
 
 
 async def ask(**changes: Any) -> httpx.Response:
     """Send one request of a good client, changed, and see that nothing was made of it."""
-    async with site() as one:
-        query = parameters((await one.register())["client_id"]) | changes
+    async with authorization_server() as server:
+        query = parameters((await server.register())["client_id"]) | changes
         given = {name: value for name, value in query.items() if value is not None}
-        answer = await one.browser().http.get("/authorize", params=given)
-        assert await one.records() == 0
-        assert one.provider.calls == []
+        answer = await server.browser().http.get("/authorize", params=given)
+        assert await server.records() == 0
+        assert server.provider.calls == []
         return answer
 
 
 async def ask_raw(add: str) -> httpx.Response:
     """Send a good request with more text at the end of its query."""
-    async with site() as one:
-        client = await one.register()
+    async with authorization_server() as server:
+        client = await server.register()
         query = httpx.QueryParams(parameters(client["client_id"]))
-        return await one.browser().http.get(f"/authorize?{query}&{add}")
+        return await server.browser().http.get(f"/authorize?{query}&{add}")
 
 
 def is_page(answer: httpx.Response, status: int = 400) -> bool:
@@ -65,9 +65,9 @@ def redirected(answer: httpx.Response) -> str:
 
 @pytest.mark.attack("D-01", "C-04", "E-01")
 async def test_a_good_request_shows_the_page_and_sets_the_consent_cookie_only() -> None:
-    async with site() as one:
-        client = await one.register()
-        page = await one.browser().authorize(client["client_id"])
+    async with authorization_server() as server:
+        client = await server.register()
+        page = await server.browser().authorize(client["client_id"])
         assert page.status_code == 200
         cookies = page.headers.get_list("set-cookie")
         assert len(cookies) == 1
@@ -75,8 +75,8 @@ async def test_a_good_request_shows_the_page_and_sets_the_consent_cookie_only() 
         assert name.startswith("__Host-pmcp-c-")
         attributes = {part.strip().lower() for part in rest.split(";")[1:]}
         assert attributes == {"httponly", "max-age=600", "path=/", "samesite=lax", "secure"}
-        assert one.provider.calls == []
-        assert await one.records() == 0
+        assert server.provider.calls == []
+        assert await server.records() == 0
 
 
 @pytest.mark.attack("D-08")
@@ -113,10 +113,10 @@ async def test_the_page_names_only_what_is_asked_for() -> None:
 @pytest.mark.attack("D-03", "D-04", "D-05", "D-06", "D-07")
 @pytest.mark.parametrize("headers", [{}, {"sec-fetch-site": "cross-site"}])
 async def test_the_page_is_shown_again_after_an_approval(headers: dict[str, str]) -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         await browser.code(client["client_id"])
-        other = await one.register(client_name="Other")
+        other = await server.register(client_name="Other")
         for client_id, changes in (
             (client["client_id"], {}),
             (client["client_id"], {"redirect_uri": LOOPBACK}),
@@ -131,10 +131,10 @@ async def test_the_page_is_shown_again_after_an_approval(headers: dict[str, str]
 
 @pytest.mark.attack("D-12")
 async def test_markup_and_direction_marks_in_a_name_stay_text() -> None:
-    async with site() as one:
+    async with authorization_server() as server:
         name = "<img src=x onerror=alert(1)>\u202e\"' Approve as admin"
-        client = await one.register(client_name=name)
-        page = await one.browser().authorize(client["client_id"])
+        client = await server.register(client_name=name)
+        page = await server.browser().authorize(client["client_id"])
         assert "<img" not in page.text
         assert "&lt;img" in page.text
         assert "\u202e" not in page.text
@@ -142,10 +142,10 @@ async def test_markup_and_direction_marks_in_a_name_stay_text() -> None:
 
 @pytest.mark.attack("B-09")
 async def test_an_internationalised_host_is_shown_in_its_ascii_form() -> None:
-    async with site() as one:
+    async with authorization_server() as server:
         uri = "https://xn--80ak6aa92e.example/cb"
-        client = await one.register(redirect_uris=[uri])
-        page = await one.browser().authorize(client["client_id"], redirect_uri=uri)
+        client = await server.register(redirect_uris=[uri])
+        page = await server.browser().authorize(client["client_id"], redirect_uri=uri)
         assert "xn--80ak6aa92e.example" in page.text
 
 
@@ -166,8 +166,10 @@ async def test_an_unknown_client_is_told_to_the_person(client_id: str | None) ->
 
 @pytest.mark.attack("A-01")
 async def test_a_program_gets_the_same_as_json() -> None:
-    async with site() as one:
-        answer = await one.browser().http.get("/authorize", headers={"accept": "application/json"})
+    async with authorization_server() as server:
+        answer = await server.browser().http.get(
+            "/authorize", headers={"accept": "application/json"}
+        )
         assert answer.status_code == 400
         assert answer.json()["error"] == "invalid_client"
 
@@ -194,21 +196,21 @@ async def test_an_unregistered_redirect_uri_is_never_used(uri: str | None) -> No
 
 @pytest.mark.attack("B-07")
 async def test_a_registered_private_scheme_is_not_used() -> None:
-    async with site() as one:
+    async with authorization_server() as server:
         uri = "cursor://anysphere.cursor-mcp/oauth/callback"
-        client = await one.register(redirect_uris=[uri, CALLBACK])
-        assert is_page(await one.browser().authorize(client["client_id"], redirect_uri=uri))
+        client = await server.register(redirect_uris=[uri, CALLBACK])
+        assert is_page(await server.browser().authorize(client["client_id"], redirect_uri=uri))
 
 
 @pytest.mark.attack("O-11")
 async def test_a_host_that_was_taken_from_the_policy_is_refused_with_the_remedy() -> None:
-    async with site(oauth={"redirect_hosts": ("claude.ai",)}) as one:
-        client = await one.register()
-        page = await one.browser().authorize(client["client_id"])
+    async with authorization_server(oauth={"redirect_hosts": ("claude.ai",)}) as server:
+        client = await server.register()
+        page = await server.browser().authorize(client["client_id"])
         assert is_page(page)
         assert "REDIRECT_HOSTS" in page.text
         assert "it@example.com" in page.text
-        local = await one.browser().authorize(client["client_id"], redirect_uri=LOOPBACK)
+        local = await server.browser().authorize(client["client_id"], redirect_uri=LOOPBACK)
         assert local.status_code == 200
 
 
@@ -300,8 +302,8 @@ async def test_nobody_gets_in_without_the_person(prompt: str) -> None:
 @pytest.mark.attack("A-09")
 @pytest.mark.parametrize("method", ["HEAD", "PUT", "DELETE", "TRACE", "OPTIONS", "PATCH"])
 async def test_other_methods_are_not_served(method: str) -> None:
-    async with site() as one:
-        answer = await one.browser().http.request(
+    async with authorization_server() as server:
+        answer = await server.browser().http.request(
             method, "/authorize", headers={"origin": "https://app.example"}
         )
         assert answer.status_code == 405
@@ -337,8 +339,8 @@ async def test_what_cannot_be_read_in_one_way_is_a_page(add: str) -> None:
     "state", ["a+b c%20d&e=f#g", "ünïcode ✓", '{"json":"/ ?"}', "x" * 1024, " ", "'\"<>"]
 )
 async def test_the_state_comes_back_unchanged(state: str) -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         for encode in (quote, lambda text: quote(text).replace("%20", "+")):
             query = httpx.QueryParams(parameters(client["client_id"], state=None, prompt="none"))
             answer = await browser.http.get(f"/authorize?{query}&state={encode(state)}")
@@ -354,9 +356,9 @@ async def test_a_state_that_is_too_long_is_refused_and_not_returned() -> None:
 
 
 async def test_a_request_that_would_not_fit_into_its_cookie_is_refused() -> None:
-    async with site() as one:
+    async with authorization_server() as server:
         uris = [f"https://assistant.example/{secrets.token_urlsafe(360)}" for _ in range(2)]
-        client, browser = await one.register(redirect_uris=uris), one.browser()
+        client, browser = await server.register(redirect_uris=uris), server.browser()
         state = secrets.token_urlsafe(768)
         answer = await browser.authorize(client["client_id"], redirect_uri=uris[0], state=state)
         assert "shorter%20state" in answer.headers["location"]
@@ -389,9 +391,9 @@ async def test_a_request_that_would_not_fit_into_its_cookie_is_refused() -> None
 async def test_without_a_sha256_challenge_there_is_no_code(
     changes: dict[str, Any], method: str
 ) -> None:
-    async with site() as one:
-        client = await one.register(token_endpoint_auth_method=method)
-        answer = await one.browser().authorize(client["client_id"], **changes)
+    async with authorization_server() as server:
+        client = await server.register(token_endpoint_auth_method=method)
+        answer = await server.browser().authorize(client["client_id"], **changes)
         assert redirected(answer) == "invalid_request"
 
 
@@ -423,11 +425,13 @@ async def test_the_own_resource_may_be_left_out_or_spelled_in_capitals(resource:
 
 @pytest.mark.attack("A-07")
 async def test_an_authorization_request_by_post_is_no_consent() -> None:
-    async with site() as one:
-        client = await one.register()
-        answer = await one.browser().http.post("/authorize", data=parameters(client["client_id"]))
+    async with authorization_server() as server:
+        client = await server.register()
+        answer = await server.browser().http.post(
+            "/authorize", data=parameters(client["client_id"])
+        )
         assert is_page(answer, 403)
-        assert await one.records() == 0
+        assert await server.records() == 0
 
 
 def no_ring() -> Any:
@@ -437,12 +441,12 @@ def no_ring() -> Any:
 async def test_without_keys_it_is_our_trouble_and_said_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async with site() as one:
-        client = await one.register()
-        monkeypatch.setattr(one.keys, "ring", no_ring)
-        page = await one.browser().authorize(client["client_id"])
+    async with authorization_server() as server:
+        client = await server.register()
+        monkeypatch.setattr(server.keys, "ring", no_ring)
+        page = await server.browser().authorize(client["client_id"])
         assert is_page(page, 503)
         assert page.headers["retry-after"] == "7"
-        answer = await one.browser().http.post("/register", json={"redirect_uris": [CALLBACK]})
+        answer = await server.browser().http.post("/register", json={"redirect_uris": [CALLBACK]})
         assert answer.status_code == 503
         assert answer.json()["error"] == "temporarily_unavailable"

@@ -18,10 +18,10 @@ from harness.oauthkit import (
     PUBLIC_URL,
     Browser,
     audit_log,
-    gone_on,
+    authorization_server,
     handle_of,
+    moved_on,
     query_of,
-    site,
 )
 from harness.oidcstub import ISSUER, Person, StubProvider, jwk, signed
 from productive_contract.mapping import State
@@ -59,8 +59,8 @@ def open_cookies(browser: Browser) -> list[str]:
 
 @pytest.mark.attack("A-11", "E-06", "F-10")
 async def test_a_sign_in_ends_with_a_code_for_the_client() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         with audit_log() as log:
             answer = await browser.sign_in(client["client_id"])
         assert answer.status_code == 302
@@ -79,10 +79,10 @@ async def test_a_sign_in_ends_with_a_code_for_the_client() -> None:
 
 
 async def test_the_provider_gets_the_verifier_the_secret_and_our_callback() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         await browser.code(client["client_id"])
-        [form] = one.provider.seen
+        [form] = server.provider.seen
         assert form["redirect_uri"] == f"{PUBLIC_URL}/callback"
         assert form["client_id"] == "gateway-client"
         assert form["client_secret"] == "gateway-secret"
@@ -92,27 +92,27 @@ async def test_the_provider_gets_the_verifier_the_secret_and_our_callback() -> N
 
 @pytest.mark.attack("C-01", "C-02", "E-03")
 async def test_an_approval_in_one_browser_is_of_no_use_in_another() -> None:
-    async with site() as one:
-        client, attacker, victim = await one.register(), one.browser(), one.browser()
-        query = one.provider.sign_in(await attacker.approve(client["client_id"]))
+    async with authorization_server() as server:
+        client, attacker, victim = await server.register(), server.browser(), server.browser()
+        query = server.provider.sign_in(await attacker.approve(client["client_id"]))
         await victim.approve(client["client_id"])
         with audit_log() as log:
             answer = await victim.http.get(f"/callback?{query}")
         assert is_page(answer, 403)
         assert log.reasons("sign_in_refused") == ["binding_mismatch"]
-        assert "/token" not in one.provider.calls
-        assert await one.records() == 0
+        assert "/token" not in server.provider.calls
+        assert await server.records() == 0
 
 
 @pytest.mark.attack("E-03", "C-01")
 async def test_the_cookie_of_one_transaction_does_not_open_another() -> None:
-    async with site() as one:
-        client, mine, other = await one.register(), one.browser(), one.browser()
-        query = one.provider.sign_in(await mine.approve(client["client_id"]))
+    async with authorization_server() as server:
+        client, mine, other = await server.register(), server.browser(), server.browser()
+        query = server.provider.sign_in(await mine.approve(client["client_id"]))
         await other.approve(client["client_id"])
-        [name] = [one.name for one in mine.http.cookies.jar if "-t-" in one.name]
-        [value] = [one.value for one in other.http.cookies.jar if "-t-" in one.name]
-        answer = await one.browser().http.get(
+        [name] = [cookie.name for cookie in mine.http.cookies.jar if "-t-" in cookie.name]
+        [value] = [cookie.value for cookie in other.http.cookies.jar if "-t-" in cookie.name]
+        answer = await server.browser().http.get(
             f"/callback?{query}", headers={"cookie": f"{name}={value}"}
         )
         assert is_page(answer, 403)
@@ -120,25 +120,25 @@ async def test_the_cookie_of_one_transaction_does_not_open_another() -> None:
 
 @pytest.mark.attack("C-03")
 async def test_a_state_that_is_none_of_ours_is_a_page() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         page = await browser.authorize(client["client_id"])
-        state = query_of(gone_on(await browser.decide(page)))["state"]
+        state = query_of(moved_on(await browser.decide(page)))["state"]
         wrong = ["", "x", state[:-1], state + "A", handle_of(page), "client-state", "é", "A" * 5000]
         for text in wrong:
             answer = await browser.http.get("/callback", params={"code": "c", "state": text})
             assert is_page(answer, 400)
         assert is_page(await browser.http.get("/callback?code=c"), 400)
         assert is_page(await browser.http.get("/callback"), 400)
-        assert "/token" not in one.provider.calls
+        assert "/token" not in server.provider.calls
 
 
 @pytest.mark.attack("C-05", "I-17")
 async def test_the_same_answer_a_second_time_is_named_as_such() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         url = await browser.approve(client["client_id"])
-        query = one.provider.sign_in(url)
+        query = server.provider.sign_in(url)
         first = await browser.http.get(f"/callback?{query}")
         assert first.status_code == 302
         with audit_log() as log:
@@ -153,8 +153,8 @@ async def test_two_replicas_that_finish_one_transaction_make_one_grant() -> None
     clock, keys = HeldClock(), HeldKeys()
     store, provider = MemoryGrantStore(clock=clock), StubProvider(clock)
     shared: dict[str, Any] = {"clock": clock, "keys": keys, "store": store, "provider": provider}
-    async with site(**shared) as one, site(**shared) as two:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server(**shared) as first, authorization_server(**shared) as second:
+        client, browser = await first.register(), first.browser()
         url = await browser.approve(client["client_id"])
         cookies = {cookie.name: cookie.value or "" for cookie in browser.http.cookies.jar}
         line = "; ".join(f"{name}={value}" for name, value in cookies.items())
@@ -163,38 +163,38 @@ async def test_two_replicas_that_finish_one_transaction_make_one_grant() -> None
                 replica.browser().http.get(
                     f"/callback?{provider.sign_in(url)}", headers={"cookie": line}
                 )
-                for replica in (one, two, one, two)
+                for replica in (first, second, first, second)
             )
         )
         assert sorted(answer.status_code for answer in answers) == [302, 400, 400, 400]
-        assert await one.records() == 2, "one grant and one subject binding"
+        assert await first.records() == 2, "one grant and one subject binding"
 
 
 @pytest.mark.attack("C-06")
 async def test_a_sign_in_that_took_ten_minutes_is_too_late() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
-        query = one.provider.sign_in(await browser.approve(client["client_id"]))
-        one.clock.forward(601)
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
+        query = server.provider.sign_in(await browser.approve(client["client_id"]))
+        server.clock.forward(601)
         answer = await browser.http.get(f"/callback?{query}")
         assert is_page(answer, 400)
         assert "connect it again" in answer.text
         assert open_cookies(browser) == []
-        assert "/token" not in one.provider.calls
+        assert "/token" not in server.provider.calls
 
 
 @pytest.mark.attack("C-07")
 async def test_two_clients_in_two_tabs_each_get_their_own_answer() -> None:
-    async with site() as one:
-        browser = one.browser()
-        first = await one.register(client_name="First")
-        second = await one.register(client_name="Second")
+    async with authorization_server() as server:
+        browser = server.browser()
+        first = await server.register(client_name="First")
+        second = await server.register(client_name="Second")
         one_url = await browser.approve(first["client_id"], state="one")
         two_url = await browser.approve(
             second["client_id"], state="two", redirect_uri=LOOPBACK, code_challenge="c" * 43
         )
-        two = await browser.http.get(f"/callback?{one.provider.sign_in(two_url)}")
-        answer = await browser.http.get(f"/callback?{one.provider.sign_in(one_url)}")
+        two = await browser.http.get(f"/callback?{server.provider.sign_in(two_url)}")
+        answer = await browser.http.get(f"/callback?{server.provider.sign_in(one_url)}")
         assert two.headers["location"].startswith(LOOPBACK + "?")
         assert query_of(two.headers["location"])["state"] == "two"
         location = answer.headers["location"]
@@ -208,30 +208,30 @@ async def test_two_clients_in_two_tabs_each_get_their_own_answer() -> None:
 
 @pytest.mark.attack("C-12", "I-11")
 async def test_the_token_of_another_transaction_is_refused() -> None:
-    async with site() as one:
-        client, mine, other = await one.register(), one.browser(), one.browser()
-        victim = one.provider.sign_in(await other.approve(client["client_id"]))
+    async with authorization_server() as server:
+        client, mine, other = await server.register(), server.browser(), server.browser()
+        victim = server.provider.sign_in(await other.approve(client["client_id"]))
         stolen = query_of(f"x?{victim}")["code"]
         state = query_of(await mine.approve(client["client_id"]))["state"]
         answer = await mine.http.get(f"/callback?code={stolen}&state={state}")
         assert client_error(answer) == "server_error", "PKCE of the provider already refuses it"
-        one.provider.forge = lambda claims: signed(claims | {"nonce": "n" * 43})
+        server.provider.forge = lambda claims: signed(claims | {"nonce": "n" * 43})
         with audit_log() as log:
             answer = await mine.sign_in(client["client_id"])
         assert client_error(answer) == "server_error"
         assert log.reasons("sign_in_refused") == ["id_token_nonce"]
-        assert await one.records() == 0
+        assert await server.records() == 0
 
 
 @pytest.mark.attack("E-02")
 async def test_a_cookie_that_was_changed_counts_as_none() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
-        query = one.provider.sign_in(await browser.approve(client["client_id"]))
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
+        query = server.provider.sign_in(await browser.approve(client["client_id"]))
         [cookie] = [cookie for cookie in browser.http.cookies.jar if "-t-" in cookie.name]
         value = cookie.value or ""
         for changed in (value[:-1] + ("A" if value[-1] != "A" else "B"), value[:-2], "1.x.y", ""):
-            answer = await one.browser().http.get(
+            answer = await server.browser().http.get(
                 f"/callback?{query}", headers={"cookie": f"{cookie.name}={changed}"}
             )
             assert is_page(answer, 403)
@@ -250,11 +250,14 @@ async def test_a_rotation_of_keys_in_between_disturbs_nobody() -> None:
     accepting = replace(old.ring(), keys=(*old.ring().keys, key))
     old.put(accepting)
     new.put(replace(accepting, current=key.kid))
-    async with site(keys=old, **shared) as one, site(keys=new, **shared) as two:
-        for begin, end in ((one, two), (two, one)):
+    async with (
+        authorization_server(keys=old, **shared) as before,
+        authorization_server(keys=new, **shared) as after,
+    ):
+        for begin, end in ((before, after), (after, before)):
             client, browser = await begin.register(), begin.browser()
             url = await browser.approve(client["client_id"])
-            line = "; ".join(f"{one.name}={one.value}" for one in browser.http.cookies.jar)
+            line = "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.http.cookies.jar)
             answer = await end.browser().http.get(
                 f"/callback?{begin.provider.sign_in(url)}", headers={"cookie": line}
             )
@@ -262,22 +265,22 @@ async def test_a_rotation_of_keys_in_between_disturbs_nobody() -> None:
 
 
 async def test_a_replica_that_does_not_know_the_key_yet_reads_the_ring_again() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
-        query = one.provider.sign_in(await browser.approve(client["client_id"]))
-        known = one.keys.ring()
-        one.keys.loaded, one.keys.stored = HeldKeys().ring(), known
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
+        query = server.provider.sign_in(await browser.approve(client["client_id"]))
+        known = server.keys.ring()
+        server.keys.loaded, server.keys.stored = HeldKeys().ring(), known
         answer = await browser.http.get(f"/callback?{query}")
         assert "code" in query_of(answer.headers["location"])
-        one.keys.loaded, one.keys.stored = HeldKeys().ring(), None
+        server.keys.loaded, server.keys.stored = HeldKeys().ring(), None
         answer = await browser.authorize(client["client_id"])
         assert is_page(answer, 503)
 
 
 @pytest.mark.attack("G-01")
 async def test_what_an_answer_says_is_not_shown() -> None:
-    async with site() as one:
-        answer = await one.browser().http.get(
+    async with authorization_server() as server:
+        answer = await server.browser().http.get(
             "/callback", params={"error": "<script>x</script>", "error_description": "<b>y</b>"}
         )
         assert is_page(answer, 400)
@@ -288,9 +291,9 @@ async def test_what_an_answer_says_is_not_shown() -> None:
 @pytest.mark.attack("G-02")
 @pytest.mark.parametrize("name", ["next", "return_to", "redirect_uri", "url"])
 async def test_no_parameter_chooses_where_to_go(name: str) -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
-        query = one.provider.sign_in(await browser.approve(client["client_id"]))
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
+        query = server.provider.sign_in(await browser.approve(client["client_id"]))
         answer = await browser.http.get(
             f"/callback?{query}&{name}=//evil.example",
             headers={"x-original-url": "https://evil.example/", "x-forwarded-host": "evil.example"},
@@ -312,8 +315,8 @@ async def test_no_parameter_chooses_where_to_go(name: str) -> None:
     ],
 )
 async def test_an_error_of_the_provider_is_told_in_our_words(upstream: str, own: str) -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         state = query_of(await browser.approve(client["client_id"]))["state"]
         answer = await browser.http.get(
             "/callback",
@@ -322,7 +325,7 @@ async def test_an_error_of_the_provider_is_told_in_our_words(upstream: str, own:
         assert client_error(answer) == own
         assert "THEIR" not in answer.headers["location"]
         assert open_cookies(browser) == []
-        assert "/token" not in one.provider.calls
+        assert "/token" not in server.provider.calls
 
 
 @pytest.mark.attack("G-04")
@@ -340,45 +343,45 @@ async def test_an_error_of_the_provider_is_told_in_our_words(upstream: str, own:
     ],
 )
 async def test_an_answer_of_two_minds_is_not_sent_on(query: str) -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         state = query_of(await browser.approve(client["client_id"]))["state"]
         answer = await browser.http.get(f"/callback?{query}&state={state}")
         assert is_page(answer, 400)
-        assert "/token" not in one.provider.calls
+        assert "/token" not in server.provider.calls
 
 
 @pytest.mark.attack("I-15")
 @pytest.mark.parametrize("iss", [None, "https://evil.example", ISSUER + "/", ISSUER.upper()])
 async def test_an_answer_of_another_issuer_is_refused(iss: str | None) -> None:
-    async with site() as one:
-        one.provider.discovery = {"authorization_response_iss_parameter_supported": True}
-        client, browser = await one.register(), one.browser()
-        query = one.provider.sign_in(await browser.approve(client["client_id"]))
+    async with authorization_server() as server:
+        server.provider.discovery = {"authorization_response_iss_parameter_supported": True}
+        client, browser = await server.register(), server.browser()
+        query = server.provider.sign_in(await browser.approve(client["client_id"]))
         add = "" if iss is None else f"&iss={iss}"
         with audit_log() as log:
             answer = await browser.http.get(f"/callback?{query}{add}")
         assert client_error(answer) == "server_error"
         assert log.reasons("sign_in_refused") == ["iss_mismatch"]
-        assert "/token" not in one.provider.calls
+        assert "/token" not in server.provider.calls
 
 
 @pytest.mark.attack("I-15")
 @pytest.mark.parametrize("announced", [True, False])
 async def test_an_answer_that_names_the_right_issuer_is_accepted(announced: bool) -> None:
-    async with site() as one:
-        one.provider.discovery = {"authorization_response_iss_parameter_supported": announced}
-        client, browser = await one.register(), one.browser()
-        query = one.provider.sign_in(await browser.approve(client["client_id"]))
+    async with authorization_server() as server:
+        server.provider.discovery = {"authorization_response_iss_parameter_supported": announced}
+        client, browser = await server.register(), server.browser()
+        query = server.provider.sign_in(await browser.approve(client["client_id"]))
         answer = await browser.http.get(f"/callback?{query}&iss={ISSUER}")
         assert "code" in query_of(answer.headers["location"])
 
 
 @pytest.mark.attack("I-15")
 async def test_a_wrong_issuer_is_refused_though_none_was_announced() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
-        query = one.provider.sign_in(await browser.approve(client["client_id"]))
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
+        query = server.provider.sign_in(await browser.approve(client["client_id"]))
         answer = await browser.http.get(f"/callback?{query}&iss=https://evil.example")
         assert client_error(answer) == "server_error"
 
@@ -410,73 +413,73 @@ def json_answer(body: Any, status: int = 200, **headers: str) -> Callable[[], Re
 async def test_a_bad_answer_of_the_token_endpoint_ends_in_an_error(
     answer: Callable[[], Response], error: str
 ) -> None:
-    async with site() as one:
-        one.provider.answers["/token"] = answer
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        server.provider.answers["/token"] = answer
+        client, browser = await server.register(), server.browser()
         with audit_log() as log:
             ended = await browser.sign_in(client["client_id"])
         assert client_error(ended) == error
         assert "SECRET" not in ended.headers["location"] + ended.text + str(log.lines)
         assert len(log.reasons("sign_in_refused")) == 1
-        assert await one.records() == 0
+        assert await server.records() == 0
 
 
 @pytest.mark.attack("I-01", "I-03")
 async def test_a_forged_token_makes_no_grant() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         for forge in (
             lambda claims: signed(claims, number=2, headers={"kid": "key-1"}),
             lambda claims: signed(claims, algorithm="RS512"),
             lambda claims: signed(claims).rpartition(".")[0] + ".",
         ):
-            one.provider.forge = forge
+            server.provider.forge = forge
             assert client_error(await browser.sign_in(client["client_id"])) == "server_error"
-        assert await one.records() == 0
+        assert await server.records() == 0
 
 
 @pytest.mark.attack("I-13")
 async def test_a_sign_in_works_right_after_the_provider_rotated_its_keys() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         await browser.code(client["client_id"])
-        one.provider.numbers = [2]
-        one.clock.forward(COOL_DOWN)
+        server.provider.numbers = [2]
+        server.clock.forward(COOL_DOWN)
         await browser.code(client["client_id"])
-        assert one.provider.calls.count("/jwks") == 2
+        assert server.provider.calls.count("/jwks") == 2
 
 
 @pytest.mark.attack("I-08", "I-13")
 async def test_an_unknown_key_is_looked_for_once_and_then_refused() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
-        one.provider.forge = lambda claims: signed(claims, headers={"kid": "../../x"})
-        one.provider.answers["/jwks"] = json_answer({"keys": [jwk(1)]})
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
+        server.provider.forge = lambda claims: signed(claims, headers={"kid": "../../x"})
+        server.provider.answers["/jwks"] = json_answer({"keys": [jwk(1)]})
         for _ in range(3):
             assert client_error(await browser.sign_in(client["client_id"])) == "server_error"
-        assert one.provider.calls.count("/jwks") == 1
+        assert server.provider.calls.count("/jwks") == 1
 
 
 async def test_keys_that_cannot_be_had_are_the_providers_trouble() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
-        one.provider.answers["/jwks"] = json_answer({}, 503)
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
+        server.provider.answers["/jwks"] = json_answer({}, 503)
         answer = await browser.sign_in(client["client_id"])
         assert client_error(answer) == "temporarily_unavailable"
 
 
 @pytest.mark.attack("I-16")
 async def test_an_address_that_is_only_in_userinfo_is_used_for_the_same_subject_only() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         person = Person(email=None, claims={})
         good = {"sub": person.sub, "email": "ana@example.com", "email_verified": True}
-        one.provider.userinfo = good
+        server.provider.userinfo = good
         assert await browser.code(client["client_id"], person=person)
-        one.provider.userinfo = good | {"sub": "another"}
+        server.provider.userinfo = good | {"sub": "another"}
         refused = await browser.sign_in(client["client_id"], person=person)
         assert client_error(refused) == "server_error"
-        one.provider.answers["/userinfo"] = lambda: PlainTextResponse(
+        server.provider.answers["/userinfo"] = lambda: PlainTextResponse(
             "x.y.z", media_type="application/jwt"
         )
         refused = await browser.sign_in(client["client_id"], person=person)
@@ -484,9 +487,9 @@ async def test_an_address_that_is_only_in_userinfo_is_used_for_the_same_subject_
 
 
 async def test_without_userinfo_a_missing_address_is_explained() -> None:
-    async with site() as one:
-        one.provider.discovery = {"userinfo_endpoint": None}
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        server.provider.discovery = {"userinfo_endpoint": None}
+        client, browser = await server.register(), server.browser()
         answer = await browser.sign_in(client["client_id"], person=Person(email=None))
         assert is_page(answer, 403)
         assert "did not send your e-mail" in answer.text
@@ -494,13 +497,13 @@ async def test_without_userinfo_a_missing_address_is_explained() -> None:
 
 @pytest.mark.attack("G-06", "Q-03")
 async def test_unknown_and_suspended_people_get_the_same_page() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         pages = []
         for state in (None, State.SUSPENDED):
-            one.people.people = {}
+            server.people.people = {}
             if state is not None:
-                one.people.put(ana(state=state))
+                server.people.put(ana(state=state))
             with audit_log() as log:
                 page = await browser.sign_in(client["client_id"])
             assert is_page(page, 403)
@@ -513,14 +516,14 @@ async def test_unknown_and_suspended_people_get_the_same_page() -> None:
             assert words in pages[0]
         assert "error=access_denied&amp;" in pages[0]
         assert "state=client-state" in pages[0]
-        assert await one.records() == 0
+        assert await server.records() == 0
 
 
 async def test_a_program_gets_the_refusal_as_json() -> None:
-    async with site() as one:
-        one.people.people = {}
-        client, browser = await one.register(), one.browser()
-        query = one.provider.sign_in(await browser.approve(client["client_id"]))
+    async with authorization_server() as server:
+        server.people.people = {}
+        client, browser = await server.register(), server.browser()
+        query = server.provider.sign_in(await browser.approve(client["client_id"]))
         answer = await browser.http.get(
             f"/callback?{query}", headers={"accept": "application/json"}
         )
@@ -529,9 +532,9 @@ async def test_a_program_gets_the_refusal_as_json() -> None:
 
 
 async def test_a_person_whose_token_is_missing_can_sign_in() -> None:
-    async with site() as one:
-        one.people.put(ana(state=State.NO_TOKEN))
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        server.people.put(ana(state=State.NO_TOKEN))
+        client, browser = await server.register(), server.browser()
         assert await browser.code(client["client_id"])
 
 
@@ -550,43 +553,43 @@ async def test_an_address_that_is_no_proof_is_explained(
     person: Person, reason: str, words: str
 ) -> None:
     required = {"required_claims": {"hd": ("acme.com",)}} if reason == "required_claim" else {}
-    async with site(upstream=required) as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server(upstream=required) as server:
+        client, browser = await server.register(), server.browser()
         with audit_log() as log:
             page = await browser.sign_in(client["client_id"], person=person)
         assert is_page(page, 403)
         assert words in page.text
         assert log.reasons("sign_in_refused") == [reason]
-        assert await one.records() == 0
+        assert await server.records() == 0
 
 
 @pytest.mark.attack("M-16")
 async def test_a_required_claim_in_userinfo_does_not_count() -> None:
-    async with site(upstream={"required_claims": {"hd": ("acme.com",)}}) as one:
+    async with authorization_server(upstream={"required_claims": {"hd": ("acme.com",)}}) as server:
         person = Person(email=None, claims={})
-        one.provider.userinfo = {
+        server.provider.userinfo = {
             "sub": person.sub,
             "email": "ana@example.com",
             "email_verified": True,
             "hd": "acme.com",
         }
-        client, browser = await one.register(), one.browser()
+        client, browser = await server.register(), server.browser()
         assert is_page(await browser.sign_in(client["client_id"], person=person), 403)
 
 
 @pytest.mark.attack("M-04")
 async def test_a_trusted_issuer_need_not_say_that_the_address_is_verified() -> None:
-    async with site(upstream={"email_trust": "issuer"}) as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server(upstream={"email_trust": "issuer"}) as server:
+        client, browser = await server.register(), server.browser()
         assert await browser.code(client["client_id"], person=Person(claims={}))
 
 
 @pytest.mark.attack("M-08")
 async def test_an_address_that_came_with_another_account_before_is_refused() -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         await browser.code(client["client_id"])
-        before = await one.records()
+        before = await server.records()
         with audit_log() as log:
             page = await browser.sign_in(client["client_id"], person=Person(sub="another"))
         assert is_page(page, 403)
@@ -594,14 +597,16 @@ async def test_an_address_that_came_with_another_account_before_is_refused() -> 
         [line] = [line for line in log.lines if line["event"] == "sign_in_refused"]
         assert line["reason"] == "subject_mismatch"
         assert line["email"] == "ana@example.com"
-        assert await one.records() == before
+        assert await server.records() == before
 
 
 @pytest.mark.attack("R-10")
 async def test_a_full_store_is_said_to_the_person_and_audited() -> None:
     clock = HeldClock()
-    async with site(store=MemoryGrantStore(capacity=0, clock=clock), clock=clock) as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server(
+        store=MemoryGrantStore(capacity=0, clock=clock), clock=clock
+    ) as server:
+        client, browser = await server.register(), server.browser()
         with audit_log() as log:
             page = await browser.sign_in(client["client_id"])
         assert is_page(page, 503)
@@ -610,9 +615,9 @@ async def test_a_full_store_is_said_to_the_person_and_audited() -> None:
 
 
 async def test_our_own_trouble_is_told_to_the_client() -> None:
-    async with site() as one:
-        one.people.people = None
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        server.people.people = None
+        client, browser = await server.register(), server.browser()
         with audit_log() as log:
             answer = await browser.sign_in(client["client_id"])
         assert client_error(answer) == "temporarily_unavailable"
@@ -621,6 +626,6 @@ async def test_our_own_trouble_is_told_to_the_client() -> None:
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "PUT"])
 async def test_other_methods_are_not_served(method: str) -> None:
-    async with site() as one:
-        answer = await one.browser().http.request(method, "/callback")
+    async with authorization_server() as server:
+        answer = await server.browser().http.request(method, "/callback")
         assert answer.status_code == 405

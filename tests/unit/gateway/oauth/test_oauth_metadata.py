@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.oauthkit import PUBLIC_URL, RESOURCE, site
+from harness.oauthkit import PUBLIC_URL, RESOURCE, authorization_server
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.metadata import (
     resource_metadata_url,
@@ -21,8 +21,8 @@ PROTECTED = "/.well-known/oauth-protected-resource"
 
 
 async def get(path: str, **headers: str) -> tuple[dict[str, Any], Any]:
-    async with site() as one:
-        answer = await one.browser().http.get(path, headers=headers)
+    async with authorization_server() as server:
+        answer = await server.browser().http.get(path, headers=headers)
         assert answer.status_code == 200
         return answer.json(), answer.headers
 
@@ -63,11 +63,11 @@ async def test_the_openid_alias_is_the_same_document() -> None:
 
 @pytest.mark.attack("H-06")
 async def test_every_endpoint_that_is_named_is_served() -> None:
-    async with site() as one:
-        document = server_metadata(one.config)
+    async with authorization_server() as server:
+        document = server_metadata(server.config)
         for name, url in document.items():
             if name.endswith("_endpoint"):
-                answer = await one.browser().http.request("PATCH", url)
+                answer = await server.browser().http.request("PATCH", url)
                 assert answer.status_code == 405, name
 
 
@@ -84,7 +84,7 @@ async def test_the_resource_metadata_is_at_the_root_and_at_the_endpoints_path(pa
 @pytest.mark.attack("H-05", "L-08", "L-12")
 @pytest.mark.parametrize("path", [SERVER, PROTECTED, "/"])
 async def test_no_request_header_builds_a_url(path: str) -> None:
-    async with site() as one:
+    async with authorization_server() as server:
         forged = {
             "host": "evil.example",
             "x-forwarded-host": "evil.example",
@@ -92,7 +92,7 @@ async def test_no_request_header_builds_a_url(path: str) -> None:
             "x-forwarded-prefix": "/evil",
             "forwarded": "host=evil.example",
         }
-        answer = await one.browser().http.get(path, headers=forged)
+        answer = await server.browser().http.get(path, headers=forged)
         assert "evil" not in answer.text
         assert RESOURCE in answer.text or PUBLIC_URL in answer.text
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from harness.grantkit import HeldKeys, new_key
-from harness.oauthkit import CALLBACK, audit_log, site
+from harness.oauthkit import CALLBACK, audit_log, authorization_server
 from productive_gateway.oauth.clients.display_name import shown_name
 
 GOOD: dict[str, Any] = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
@@ -18,13 +18,13 @@ JSON = {"content-type": "application/json"}
 
 
 async def post(document: Any, **oauth: Any) -> httpx.Response:
-    async with site(oauth=oauth) as one:
-        return await one.browser().http.post("/register", json=document)
+    async with authorization_server(oauth=oauth) as server:
+        return await server.browser().http.post("/register", json=document)
 
 
 async def send(raw: bytes, headers: dict[str, str] = JSON) -> httpx.Response:
-    async with site() as one:
-        return await one.browser().http.post("/register", content=raw, headers=headers)
+    async with authorization_server() as server:
+        return await server.browser().http.post("/register", content=raw, headers=headers)
 
 
 @pytest.mark.attack("O-09")
@@ -61,10 +61,10 @@ async def test_a_confidential_client_gets_a_secret_that_does_not_expire(method: 
 
 @pytest.mark.attack("O-01")
 async def test_registering_stores_nothing() -> None:
-    async with site() as one:
-        ids = {(await one.register())["client_id"] for _ in range(20)}
+    async with authorization_server() as server:
+        ids = {(await server.register())["client_id"] for _ in range(20)}
         assert len(ids) == 20
-        assert await one.records() == 0
+        assert await server.records() == 0
 
 
 @pytest.mark.attack("O-02")
@@ -187,8 +187,8 @@ async def test_only_who_says_web_is_held_to_https(
 
 @pytest.mark.attack("O-06", "D-13", "D-14")
 async def test_what_points_elsewhere_is_neither_kept_nor_fetched() -> None:
-    async with site() as one:
-        registered = await one.register(
+    async with authorization_server() as server:
+        registered = await server.register(
             software_statement="x.y.z",
             jwks_uri="http://169.254.169.254/",
             sector_identifier_uri="http://169.254.169.254/",
@@ -198,30 +198,30 @@ async def test_what_points_elsewhere_is_neither_kept_nor_fetched() -> None:
             tos_uri="data:text/html,x",
             policy_uri="https://tracker.example/",
         )
-        page = await one.browser().authorize(registered["client_id"])
+        page = await server.browser().authorize(registered["client_id"])
         for trace in ("169.254", "javascript:", "data:", "tracker.example", "<img"):
             assert trace not in page.text
             assert trace not in json.dumps(registered)
-        assert one.provider.calls == []
+        assert server.provider.calls == []
 
 
 @pytest.mark.attack("O-07")
 async def test_an_id_outlives_restarts_replicas_rotation_and_months() -> None:
     keys = HeldKeys()
-    async with site(keys=keys) as one:
-        client_id = (await one.register())["client_id"]
+    async with authorization_server(keys=keys) as server:
+        client_id = (await server.register())["client_id"]
         key = new_key()
         ring = keys.ring()
         keys.put(replace(ring, keys=(*ring.keys, key), current=key.kid, epoch=ring.epoch + 1))
-        one.clock.forward(90 * 86400)
-    async with site(keys=keys, clock=one.clock) as other:
+        server.clock.forward(90 * 86400)
+    async with authorization_server(keys=keys, clock=server.clock) as other:
         assert (await other.browser().authorize(client_id)).status_code == 200
 
 
 @pytest.mark.attack("O-08", "A-01")
 async def test_a_forged_id_is_unknown_everywhere() -> None:
-    async with site() as one, site() as other:
-        client_id = (await one.register())["client_id"]
+    async with authorization_server() as server, authorization_server() as other:
+        client_id = (await server.register())["client_id"]
         last = "A" if client_id[-1] != "A" else "B"
         forged = [
             client_id[:-1] + last,
@@ -232,20 +232,20 @@ async def test_a_forged_id_is_unknown_everywhere() -> None:
             (await other.register())["client_id"],
         ]
         for one_id in forged:
-            page = await one.browser().authorize(one_id)
+            page = await server.browser().authorize(one_id)
             assert page.status_code == 400
             assert "location" not in page.headers
-            token = await one.browser().redeem(one_id, "pmcp_ac_x")
+            token = await server.browser().redeem(one_id, "pmcp_ac_x")
             assert token.status_code == 401
             assert token.json()["error"] == "invalid_client"
 
 
 async def test_an_id_belongs_to_one_issuer() -> None:
     keys = HeldKeys()
-    async with site(keys=keys) as one:
-        client_id = (await one.register())["client_id"]
+    async with authorization_server(keys=keys) as server:
+        client_id = (await server.register())["client_id"]
     elsewhere = {"public_url": "https://b.example", "resource": "https://b.example/mcp"}
-    async with site(keys=keys, oauth=elsewhere) as other:
+    async with authorization_server(keys=keys, oauth=elsewhere) as other:
         assert (await other.browser().authorize(client_id)).status_code == 400
 
 

@@ -9,7 +9,15 @@ from urllib.parse import quote_plus
 import httpx
 import pytest
 
-from harness.oauthkit import CALLBACK, RESOURCE, VERIFIER, Browser, Site, audit_log, site
+from harness.oauthkit import (
+    CALLBACK,
+    RESOURCE,
+    VERIFIER,
+    AuthorizationServer,
+    Browser,
+    audit_log,
+    authorization_server,
+)
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -32,14 +40,16 @@ def basic(client_id: str, secret: str) -> str:
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
-async def start(one: Site, **metadata: Any) -> tuple[dict[str, Any], Browser, str]:
-    client, browser = await one.register(**metadata), one.browser()
+async def start(
+    server: AuthorizationServer, **metadata: Any
+) -> tuple[dict[str, Any], Browser, str]:
+    client, browser = await server.register(**metadata), server.browser()
     return client, browser, await browser.code(client["client_id"])
 
 
 async def test_a_code_becomes_tokens() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         answer = await browser.redeem(client["client_id"], code)
         assert answer.status_code == 200
         assert answer.headers["cache-control"] == "no-store"
@@ -56,8 +66,8 @@ async def test_a_code_becomes_tokens() -> None:
 
 @pytest.mark.attack("J-01")
 async def test_a_refresh_token_becomes_the_next_ones() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         first = (await browser.redeem(client["client_id"], code)).json()
         form = {
             "grant_type": "refresh_token",
@@ -72,8 +82,8 @@ async def test_a_refresh_token_becomes_the_next_ones() -> None:
 
 @pytest.mark.attack("B-08")
 async def test_the_redirect_uri_may_be_left_out_but_not_differ() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         other = await browser.redeem(client["client_id"], code, redirect_uri=CALLBACK + "/")
         assert error(other) == "invalid_grant"
         assert (await browser.redeem(client["client_id"], code, redirect_uri=None)).is_success
@@ -81,17 +91,17 @@ async def test_the_redirect_uri_may_be_left_out_but_not_differ() -> None:
 
 @pytest.mark.attack("F-05")
 async def test_the_code_of_another_client_is_refused_and_stays_good() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
-        other = await one.register()
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
+        other = await server.register()
         assert error(await browser.redeem(other["client_id"], code)) == "invalid_grant"
         assert (await browser.redeem(client["client_id"], code)).is_success
 
 
 @pytest.mark.attack("F-04", "F-09", "P-05")
 async def test_a_wrong_verifier_is_refused_and_the_code_stays_good() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         for _ in range(5):
             answer = await browser.redeem(client["client_id"], code, code_verifier="w" * 64)
             assert error(answer) == "invalid_grant"
@@ -101,8 +111,8 @@ async def test_a_wrong_verifier_is_refused_and_the_code_stays_good() -> None:
 @pytest.mark.attack("P-04")
 @pytest.mark.parametrize("verifier", [None, "", "v" * 42, "v" * 129, "v" * 63 + "+", "é" * 50])
 async def test_a_verifier_of_the_wrong_form_is_refused(verifier: str | None) -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         answer = await browser.redeem(client["client_id"], code, code_verifier=verifier)
         assert error(answer) == "invalid_request"
         assert (await browser.redeem(client["client_id"], code)).is_success
@@ -111,10 +121,10 @@ async def test_a_verifier_of_the_wrong_form_is_refused(verifier: str | None) -> 
 @pytest.mark.attack("F-08")
 @pytest.mark.parametrize("code", ["x", "pmcp_ac_", "pmcp_rt_a.b", "pmcp_ac_a.b", "c" * 10_000])
 async def test_an_invented_code_is_refused(code: str) -> None:
-    async with site() as one:
-        client = await one.register()
+    async with authorization_server() as server:
+        client = await server.register()
         with audit_log() as log:
-            answer = await one.browser().redeem(client["client_id"], code)
+            answer = await server.browser().redeem(client["client_id"], code)
         assert error(answer) == "invalid_grant"
         assert log.reasons("token_refused") == ["malformed"]
         assert f"'{code}'" not in str(log.lines)
@@ -122,8 +132,8 @@ async def test_an_invented_code_is_refused(code: str) -> None:
 
 @pytest.mark.attack("J-15", "F-08")
 async def test_one_token_is_not_taken_for_another() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         tokens = (await browser.redeem(client["client_id"], code)).json()
         for wrong in (tokens["access_token"], code):
             form = {
@@ -139,8 +149,8 @@ async def test_one_token_is_not_taken_for_another() -> None:
 @pytest.mark.attack("H-01", "J-09")
 @pytest.mark.parametrize("resource", ["https://other.example/mcp", RESOURCE + "/", "/mcp"])
 async def test_another_resource_is_refused_before_anything_is_used(resource: str) -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         wrong = await browser.redeem(client["client_id"], code, resource=resource)
         assert error(wrong) == "invalid_target"
         tokens = (await browser.redeem(client["client_id"], code, resource=None)).json()
@@ -156,8 +166,8 @@ async def test_another_resource_is_refused_before_anything_is_used(resource: str
 
 @pytest.mark.attack("A-04", "H-01")
 async def test_two_resources_are_refused() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         answer = await browser.redeem(client["client_id"], code, resource=[RESOURCE, RESOURCE])
         assert error(answer) == "invalid_target"
 
@@ -177,8 +187,8 @@ async def test_two_resources_are_refused() -> None:
 async def test_a_refresh_can_narrow_the_scope_and_not_widen_it(
     scope: str, granted: str | None
 ) -> None:
-    async with site() as one:
-        client, browser = await one.register(), one.browser()
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
         code = await browser.code(client["client_id"], scope="productive:read")
         tokens = (await browser.redeem(client["client_id"], code)).json()
         form = {
@@ -208,10 +218,10 @@ async def test_a_refresh_can_narrow_the_scope_and_not_widen_it(
     ],
 )
 async def test_another_grant_type_is_refused(grant_type: str) -> None:
-    async with site() as one:
-        client = await one.register()
+    async with authorization_server() as server:
+        client = await server.register()
         form = {"grant_type": grant_type, "client_id": client["client_id"]}
-        answer = await one.browser().http.post("/token", data=form)
+        answer = await server.browser().http.post("/token", data=form)
         assert error(answer) == "unsupported_grant_type"
 
 
@@ -233,8 +243,8 @@ def good_form(client_id: str, code: str) -> str:
     ],
 )
 async def test_a_body_of_another_type_is_refused(content_type: str, status: int) -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         headers = {"content-type": content_type} if content_type else {}
         body = good_form(client["client_id"], code).encode()
         answer = await browser.http.post("/token", content=body, headers=headers)
@@ -243,8 +253,8 @@ async def test_a_body_of_another_type_is_refused(content_type: str, status: int)
 
 @pytest.mark.attack("N-05")
 async def test_the_usual_type_may_name_its_charset() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         answer = await browser.http.post(
             "/token",
             content=good_form(client["client_id"], code),
@@ -271,8 +281,8 @@ async def test_the_usual_type_may_name_its_charset() -> None:
     ],
 )
 async def test_a_form_that_is_not_plain_is_refused(change: Any, expected: str) -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         body = change(good_form(client["client_id"], code))
         answer = await browser.http.post("/token", content=body, headers=FORM)
         assert error(answer) == expected
@@ -280,8 +290,8 @@ async def test_a_form_that_is_not_plain_is_refused(change: Any, expected: str) -
 
 @pytest.mark.attack("N-05")
 async def test_parameters_in_the_address_and_long_bodies_are_refused() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         body = good_form(client["client_id"], code)
         in_address = await browser.http.post(f"/token?{body}", content="", headers=FORM)
         assert error(in_address) == "invalid_request"
@@ -300,8 +310,8 @@ async def test_parameters_in_the_address_and_long_bodies_are_refused() -> None:
 @pytest.mark.parametrize("path", ["/token", "/revoke", "/register"])
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 async def test_other_methods_are_not_served(path: str, method: str) -> None:
-    async with site() as one:
-        answer = await one.browser().http.request(method, path)
+    async with authorization_server() as server:
+        answer = await server.browser().http.request(method, path)
         assert answer.status_code == 405
         assert answer.headers["allow"] == "OPTIONS, POST"
 
@@ -309,13 +319,13 @@ async def test_other_methods_are_not_served(path: str, method: str) -> None:
 @pytest.mark.attack("N-08")
 @pytest.mark.parametrize("path", ["/token", "/revoke", "/register"])
 async def test_a_browser_client_of_any_origin_may_ask_beforehand(path: str) -> None:
-    async with site() as one:
+    async with authorization_server() as server:
         headers = {
             "origin": "https://app.example",
             "access-control-request-method": "POST",
             "access-control-request-headers": "authorization, content-type",
         }
-        answer = await one.browser().http.options(path, headers=headers)
+        answer = await server.browser().http.options(path, headers=headers)
         assert answer.status_code == 204
         assert answer.headers["access-control-allow-origin"] == "*"
         assert "POST" in answer.headers["access-control-allow-methods"]
@@ -326,7 +336,12 @@ async def test_a_browser_client_of_any_origin_may_ask_beforehand(path: str) -> N
 
 
 async def redeem_with(
-    one: Site, client: dict[str, Any], code: str, *, header: str | None = None, **form: Any
+    server: AuthorizationServer,
+    client: dict[str, Any],
+    code: str,
+    *,
+    header: str | None = None,
+    **form: Any,
 ) -> httpx.Response:
     data = {
         "grant_type": "authorization_code",
@@ -335,17 +350,17 @@ async def redeem_with(
         "redirect_uri": CALLBACK,
     } | form
     headers = {"authorization": header} if header is not None else {}
-    return await one.browser().http.post("/token", data=data, headers=headers)
+    return await server.browser().http.post("/token", data=data, headers=headers)
 
 
 async def test_a_confidential_client_proves_itself_in_the_way_it_chose() -> None:
-    async with site() as one:
-        client, _, code = await start(one, token_endpoint_auth_method="client_secret_basic")
+    async with authorization_server() as server:
+        client, _, code = await start(server, token_endpoint_auth_method="client_secret_basic")
         header = basic(client["client_id"], client["client_secret"])
-        assert (await redeem_with(one, client, code, header=header)).is_success
-        client, _, code = await start(one, token_endpoint_auth_method="client_secret_post")
+        assert (await redeem_with(server, client, code, header=header)).is_success
+        client, _, code = await start(server, token_endpoint_auth_method="client_secret_post")
         answer = await redeem_with(
-            one,
+            server,
             client,
             code,
             client_id=client["client_id"],
@@ -356,61 +371,65 @@ async def test_a_confidential_client_proves_itself_in_the_way_it_chose() -> None
 
 @pytest.mark.attack("N-03")
 async def test_another_way_than_the_chosen_one_is_refused() -> None:
-    async with site() as one:
-        client, _, code = await start(one, token_endpoint_auth_method="client_secret_post")
+    async with authorization_server() as server:
+        client, _, code = await start(server, token_endpoint_auth_method="client_secret_post")
         header = basic(client["client_id"], client["client_secret"])
-        answer = await redeem_with(one, client, code, header=header)
+        answer = await redeem_with(server, client, code, header=header)
         assert error(answer, 401) == "invalid_client"
         assert answer.headers["www-authenticate"].startswith("Basic")
 
 
 @pytest.mark.attack("N-03")
 async def test_who_chose_no_way_may_use_both() -> None:
-    async with site() as one:
-        client, _, code = await start(one, token_endpoint_auth_method=None)
+    async with authorization_server() as server:
+        client, _, code = await start(server, token_endpoint_auth_method=None)
         header = basic(client["client_id"], client["client_secret"])
-        assert (await redeem_with(one, client, code, header=header)).is_success
-        client, _, code = await start(one, token_endpoint_auth_method=None)
+        assert (await redeem_with(server, client, code, header=header)).is_success
+        client, _, code = await start(server, token_endpoint_auth_method=None)
         in_body = {"client_id": client["client_id"], "client_secret": client["client_secret"]}
-        assert (await redeem_with(one, client, code, **in_body)).is_success
+        assert (await redeem_with(server, client, code, **in_body)).is_success
 
 
 @pytest.mark.attack("N-01")
 async def test_two_ways_at_once_are_refused() -> None:
-    async with site() as one:
-        client, _, code = await start(one, token_endpoint_auth_method=None)
+    async with authorization_server() as server:
+        client, _, code = await start(server, token_endpoint_auth_method=None)
         client_id, secret = client["client_id"], client["client_secret"]
         header = basic(client_id, secret)
-        both = await redeem_with(one, client, code, header=header, client_secret=secret)
+        both = await redeem_with(server, client, code, header=header, client_secret=secret)
         assert error(both) == "invalid_request"
-        two_names = await redeem_with(one, client, code, header=header, client_id="other")
+        two_names = await redeem_with(server, client, code, header=header, client_id="other")
         assert error(two_names) == "invalid_request"
-        twice = await one.browser().http.post(
+        twice = await server.browser().http.post(
             "/token",
             content=good_form(client_id, code),
             headers=[*FORM.items(), ("authorization", header), ("authorization", header)],
         )
         assert error(twice) == "invalid_request"
-        assertion = await redeem_with(one, client, code, client_id=client_id, client_assertion="x")
+        assertion = await redeem_with(
+            server, client, code, client_id=client_id, client_assertion="x"
+        )
         assert error(assertion, 401) == "invalid_client"
-        assert (await redeem_with(one, client, code, header=header, client_id=client_id)).is_success
+        assert (
+            await redeem_with(server, client, code, header=header, client_id=client_id)
+        ).is_success
 
 
 @pytest.mark.attack("N-01", "J-07")
 async def test_a_client_that_does_not_prove_itself_is_refused() -> None:
-    async with site() as one:
-        client, _, code = await start(one, token_endpoint_auth_method="client_secret_post")
-        public, _, public_code = await start(one)
+    async with authorization_server() as server:
+        client, _, code = await start(server, token_endpoint_auth_method="client_secret_post")
+        public, _, public_code = await start(server)
         client_id = client["client_id"]
         answers = [
-            await redeem_with(one, client, code),
-            await redeem_with(one, client, code, client_id=client_id),
-            await redeem_with(one, client, code, client_id=client_id, client_secret="wrong"),
-            await redeem_with(one, client, code, client_id=client_id, client_secret="é"),
+            await redeem_with(server, client, code),
+            await redeem_with(server, client, code, client_id=client_id),
+            await redeem_with(server, client, code, client_id=client_id, client_secret="wrong"),
+            await redeem_with(server, client, code, client_id=client_id, client_secret="é"),
             await redeem_with(
-                one, public, public_code, client_id=public["client_id"], client_secret="any"
+                server, public, public_code, client_id=public["client_id"], client_secret="any"
             ),
-            await redeem_with(one, public, public_code, header=basic(public["client_id"], "")),
+            await redeem_with(server, public, public_code, header=basic(public["client_id"], "")),
         ]
         for answer in answers:
             assert error(answer, 401) == "invalid_client"
@@ -418,7 +437,7 @@ async def test_a_client_that_does_not_prove_itself_is_refused() -> None:
             assert "www-authenticate" not in answer.headers
         assert answers[5].headers["www-authenticate"].startswith("Basic")
         good = {"client_id": client_id, "client_secret": client["client_secret"]}
-        assert (await redeem_with(one, client, code, **good)).is_success
+        assert (await redeem_with(server, client, code, **good)).is_success
 
 
 @pytest.mark.attack("N-02")
@@ -435,29 +454,29 @@ async def test_a_client_that_does_not_prove_itself_is_refused() -> None:
     ],
 )
 async def test_a_header_that_cannot_be_read_is_refused(header: str) -> None:
-    async with site() as one:
-        client, _, code = await start(one)
-        answer = await redeem_with(one, client, code, header=header)
+    async with authorization_server() as server:
+        client, _, code = await start(server)
+        answer = await redeem_with(server, client, code, header=header)
         assert error(answer, 401) == "invalid_client"
         assert answer.headers["www-authenticate"].startswith("Basic")
 
 
 @pytest.mark.attack("N-02")
 async def test_the_header_is_decoded_as_a_form_is_and_its_scheme_in_any_case() -> None:
-    async with site() as one:
-        client, _, code = await start(one, token_endpoint_auth_method="client_secret_basic")
+    async with authorization_server() as server:
+        client, _, code = await start(server, token_endpoint_auth_method="client_secret_basic")
         encoded = client["client_id"].replace(".", "%2E").replace("_", "%5f")
         pair = f"{encoded}:{client['client_secret']}".encode()
         header = "basic " + base64.b64encode(pair).decode()
-        assert (await redeem_with(one, client, code, header=header)).is_success
+        assert (await redeem_with(server, client, code, header=header)).is_success
 
 
 @pytest.mark.attack("J-07")
 async def test_the_refresh_token_of_another_client_is_refused() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         tokens = (await browser.redeem(client["client_id"], code)).json()
-        other = await one.register()
+        other = await server.register()
         form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
         stolen = await browser.http.post("/token", data=form | {"client_id": other["client_id"]})
         assert error(stolen) == "invalid_grant"
@@ -467,8 +486,8 @@ async def test_the_refresh_token_of_another_client_is_refused() -> None:
 
 @pytest.mark.attack("O-11")
 async def test_a_client_whose_host_was_taken_away_cannot_refresh() -> None:
-    async with site() as one:
-        client, browser, code = await start(one, redirect_uris=[CALLBACK])
+    async with authorization_server() as server:
+        client, browser, code = await start(server, redirect_uris=[CALLBACK])
         tokens = (await browser.redeem(client["client_id"], code)).json()
         form = {
             "grant_type": "refresh_token",
@@ -476,27 +495,27 @@ async def test_a_client_whose_host_was_taken_away_cannot_refresh() -> None:
             "refresh_token": tokens["refresh_token"],
         }
         policy = {"redirect_hosts": ("claude.ai",)}
-        shared: dict[str, Any] = {"store": one.store, "keys": one.keys, "clock": one.clock}
-        async with site(oauth=policy, **shared) as strict:
+        shared: dict[str, Any] = {"store": server.store, "keys": server.keys, "clock": server.clock}
+        async with authorization_server(oauth=policy, **shared) as strict:
             refused = await strict.browser().http.post("/token", data=form)
             assert error(refused) == "invalid_grant"
 
 
 @pytest.mark.attack("J-12")
 async def test_our_own_trouble_is_503_and_the_same_code_works_later() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
-        people, one.people.people = one.people.people, None
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
+        people, server.people.people = server.people.people, None
         answer = await browser.redeem(client["client_id"], code)
         assert error(answer, 503) == "temporarily_unavailable"
         assert int(answer.headers["retry-after"]) >= 1
-        one.people.people = people
+        server.people.people = people
         assert (await browser.redeem(client["client_id"], code)).is_success
 
 
 async def test_every_refusal_is_audited_with_its_reason() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         with audit_log() as log:
             await browser.redeem("pmcp_dc_x.y", code)
             await browser.redeem(client["client_id"], code, code_verifier="w" * 64)
@@ -509,8 +528,8 @@ async def test_every_refusal_is_audited_with_its_reason() -> None:
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 @pytest.mark.parametrize("hint", [None, "access_token", "refresh_token", "nonsense"])
 async def test_revoking_either_token_ends_the_grant(kind: str, hint: str | None) -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         tokens = (await browser.redeem(client["client_id"], code)).json()
         form = {"token": tokens[kind], "client_id": client["client_id"]}
         if hint:
@@ -528,10 +547,10 @@ async def test_revoking_either_token_ends_the_grant(kind: str, hint: str | None)
 
 @pytest.mark.attack("N-07")
 async def test_revoking_what_is_not_ones_own_has_no_effect() -> None:
-    async with site() as one:
-        client, browser, code = await start(one)
+    async with authorization_server() as server:
+        client, browser, code = await start(server)
         tokens = (await browser.redeem(client["client_id"], code)).json()
-        other = await one.register()
+        other = await server.register()
         for token in (tokens["refresh_token"], tokens["access_token"], "unknown", "x" * 3000):
             form = {"token": token, "client_id": other["client_id"]}
             assert (await browser.http.post("/revoke", data=form)).status_code == 200
@@ -545,19 +564,19 @@ async def test_revoking_what_is_not_ones_own_has_no_effect() -> None:
 
 @pytest.mark.attack("N-07")
 async def test_a_confidential_client_must_prove_itself_to_revoke() -> None:
-    async with site() as one:
-        client = await one.register(token_endpoint_auth_method="client_secret_post")
+    async with authorization_server() as server:
+        client = await server.register(token_endpoint_auth_method="client_secret_post")
         form = {"token": "any", "client_id": client["client_id"]}
-        answer = await one.browser().http.post("/revoke", data=form)
+        answer = await server.browser().http.post("/revoke", data=form)
         assert error(answer, 401) == "invalid_client"
-        named = await one.browser().http.post("/revoke", data={"token": "any"})
+        named = await server.browser().http.post("/revoke", data={"token": "any"})
         assert error(named, 401) == "invalid_client"
 
 
 async def test_revoking_nothing_is_an_invalid_request() -> None:
-    async with site() as one:
-        client = await one.register()
+    async with authorization_server() as server:
+        client = await server.register()
         form: dict[str, Any] = {"client_id": client["client_id"]}
-        assert error(await one.browser().http.post("/revoke", data=form)) == "invalid_request"
+        assert error(await server.browser().http.post("/revoke", data=form)) == "invalid_request"
         form["token"] = ["a", "b"]
-        assert error(await one.browser().http.post("/revoke", data=form)) == "invalid_request"
+        assert error(await server.browser().http.post("/revoke", data=form)) == "invalid_request"

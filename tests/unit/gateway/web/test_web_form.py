@@ -8,12 +8,12 @@ from urllib.parse import parse_qs, quote, urlencode
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from starlette.requests import Request
 from starlette.types import Message
 
-from productive_gateway.oauth.errors import Refusal
-from productive_gateway.web import form as module
-from productive_gateway.web.form import MAX_FIELDS, FormError, body_of, parse_form
+from productive_gateway.web import body as module
+from productive_gateway.web.body import read_body
+from productive_gateway.web.errors import BadRequest
+from productive_gateway.web.form import MAX_FIELDS, FormError, parse_form
 
 PLAIN = st.text(
     st.characters(min_codepoint=0x20, exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30
@@ -80,8 +80,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.Monke
         await asyncio.sleep(0.02)
         return {"type": "http.request", "body": b"a", "more_body": True}
 
-    monkeypatch.setattr(module, "BODY_SECONDS", 0.1)
-    request = Request({"type": "http", "method": "POST", "headers": []}, trickle)
-    with pytest.raises(Refusal) as caught:
-        await asyncio.wait_for(body_of(request, 1024), 5)
+    monkeypatch.setattr(module, "SECONDS", 0.1)
+    with pytest.raises(BadRequest) as caught:
+        await asyncio.wait_for(read_body([], trickle, limit=1024), 5)
     assert caught.value.status == 408

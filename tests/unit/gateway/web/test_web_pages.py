@@ -15,23 +15,29 @@ import pytest
 from starlette.requests import Request
 
 from harness.grantkit import ana
-from harness.oauthkit import PUBLIC_URL, RESOURCE, Site, gone_on, site
+from harness.oauthkit import (
+    PUBLIC_URL,
+    RESOURCE,
+    AuthorizationServer,
+    authorization_server,
+    moved_on,
+)
 from productive_contract.mapping import State
-from productive_gateway.web.pages import Link, connect_page, go_on, problem, render
+from productive_gateway.web.pages import Link, connect_page, move_on, problem, render
 
 
 def request_of(accept: str) -> Request:
     return Request({"type": "http", "headers": [(b"accept", accept.encode())]})
 
 
-async def pages(one: Site) -> list[httpx.Response]:
+async def pages(server: AuthorizationServer) -> list[httpx.Response]:
     """Return one answer of every kind of page."""
-    client, browser = await one.register(), one.browser()
+    client, browser = await server.register(), server.browser()
     consent = await browser.authorize(client["client_id"])
     approved = await browser.decide(consent)
-    one.people.people = {}
-    url = gone_on(approved)
-    refused = await browser.http.get(f"/callback?{one.provider.sign_in(url)}")
+    server.people.people = {}
+    url = moved_on(approved)
+    refused = await browser.http.get(f"/callback?{server.provider.sign_in(url)}")
     return [
         await browser.http.get("/"),
         consent,
@@ -45,8 +51,8 @@ async def pages(one: Site) -> list[httpx.Response]:
 
 @pytest.mark.attack("D-10", "D-11", "L-18")
 async def test_every_page_is_protected() -> None:
-    async with site() as one:
-        for page in await pages(one):
+    async with authorization_server() as server:
+        for page in await pages(server):
             assert page.headers["content-type"] == "text/html; charset=utf-8"
             policy = dict(
                 part.strip().partition(" ")[::2]
@@ -75,8 +81,8 @@ async def test_every_page_is_protected() -> None:
 
 @pytest.mark.attack("D-11", "D-13")
 async def test_no_page_has_a_script_an_image_or_a_style_of_its_own() -> None:
-    async with site() as one:
-        for page in await pages(one):
+    async with authorization_server() as server:
+        for page in await pages(server):
             text = page.text.lower()
             for forbidden in (
                 "<script",
@@ -95,8 +101,8 @@ async def test_no_page_has_a_script_an_image_or_a_style_of_its_own() -> None:
 
 @pytest.mark.attack("F-10", "C-08")
 async def test_only_the_consent_page_lets_its_own_origin_be_told() -> None:
-    async with site() as one:
-        _, consent, *others = await pages(one)
+    async with authorization_server() as server:
+        _, consent, *others = await pages(server)
         # Under no-referrer browsers would send `Origin: null` with the form.
         assert consent.headers["referrer-policy"] == "same-origin"
         assert {page.headers["referrer-policy"] for page in others} == {"no-referrer"}
@@ -123,8 +129,8 @@ async def test_only_the_consent_page_lets_its_own_origin_be_told() -> None:
     ],
 )
 async def test_every_answer_has_the_protective_headers(method: str, path: str) -> None:
-    async with site() as one:
-        answer = await one.browser().http.request(method, path)
+    async with authorization_server() as server:
+        answer = await server.browser().http.request(method, path)
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] in {"no-referrer", "same-origin"}
         assert "cross-origin-resource-policy" in answer.headers
@@ -135,14 +141,14 @@ async def test_every_answer_has_the_protective_headers(method: str, path: str) -
 
 @pytest.mark.parametrize("path", ["/", "/.well-known/oauth-authorization-server"])
 async def test_head_is_answered_where_there_is_something_to_read(path: str) -> None:
-    async with site() as one:
-        assert (await one.browser().http.head(path)).status_code == 200
-        assert (await one.browser().http.post(path)).status_code == 405
+    async with authorization_server() as server:
+        assert (await server.browser().http.head(path)).status_code == 200
+        assert (await server.browser().http.post(path)).status_code == 405
 
 
 async def test_the_start_page_says_how_to_connect() -> None:
-    async with site() as one:
-        page = await one.browser().http.get("/")
+    async with authorization_server() as server:
+        page = await server.browser().http.get("/")
         text = unescape(page.text)
         assert f"claude mcp add --transport http productive {RESOURCE}" in text
         block = re.search(r"\{\s*\"mcpServers\".*?\n\}", text, re.DOTALL)
@@ -165,20 +171,18 @@ def test_the_buttons_carry_the_address() -> None:
 
 
 @pytest.mark.parametrize(
-    ("local", "local_people", "named"),
-    [(True, True, True), (True, False, False), (False, True, False)],
+    ("local", "named"),
+    [(True, True), (False, False)],
 )
-async def test_people_are_named_on_the_own_machine_only(
-    local: bool, local_people: bool, named: bool
-) -> None:
-    async with site(oauth={"local": local}, local_people=local_people) as one:
+async def test_people_are_named_on_the_own_machine_only(local: bool, named: bool) -> None:
+    async with authorization_server(oauth={"local": local}) as server:
         other = ana(uid="other", email="ben@example.com", state=State.SUSPENDED)
-        one.people.put(other)
-        text = (await one.browser().http.get("/")).text
+        server.people.put(other)
+        text = (await server.browser().http.get("/")).text
         assert ("ana@example.com" in text) is named
         assert "ben@example.com" not in text
-        one.people.people = None
-        assert (await one.browser().http.get("/")).status_code == 200
+        server.people.people = None
+        assert (await server.browser().http.get("/")).status_code == 200
 
 
 def test_the_local_page_says_what_runs() -> None:
@@ -211,7 +215,7 @@ def test_every_value_is_escaped() -> None:
             link=Link("https://a.example/", evil),
         ),
         connect_page(RESOURCE, admin_contact=evil, people=[evil]),
-        go_on("https://a.example/", where=evil),
+        move_on("https://a.example/", where=evil),
     ]
     for answer in answers:
         assert b"<script" not in answer.body
@@ -240,6 +244,6 @@ def test_a_program_gets_json_and_a_person_a_page(accept: str, json_asked: bool) 
 
 
 def test_going_on_works_by_itself_and_by_hand() -> None:
-    page = go_on("https://idp.example/authorize?a=1&b=%22", where="your sign-in")
+    page = move_on("https://idp.example/authorize?a=1&b=%22", where="your sign-in")
     assert page.headers["refresh"] == "0; url=https://idp.example/authorize?a=1&b=%22"
     assert b'href="https://idp.example/authorize?a=1&amp;b=%22"' in page.body

@@ -5,10 +5,7 @@ from types import MappingProxyType
 
 from starlette.testclient import TestClient
 
-from productive_contract.mapping import EMPTY
 from productive_gateway.errors import Unavailable
-from productive_gateway.people.snapshot import Snapshot
-from productive_gateway.sealing.keys import KeyRing
 from productive_gateway.web.probes import Readiness, internal_app
 
 
@@ -19,22 +16,18 @@ class Parts:
     people_reason: str | None = None
     keys_reason: str | None = None
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> None:
         if self.people_reason:
             raise Unavailable("x", reason=self.people_reason)
-        return Snapshot.of(EMPTY)
 
-    def ring(self) -> KeyRing:
+    def ring(self) -> None:
         if self.keys_reason:
             raise Unavailable("x", reason=self.keys_reason)
-        return KeyRing((), "")
-
-    async def fresh(self) -> KeyRing:
-        return self.ring()
 
 
 def served(parts: Parts, **options: object) -> tuple[Readiness, TestClient]:
-    readiness = Readiness(parts, parts, **options)  # type: ignore[arg-type]
+    needed = {"mapping": parts.snapshot, "key_ring": parts.ring}
+    readiness = Readiness(needed, **options)  # type: ignore[arg-type]
     return readiness, TestClient(internal_app(readiness))
 
 
@@ -69,10 +62,10 @@ def test_before_the_first_mapping_or_ring_it_is_not_ready_and_says_why() -> None
 def test_once_ready_a_stale_mapping_and_sick_watches_are_told_and_change_nothing() -> None:
     parts = Parts()
     watches = MappingProxyType({"grants": lambda: False})
-    troubles = MappingProxyType(
+    problems = MappingProxyType(
         {"provider": lambda: "the issuer is another", "published mapping": lambda: None}
     )
-    _, client = served(parts, watches=watches, troubles=troubles)
+    _, client = served(parts, watches=watches, problems=problems)
     assert client.get("/readyz").status_code == 200
     parts.people_reason = "mapping_stale"
     answer = client.get("/readyz")

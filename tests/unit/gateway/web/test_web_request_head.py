@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from harness.grantkit import eventually
-from productive_gateway.serving import _server
+from productive_gateway.serving import http_server
 from productive_gateway.web import request_head as module
 
 HEAD = b"POST / HTTP/1.1\r\nhost: x\r\n"
@@ -31,7 +31,7 @@ async def echo(_: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
-    server = _server(echo, "127.0.0.1", 0)
+    server = http_server(echo, "127.0.0.1", 0)
     running = asyncio.create_task(server.serve())
     await eventually(lambda: server.started, what="it serves")
     yield server.servers[0].sockets[0].getsockname()[1]

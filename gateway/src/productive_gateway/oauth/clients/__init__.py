@@ -1,1 +1,1 @@
-"""The MCP clients: who they are, how they authenticate, where they may be redirected to."""
+"""MCP clients: how they are found, how they prove themselves, and where they may be answered."""

@@ -1,4 +1,4 @@
-"""Who calls /token and /revoke: client authentication (RFC 6749 2.3), one way at a time."""
+"""Client authentication at /token and /revoke (RFC 6749 2.3), one method at a time."""
 
 from __future__ import annotations
 
@@ -9,42 +9,37 @@ from urllib.parse import unquote_plus
 
 from starlette.requests import Request
 
-from productive_gateway.oauth.clients.registered import (
-    AuthMethod,
-    Client,
-    UnknownClient,
-    find_client,
-)
-from productive_gateway.oauth.errors import Code, Refusal
-from productive_gateway.sealing.keys import Keys
+from productive_gateway.oauth.clients.client import AuthMethod, Client
+from productive_gateway.oauth.clients.directory import Clients
+from productive_gateway.oauth.errors import ErrorCode, OAuthError
 from productive_gateway.web.form import Form
 
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """What a client says about itself."""
+    """The credentials that a request brings."""
 
     client_id: str
     secret: str | None = field(repr=False)
     method: AuthMethod
 
 
-async def authenticate_client(request: Request, form: Form, keys: Keys, issuer: str) -> Client:
+async def authenticate_client(request: Request, form: Form, clients: Clients) -> Client:
     """Return the client that makes a request.
 
     Raises:
-        Refusal: `invalid_request` for two ways at once, `invalid_client` for none that holds.
-        Unavailable: the key ring cannot be read.
+        OAuthError: `invalid_request` for two methods at once, `invalid_client` if none proves it.
+        Unavailable: this cannot be decided now.
     """
     presented = _presented(request, form)
-    client = await find_client(keys, presented.client_id, issuer)
+    client = await clients.find(presented.client_id)
     if not _proven(client, presented):
         raise _failed("The client could not prove itself. Register again and use the new secret.")
     return client
 
 
 def uses_basic(request: Request) -> bool:
-    """Whether the client used the header, so that a refusal has to name a scheme."""
+    """Whether the client used the header, so that a 401 has to name a scheme."""
     return "authorization" in request.headers
 
 
@@ -59,10 +54,10 @@ def _presented(request: Request, form: Form) -> Presented:
         method = AuthMethod.NONE if secret is None else AuthMethod.POST
         return Presented(client_id, secret, method)
     if len(headers) > 1 or secret is not None:
-        raise Refusal(Code.INVALID_REQUEST, "Authenticate the client in one way only.")
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "Authenticate the client in one way only.")
     named, secret = _basic(headers[0])
     if client_id is not None and client_id != named:
-        raise Refusal(Code.INVALID_REQUEST, "The header and client_id name two clients.")
+        raise OAuthError(ErrorCode.INVALID_REQUEST, "The header and client_id name two clients.")
     return Presented(named, secret, AuthMethod.BASIC)
 
 
@@ -84,7 +79,7 @@ def _basic(header: str) -> tuple[str, str]:
 def _proven(client: Client, presented: Presented) -> bool:
     registration = client.registration
     if registration.auth_method is AuthMethod.NONE:
-        # A secret for a public client is somebody's confusion of two clients.
+        # A secret for a public client means that two clients were mixed up.
         return presented.method is AuthMethod.NONE
     if presented.secret is None:
         return False
@@ -93,8 +88,5 @@ def _proven(client: Client, presented: Presented) -> bool:
     return client.holds(presented.secret)
 
 
-def _failed(sentence: str) -> Refusal:
-    return Refusal(Code.INVALID_CLIENT, sentence)
-
-
-__all__ = ["UnknownClient", "authenticate_client", "uses_basic"]
+def _failed(message: str) -> OAuthError:
+    return OAuthError(ErrorCode.INVALID_CLIENT, message)

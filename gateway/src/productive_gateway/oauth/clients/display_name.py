@@ -1,7 +1,8 @@
-"""The name that a client gives itself, made fit to be shown.
+"""The name that a client gives itself, made safe to show.
 
-Anybody may register any name, so it is shown as unverified; it must also not reach out of its line:
-no controls, no direction marks that turn the text around, nothing invisible, nothing long.
+Anybody may register any name, so it is shown as unverified. It must not affect the text around it:
+no control characters, no marks that reverse the direction of writing, nothing invisible, nothing
+long.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ UNNAMED: Final = "An app without a name"
 
 
 def shown_name(text: str) -> str:
-    """Return the name without control, format, surrogate and private characters, in 80 at most."""
+    """Return at most 80 characters of the name, without control, format and private ones."""
     visible = "".join(
         " " if unicodedata.category(character).startswith("Z") else character
         for character in text[: MAX_LENGTH * 8].replace("\n", " ").replace("\t", " ")

@@ -1,8 +1,8 @@
 """Redirect URIs of clients: which may be registered, which may be used, and when two are the same.
 
-Pure. OAuth 2.1 2.3.1 and 8.4.2, RFC 8252 7.3 and 8.3, RFC 9700 4.1. A URI is taken apart by a
-grammar that is narrower than RFC 3986, so that no browser reads it in another way than we do, and
-compared as text. The one exception is the port of an http loopback URI, which a program on the
+Pure. OAuth 2.1 2.3.1 and 8.4.2, RFC 8252 7.3 and 8.3, RFC 9700 4.1. A URI is parsed by a grammar
+that is narrower than RFC 3986, so that no browser reads it in another way than we do, and compared
+as text. The one exception is the port of an http loopback URI, which a program on the
 person's machine learns only when it starts.
 """
 
@@ -22,10 +22,10 @@ Policy = tuple[str, ...] | Literal["*"]
 
 
 class RedirectUriError(ValueError):
-    """The URI must not be registered; `str()` is a sentence that says why."""
+    """The URI must not be registered; `str()` says why."""
 
 
-class Kind(StrEnum):
+class RedirectKind(StrEnum):
     """Where a redirect leads."""
 
     WEB = "web"
@@ -33,18 +33,18 @@ class Kind(StrEnum):
     LOOPBACK = "loopback"
     """http, to a program on the person's own machine."""
     PRIVATE_USE = "private-use"
-    """A scheme that some program may have claimed: registered beside others, never used."""
+    """A scheme that some program may have claimed: it may be registered, but is never used."""
 
 
 @dataclass(frozen=True, slots=True)
 class RedirectUri:
-    """A URI, and its parts as they stand in it."""
+    """A URI and its parts, as they are written in it."""
 
     text: str
-    kind: Kind
+    kind: RedirectKind
     scheme: str
     host: str
-    """Lower case; of IPv6 with its brackets."""
+    """Lower case; IPv6 with its brackets."""
     port: str
     """Digits, or empty."""
     rest: str
@@ -52,7 +52,7 @@ class RedirectUri:
 
     @property
     def shown_host(self) -> str:
-        """Host and port, as a person should read them; an internationalised name is xn--…."""
+        """Host and port for a person to read; an internationalised name is xn--…."""
         return f"{self.host}:{self.port}" if self.port else self.host
 
 
@@ -79,7 +79,7 @@ _DANGEROUS: Final = frozenset(
 
 
 def parse_redirect_uri(text: str) -> RedirectUri:
-    """Take a redirect URI apart.
+    """Parse a redirect URI.
 
     Raises:
         RedirectUriError: it must be neither registered nor used.
@@ -97,15 +97,15 @@ def parse_redirect_uri(text: str) -> RedirectUri:
     if scheme in _DANGEROUS:
         raise RedirectUriError(f"a redirect URI must not have the scheme {scheme}")
     if scheme not in {"http", "https"}:
-        return RedirectUri(text, Kind.PRIVATE_USE, scheme, "", "", rest)
+        return RedirectUri(text, RedirectKind.PRIVATE_USE, scheme, "", "", rest)
     return _of_host(text, scheme, rest)
 
 
 def may_be_used(uri: RedirectUri, policy: Policy) -> bool:
     """Whether codes may be sent there: loopback, or https to a host of the policy."""
-    if uri.kind is Kind.LOOPBACK:
+    if uri.kind is RedirectKind.LOOPBACK:
         return True
-    if uri.kind is Kind.PRIVATE_USE:
+    if uri.kind is RedirectKind.PRIVATE_USE:
         return False
     if policy == "*":
         return True
@@ -114,14 +114,14 @@ def may_be_used(uri: RedirectUri, policy: Policy) -> bool:
 
 
 def same_redirect_uri(registered: RedirectUri, given: RedirectUri) -> bool:
-    """Whether `given` is the registered URI: as text, or but for the port of a loopback one."""
-    if registered.kind is Kind.LOOPBACK and given.kind is Kind.LOOPBACK:
+    """Whether the two are the same text, apart from the port if both are loopback URIs."""
+    if registered.kind is RedirectKind.LOOPBACK and given.kind is RedirectKind.LOOPBACK:
         return (registered.host, registered.rest) == (given.host, given.rest)
     return registered.text == given.text
 
 
 def find_registered(registered: Iterable[str], given: str) -> RedirectUri | None:
-    """Return `given` taken apart if it is one of the registered URIs."""
+    """Return `given`, parsed, if it is one of the registered URIs."""
     try:
         uri = parse_redirect_uri(given)
         known = [parse_redirect_uri(text) for text in registered]
@@ -154,6 +154,6 @@ def _of_host(text: str, scheme: str, rest: str) -> RedirectUri:
     if _DOT_SEGMENT.search(path):
         raise RedirectUriError("a redirect URI must have no . or .. in its path")
     if _OWN_PARAMETER.search(query):
-        raise RedirectUriError("a redirect URI must not bring parameters of the answer itself")
-    kind = Kind.LOOPBACK if scheme == "http" else Kind.WEB
+        raise RedirectUriError("a redirect URI must not have parameters that belong to the answer")
+    kind = RedirectKind.LOOPBACK if scheme == "http" else RedirectKind.WEB
     return RedirectUri(text, kind, scheme, host, port, rest[end:])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from productive_gateway.oauth.clients.redirect_uri import (
-    Kind,
+    RedirectKind,
     RedirectUriError,
     find_registered,
     may_be_used,
@@ -180,7 +180,7 @@ def test_a_scheme_that_hands_the_code_to_anybody_is_refused(text: str) -> None:
 @pytest.mark.attack("B-07")
 def test_a_private_use_scheme_parses_but_is_never_used() -> None:
     uri = parse_redirect_uri("cursor://anysphere.cursor-mcp/oauth/callback")
-    assert uri.kind is Kind.PRIVATE_USE
+    assert uri.kind is RedirectKind.PRIVATE_USE
     assert not may_be_used(uri, "*")
 
 
@@ -212,7 +212,7 @@ def test_parsing_never_fails_otherwise_and_agrees_with_a_common_parser(text: str
         return
     assert uri.text == text
     assert parse_redirect_uri(uri.text) == uri
-    if uri.kind is Kind.PRIVATE_USE:
+    if uri.kind is RedirectKind.PRIVATE_USE:
         return
     parts = urlsplit(text)
     assert parts.scheme == uri.scheme
@@ -220,7 +220,7 @@ def test_parsing_never_fails_otherwise_and_agrees_with_a_common_parser(text: str
     assert parts.username is None
     assert str(parts.port or "") == uri.port.lstrip("0")
     assert not parts.fragment
-    assert uri.kind is Kind.LOOPBACK or parts.scheme == "https"
+    assert uri.kind is RedirectKind.LOOPBACK or parts.scheme == "https"
 
 
 @given(st.integers(1, 65535), st.integers(1, 65535))

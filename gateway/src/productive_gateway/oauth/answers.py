@@ -1,0 +1,98 @@
+"""How errors are answered: JSON to a client's own request, a redirect, or a page.
+
+A client is answered by redirect only when it and its redirect URI are known to be good; until then
+the person gets a page (RFC 6749 4.1.2.1).
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from productive_gateway.errors import GatewayError, Unavailable
+from productive_gateway.oauth.errors import ErrorCode, code_of, described, status_of
+from productive_gateway.web.pages import problem
+
+CONNECT_AGAIN = "Go back to your app and connect it again."
+_PAGE_STATUSES = frozenset({403, 408, 413, 414, 415})
+"""What a page may say by its status; all else is 400 (a 401 would ask a browser for a password)."""
+
+
+def json_error(error: GatewayError, *, challenge: bool = False) -> JSONResponse:
+    """Answer a client's request with an OAuth error.
+
+    Args:
+        error: what went wrong.
+        challenge: the client used HTTP Basic, so a 401 names that scheme (RFC 6749 5.2).
+    """
+    status = status_of(error)
+    headers: dict[str, str] = {}
+    if isinstance(error, Unavailable):
+        headers["retry-after"] = str(error.retry_after)
+    if status == 401 and challenge:
+        headers["www-authenticate"] = 'Basic realm="productive-mcp"'
+    body = {"error": code_of(error).value, "error_description": described(str(error))}
+    return JSONResponse(body, status, headers=headers)
+
+
+def answer_url(redirect_uri: str, state: str | None, issuer: str, **parameters: str) -> str:
+    """Add the parameters of an answer to a redirect URI, always in its query.
+
+    `iss` is in each, in errors too (RFC 9207 2), and so is the client's state.
+    """
+    if state is not None:
+        parameters["state"] = state
+    parameters["iss"] = issuer
+    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items())
+    if "?" not in redirect_uri:
+        return f"{redirect_uri}?{query}"
+    return f"{redirect_uri}{'' if redirect_uri.endswith(('?', '&')) else '&'}{query}"
+
+
+def error_redirect(
+    redirect_uri: str, state: str | None, issuer: str, error: GatewayError
+) -> Response:
+    """Report an error to the client (RFC 6749 4.1.2.1)."""
+    return redirect_to(
+        answer_url(
+            redirect_uri,
+            state,
+            issuer,
+            error=code_of(error).value,
+            error_description=described(str(error)),
+        )
+    )
+
+
+def redirect_to(url: str) -> Response:
+    """Redirect a GET to an address that is complete and percent-encoded already."""
+    # Not RedirectResponse, which would encode once more what the client registered byte by byte.
+    return Response(status_code=302, headers={"location": url})
+
+
+def error_page(request: Request, error: GatewayError) -> Response:
+    """Report an error to the person, where no client can be trusted with an answer."""
+    if isinstance(error, Unavailable):
+        return _unavailable_page(request, error)
+    status = status_of(error)
+    return problem(
+        request,
+        status if status in _PAGE_STATUSES else 400,
+        "This app cannot be connected",
+        str(error),
+        error=code_of(error).value,
+    )
+
+
+def _unavailable_page(request: Request, error: Unavailable) -> Response:
+    return problem(
+        request,
+        503,
+        "Currently unavailable",
+        str(error),
+        "Wait a moment and load this page again.",
+        error=ErrorCode.TEMPORARILY_UNAVAILABLE.value,
+        headers={"retry-after": str(error.retry_after)},
+    )

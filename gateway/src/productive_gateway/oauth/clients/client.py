@@ -1,0 +1,85 @@
+"""What is known of an MCP client, wherever it comes from."""
+
+from __future__ import annotations
+
+import hmac
+from dataclasses import dataclass
+from enum import StrEnum
+
+from productive_contract.secret import Secret
+from productive_gateway.grants.grant import CLIENT_PREFIX, client_hash
+from productive_gateway.oauth.clients.redirect_uri import (
+    Policy,
+    RedirectUri,
+    RedirectUriError,
+    find_registered,
+    may_be_used,
+    parse_redirect_uri,
+)
+from productive_gateway.oauth.errors import ErrorCode, OAuthError
+
+
+class AuthMethod(StrEnum):
+    """How a client proves itself at the token endpoint (RFC 7591 2)."""
+
+    NONE = "none"
+    POST = "client_secret_post"
+    BASIC = "client_secret_basic"
+
+
+class UnknownClient(OAuthError):
+    """No client has this client_id."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ErrorCode.INVALID_CLIENT,
+            "This client is not known here. Remove the server from your app and connect it again.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What a client says about itself: checked for form, but not to be believed."""
+
+    name: str
+    redirect_uris: tuple[str, ...]
+    auth_method: AuthMethod
+    method_chosen: bool
+    """Whether it named the method; if not, a secret is accepted in the header and in the body."""
+
+    def usable(self, policy: Policy) -> bool:
+        """Whether a code may be sent to at least one of its redirect URIs."""
+        try:
+            return any(may_be_used(parse_redirect_uri(uri), policy) for uri in self.redirect_uris)
+        except RedirectUriError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A client that is known here."""
+
+    client_id: str
+    registration: Registration
+    secret: Secret | None
+    """None of a public client."""
+
+    @property
+    def label(self) -> str:
+        """Hash prefix, for audit lines: the same as in the labels of its grants."""
+        return client_label(self.client_id)
+
+    def holds(self, secret: str) -> bool:
+        """Whether that is its secret."""
+        return self.secret is not None and hmac.compare_digest(
+            self.secret.reveal().encode(), secret.encode("utf-8", "surrogatepass")
+        )
+
+    def redirect(self, given: str) -> RedirectUri | None:
+        """Return the redirect URI, parsed, if it is registered."""
+        return find_registered(self.registration.redirect_uris, given)
+
+
+def client_label(client_id: str) -> str:
+    """Return the hash prefix of a client_id."""
+    return client_hash(client_id)[:CLIENT_PREFIX]
