@@ -125,7 +125,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
                 "published_key_ring": lambda: (
                     keys.problem if isinstance(keys, KeyRingSource) else None
                 ),
-                "provider": lambda: upstream.trouble,
+                "provider": lambda: upstream.problem,
             },
         )
         yield Gateway(

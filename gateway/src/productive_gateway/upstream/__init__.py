@@ -1,1 +1,1 @@
-"""The hop to the company's OIDC provider: discovery, sign-in, ID tokens, verified e-mail."""
+"""The gateway as a client of the OIDC provider: discovery, sign-in, ID tokens, verified e-mail."""

@@ -1,7 +1,7 @@
 """The sign-in at the provider: authorization code flow with PKCE, one exchange per transaction.
 
-authlib builds the authorization URL and makes the token call; keys, discovery and userinfo are
-fetched by httpx. Nothing that the provider sends in an error reaches a person or a log line.
+authlib builds the authorization URL and makes the token call; httpx fetches keys, discovery and
+userinfo. No text of the provider's errors reaches a person or a log line.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from productive_gateway.upstream.errors import (
 )
 from productive_gateway.upstream.id_token import Expectations, verify
 from productive_gateway.upstream.identity import VerifiedIdentity, require_claims, verified_email
-from productive_gateway.upstream.jwks import Jwks
-from productive_gateway.upstream.provider import Discovery, Provider
+from productive_gateway.upstream.jwks import cached_keys
+from productive_gateway.upstream.provider import Provider, ProviderEndpoints
 from productive_gateway.web.json_object import is_json
 
 TOKEN_SECONDS: Final = 10.0
@@ -46,7 +46,7 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class SignInSecrets:
-    """What ties one sign-in to one transaction; derived from its id, stored nowhere."""
+    """What binds a sign-in to its transaction; derived from its id, stored nowhere."""
 
     verifier: str = field(repr=False)
     """PKCE (RFC 7636)."""
@@ -55,7 +55,7 @@ class SignInSecrets:
 
 
 class UpstreamClient:
-    """Our side of the provider."""
+    """Our client at the provider."""
 
     def __init__(
         self,
@@ -66,14 +66,14 @@ class UpstreamClient:
         transport: httpx.AsyncBaseTransport | None = None,
         token_transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        """Open the connection pools; nothing is asked yet.
+        """Set up the connection pools; no request is made yet.
 
         Args:
             config: the provider.
             redirect_uri: our /callback, from the configured public URL.
             clock: the time.
-            transport: for discovery, keys and userinfo, in place of the network.
-            token_transport: for the token call, in place of the network.
+            transport: replaces the network for discovery, keys and userinfo.
+            token_transport: replaces the network for the token call.
         """
         self._config = config
         self._redirect_uri = redirect_uri
@@ -83,26 +83,26 @@ class UpstreamClient:
         self._http = httpx.AsyncClient(
             verify=self._tls, transport=transport, follow_redirects=False, timeout=10.0
         )
-        self._discovery = Discovery(config, self._http, clock=clock)
-        self._jwks = Jwks(self._fetch_keys, clock=clock)
+        self._endpoints = ProviderEndpoints(config, self._http, clock=clock)
+        self._keys = cached_keys(self._fetch_keys, clock=clock)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
 
     @property
-    def trouble(self) -> str | None:
-        """Why the provider's discovery document could not be used last time; None if it could."""
-        return self._discovery.trouble
+    def problem(self) -> str | None:
+        """Why the last discovery failed, for the readiness detail; None when it succeeded."""
+        return self._endpoints.problem
 
     async def authorization_url(self, *, state: str, secrets: SignInSecrets) -> str:
-        """Return the address where the person signs in.
+        """Return the URL where the person signs in.
 
         Raises:
-            UpstreamUnavailable: the endpoints cannot be discovered just now.
+            UpstreamUnavailable: the endpoints cannot be discovered now.
             UpstreamRefused: the discovery document cannot be accepted.
         """
-        provider = await self._discovery.provider()
+        provider = await self._endpoints.get()
         async with self._oauth(provider) as client:
             url, _ = client.create_authorization_url(
                 provider.authorization_url,
@@ -113,18 +113,18 @@ class UpstreamClient:
         return str(url)
 
     async def check_issuer(self, iss: str | None) -> None:
-        """Hold the `iss` of an authorization response against the provider's (RFC 9207 2.4).
+        """Compare the `iss` of an authorization response with the provider's (RFC 9207 2.4).
 
         Raises:
-            UpstreamRefused: it is another's, or missing though the provider always sends it.
-            UpstreamUnavailable: what the provider sends cannot be discovered just now.
+            UpstreamRefused: it is another's, or missing although the provider announces it.
+            UpstreamUnavailable: whether it announces it cannot be discovered now.
         """
-        provider = await self._discovery.provider()
+        provider = await self._endpoints.get()
         if iss is None and not provider.sends_iss:
             return
         if iss is None or not hmac.compare_digest(iss.encode(), self._config.issuer.encode()):
             raise UpstreamRefused(
-                "The answer did not come from the expected sign-in provider; start again from "
+                "The answer did not come from the expected sign-in provider. Start again from "
                 "your app.",
                 reason="iss_mismatch",
             )
@@ -133,11 +133,11 @@ class UpstreamClient:
         """Exchange the provider's code and return who signed in.
 
         Raises:
-            UpstreamUnavailable: the provider is away or slow.
-            IdentityRefused: the person's address is no proof that is accepted.
+            UpstreamUnavailable: the provider is unavailable or slow.
+            IdentityRefused: the provider does not vouch for an address of this person.
             UpstreamRefused: the answer breaks a rule.
         """
-        provider = await self._discovery.provider()
+        provider = await self._endpoints.get()
         answer = await self._exchange(provider, code, secrets)
         access_token = answer.get("access_token")
         expected = Expectations(
@@ -161,12 +161,12 @@ class UpstreamClient:
         )
 
     async def _verified(self, token: object, expected: Expectations) -> dict[str, Any]:
-        keys = await self._jwks.keys()
+        keys = await self._keys.get()
         try:
             return verify(token, keys, expected, now=self._clock())
         except UnknownSigningKey:
             # The provider may have rotated its keys since they were fetched.
-            newer = await self._jwks.newer()
+            newer = await self._keys.newer()
             return verify(token, newer, expected, now=self._clock())
 
     async def _userinfo(
@@ -184,18 +184,18 @@ class UpstreamClient:
             what="userinfo",
             headers={"Authorization": f"Bearer {access_token}"},
         )
-        # Without this, an access token that was slipped in would bring another person's address
-        # (OpenID Connect Core 5.3.2).
+        # Otherwise an injected access token would bring another person's address (OpenID Connect
+        # Core 5.3.2).
         if found.get("sub") != subject:
             raise UpstreamRefused(
-                "The sign-in provider's answers are about two different people; start again from "
+                "The sign-in provider's answers are about two different people. Start again from "
                 "your app.",
                 reason="userinfo_sub",
             )
         return found
 
     async def _fetch_keys(self) -> dict[str, Any]:
-        provider = await self._discovery.provider()
+        provider = await self._endpoints.get()
         return await fetch_object(self._http, provider.jwks_url, what="jwks")
 
     async def _exchange(
@@ -212,14 +212,14 @@ class UpstreamClient:
                     headers=_HEADERS,
                 )
         except OAuthError as error:
-            # Its text is the provider's, and stays here.
+            # Its text comes from the provider and must not be passed on.
             raise _refused("token_error") from error
         except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError) as error:
             raise UpstreamUnavailable(
-                "The sign-in provider does not answer; try again soon.", reason="token_unreachable"
+                "The sign-in provider does not answer. Try again soon.", reason="token_unreachable"
             ) from error
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            # No JSON, too deep, or numbers and types of which authlib makes nothing.
+            # Not JSON, too deep, or numbers and types that authlib cannot read.
             raise _refused("token_malformed") from error
         if not isinstance(answer, dict):
             raise _refused("token_malformed")
@@ -228,7 +228,7 @@ class UpstreamClient:
         return dict(answer)
 
     def _oauth(self, provider: Provider) -> Any:
-        """Return authlib's client for one call: it keeps the last token, so it is not shared."""
+        """Return authlib's client for one call: it keeps the last token and must not be shared."""
         return AsyncOAuth2Client(
             client_id=self._config.client_id,
             client_secret=self._config.client_secret.reveal(),
@@ -245,7 +245,7 @@ class UpstreamClient:
 
 
 class _Bounded(httpx2.AsyncByteStream):
-    """A body that ends in an error when it gets too long."""
+    """A response body that fails when it gets too long."""
 
     def __init__(self, inner: httpx2.AsyncByteStream) -> None:
         self._inner = inner
@@ -263,11 +263,11 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 async def _check_answer(response: httpx2.Response) -> None:
-    """Refuse an answer of the token endpoint by its head, and bound its body."""
+    """Check the head of a token response, and bound its body."""
     status = response.status_code
     if status == 429 or status >= 500:
         raise UpstreamUnavailable(
-            "The sign-in provider cannot answer at the moment; try again soon.",
+            "The sign-in provider is currently unavailable. Try again soon.",
             reason=f"token_status_{status}",
         )
     if 300 <= status < 400:
@@ -280,7 +280,7 @@ async def _check_answer(response: httpx2.Response) -> None:
         response.stream = _Bounded(response.stream)
 
 
-# Reading the public authorities takes longer than all else here does; one context serves all.
+# Loading the public authorities takes longer than anything else here; one context serves all.
 @cache
 def _tls(ca_bundle: Path | None) -> ssl.SSLContext:
     context = httpx.create_ssl_context()
@@ -291,6 +291,6 @@ def _tls(ca_bundle: Path | None) -> ssl.SSLContext:
 
 def _refused(reason: str) -> UpstreamRefused:
     return UpstreamRefused(
-        "The sign-in provider did not complete the sign-in; start again from your app.",
+        "The sign-in provider did not complete the sign-in. Start again from your app.",
         reason=reason,
     )

@@ -1,4 +1,4 @@
-"""What is known about the provider before it is asked anything."""
+"""Configuration of the provider."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Literal
 from productive_contract.secret import Secret
 
 SCOPE = "openid email"
-"""The address is all we use: no profile, no groups, no refresh token of the provider."""
+"""Only the address is used: no profile, no groups, no refresh token of the provider."""
 
 
 @dataclass(frozen=True, slots=True)
 class UpstreamConfig:
     """One OIDC provider and our client there.
 
-    Either all three endpoints are given (the Cloudflare Access form: the secret then travels in the
-    form body) or none is, and they are discovered from the issuer.
+    Either all three endpoints are given (the Cloudflare Access form, in which the secret is sent in
+    the form body) or none, and they are discovered from the issuer.
     """
 
     issuer: str
@@ -29,10 +29,10 @@ class UpstreamConfig:
     token_url: str | None = None
     jwks_url: str | None = None
     email_trust: Literal["claim", "issuer"] = "claim"
-    """claim: `email_verified` must be true; issuer: its absence is accepted, the issuer is trusted
-    to know its people's addresses."""
+    """claim: `email_verified` must be true; issuer: it may be absent, because the issuer is trusted
+    to verify addresses."""
     required_claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Claim of the ID token → the values of which it must have one (`hd`, `tid`)."""
+    """Claim of the ID token (`hd`, `tid`) → the values that are accepted."""
     ca_bundle: Path | None = None
     """PEM file of authorities to trust besides the public ones."""
 

@@ -23,20 +23,20 @@ async def fetch_object(
     Args:
         http: a client that follows no redirects.
         url: where from.
-        what: slug of the document, the first half of the reason of a failure.
+        what: slug of the document; the reason of a failure begins with it.
         headers: further request headers.
 
     Raises:
         UpstreamUnavailable: no answer in time, 429 or 5xx.
         UpstreamRefused: any other answer that is not such a document.
     """
-    # `identity`: the limit is then one on what is read, and no bomb can unpack.
+    # `identity`: the limit then bounds what is read, and no compressed bomb can unpack.
     asked = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
     try:
         async with asyncio.timeout(SECONDS), http.stream("GET", url, headers=asked) as response:
             if response.status_code == 429 or response.status_code >= 500:
                 raise UpstreamUnavailable(
-                    "The sign-in provider cannot answer at the moment; try again soon.",
+                    "The sign-in provider is currently unavailable. Try again soon.",
                     reason=f"{what}_status_{response.status_code}",
                 )
             if response.status_code != 200:
@@ -52,7 +52,7 @@ async def fetch_object(
                     raise _refused(what, "too_large")
     except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
         raise UpstreamUnavailable(
-            "The sign-in provider does not answer; try again soon.", reason=f"{what}_unreachable"
+            "The sign-in provider does not answer. Try again soon.", reason=f"{what}_unreachable"
         ) from error
     try:
         return read_object(bytes(raw))
@@ -62,6 +62,6 @@ async def fetch_object(
 
 def _refused(what: str, problem: str) -> UpstreamRefused:
     return UpstreamRefused(
-        "The sign-in provider's answer cannot be read; ask the administrator to check its address.",
+        "The sign-in provider's answer cannot be read. Ask the administrator to check its address.",
         reason=f"{what}_{problem}",
     )

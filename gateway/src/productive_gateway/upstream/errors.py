@@ -1,11 +1,11 @@
 """How a sign-in at the provider fails.
 
-UpstreamUnavailable   the provider is away or slow: the client may try again
+UpstreamUnavailable   the provider is unavailable or slow: the client may try again
 UpstreamRefused       what the provider sent cannot be accepted
- └─ IdentityRefused   the person is genuine, but the address is no proof that we take
+ └─ IdentityRefused   the person is genuine, but the provider vouches for no usable address
 
-`reason` is a slug for audit lines and metrics. Nothing that a provider sent stands in a sentence,
-but for the e-mail address that the person just signed in with.
+`reason` is a slug for audit lines and metrics. Messages quote nothing that a provider sent, except
+the e-mail address that the person just signed in with.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from productive_gateway.errors import GatewayError, Unavailable
 
 
 class UpstreamUnavailable(Unavailable):
-    """The provider did not answer, or answered that it cannot now."""
+    """The provider did not answer, or answered that it is unavailable."""
 
 
 class UpstreamRefused(GatewayError):
@@ -22,7 +22,7 @@ class UpstreamRefused(GatewayError):
 
 
 class UnknownSigningKey(UpstreamRefused):
-    """The token names a key that the key set does not hold; a newer key set may."""
+    """The token names a key that is not in the key set; a newer key set may have it."""
 
 
 class IdentityRefused(UpstreamRefused):

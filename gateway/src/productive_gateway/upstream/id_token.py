@@ -1,8 +1,8 @@
 """Verification of an ID token: OpenID Connect Core 3.1.3.7, RFC 7519, RFC 8725.
 
-Pure: token, keys, expectations and time come in, claims come out. pyjwt checks the signature; the
-claims are checked here, because the rules are stricter than pyjwt's (which reads the wall clock,
-takes numbers written as text and lists of strange audiences) and each must be seen to hold.
+Pure: token, keys, expectations and time are arguments, claims are the result. pyjwt checks the
+signature. The claims are checked here, because the rules are stricter than pyjwt's (which reads the
+wall clock, accepts numbers written as text and lists with foreign audiences).
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ MAX_SUBJECT: Final = 255
 SKEW: Final = 60.0
 """Seconds by which the provider's clock may differ from ours."""
 MAX_AGE: Final = 600.0
-"""Seconds since `iat`: the token was made in the exchange that just ended, so it is young."""
+"""Seconds since `iat`: the token comes from the exchange that just ended, so it is young."""
 
 _JWS: Final = PyJWS()
-# Headers by which a token would be something else than a plain signed one: encrypted, compressed,
-# with an unencoded payload, or one that must not be read by who does not know an extension.
+# Headers that make a token something else than a plain signed one: encrypted, compressed, with an
+# unencoded payload, or with an extension that a reader must understand.
 _FORBIDDEN_HEADERS: Final = frozenset({"crit", "b64", "enc", "zip"})
 
 
 @dataclass(frozen=True, slots=True)
 class Expectations:
-    """What the token must say."""
+    """What the token must contain."""
 
     issuer: str
     client_id: str
@@ -72,8 +72,8 @@ def verify(token: object, keys: PyJWKSet, expected: Expectations, *, now: float)
     header = _object(parts[0])
     key = _key(header, keys)
     try:
-        # The algorithm is ours, not the header's: neither `none`, nor HS256 under the public key
-        # taken as a password, nor a stronger-looking sibling gets a say (RFC 8725 3.1).
+        # The algorithm is ours, not the header's: not `none`, not HS256 with the public key as the
+        # password, not a stronger-looking sibling (RFC 8725 3.1).
         _JWS.decode(
             token, key, algorithms=[ALGORITHM], options={"enforce_minimum_key_length": True}
         )
@@ -95,7 +95,7 @@ def _object(part: str) -> dict[str, Any]:
 
 
 def _key(header: dict[str, Any], keys: PyJWKSet) -> PyJWK:
-    """Choose the key by `kid`; whatever else the header proposes as a key is not looked at.
+    """Choose the key by `kid`; whatever else the header proposes as a key is ignored.
 
     `jku`, `jwk`, `x5u` and `x5c` let the author of a token bring the key that proves it: they are
     ignored and nothing is fetched.
@@ -117,20 +117,20 @@ def _key(header: dict[str, Any], keys: PyJWKSet) -> PyJWK:
         raise _refused("kid_form")
     matching = [key for key in keys.keys if key.key_id == kid]
     if not matching:
-        raise UnknownSigningKey(_SENTENCE, reason="id_token_kid_unknown")
+        raise UnknownSigningKey(_MESSAGE, reason="id_token_kid_unknown")
     if len(matching) > 1:
         raise _refused("kid_ambiguous")
     return matching[0]
 
 
 def _check_parties(claims: dict[str, Any], expected: Expectations) -> None:
-    # The bytes must be the same: a slash or a letter's case apart is another tenant.
+    # Byte for byte: a slash or the case of a letter makes another tenant.
     if claims.get("iss") != expected.issuer:
         raise _refused("iss")
     audience = claims.get("aud")
     audiences = audience if isinstance(audience, list) else [audience]
-    # An audience besides us could replay the token at us, so not one stranger is trusted; a list
-    # of us alone is what some providers always send.
+    # Another audience could replay the token here, so no other is accepted; some providers always
+    # send a list, with our client alone.
     if not audiences or any(one != expected.client_id for one in audiences):
         raise _refused("aud")
     if claims.get("azp", expected.client_id) != expected.client_id:
@@ -151,7 +151,7 @@ def _check_times(claims: dict[str, Any], now: float) -> None:
 
 def _time(claims: dict[str, Any], name: str) -> float:
     value = claims.get(name)
-    # A number only: "1e9", true and 1e400 mean different things to different readers.
+    # Numbers only: readers disagree about "1e9", true and 1e400.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _refused(name)
     try:
@@ -179,7 +179,7 @@ def _check_binding(claims: dict[str, Any], expected: Expectations) -> None:
 
 
 def _check_access_token(at_hash: object, access_token: str | None) -> None:
-    # It ties the access token, with which userinfo is asked, to this very sign-in.
+    # It binds the access token, which is used for userinfo, to this very sign-in.
     if not isinstance(at_hash, str) or not at_hash.isascii() or access_token is None:
         raise _refused("at_hash")
     half = hashlib.sha256(access_token.encode()).digest()[:16]
@@ -187,11 +187,11 @@ def _check_access_token(at_hash: object, access_token: str | None) -> None:
         raise _refused("at_hash")
 
 
-_SENTENCE: Final = (
-    "The sign-in provider's answer did not pass the checks; start again from your app, and tell "
+_MESSAGE: Final = (
+    "The sign-in provider's answer did not pass the checks. Start again from your app, and tell "
     "the administrator if it happens twice."
 )
 
 
 def _refused(rule: str) -> UpstreamRefused:
-    return UpstreamRefused(_SENTENCE, reason=f"id_token_{rule}")
+    return UpstreamRefused(_MESSAGE, reason=f"id_token_{rule}")

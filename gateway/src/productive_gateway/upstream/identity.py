@@ -1,9 +1,9 @@
-"""From verified claims to the one thing we take from the provider: a person's e-mail address.
+"""From verified claims to the one thing that is used: the person's e-mail address.
 
-An address is only as good as who vouches for it: with `claim`, the provider says so each time
-(`email_verified`), with `issuer`, it is trusted to hand out nothing else. Some providers let people
-write any address into their profile, which is how accounts are taken over (nOAuth), so neither is
-ever guessed.
+An address is only as good as whoever vouches for it: with `claim`, the provider confirms it each
+time (`email_verified`); with `issuer`, the provider is trusted to give out verified addresses only.
+Some providers let people write any address into their profile, which is how accounts are taken over
+(nOAuth), so neither is ever guessed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from productive_gateway.upstream.config import UpstreamConfig
 from productive_gateway.upstream.errors import IdentityRefused
 
 SHOWN: Final = 320
-"""Characters of a refused address that its owner is shown."""
+"""Characters of a refused address that its owner gets to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +30,19 @@ class VerifiedIdentity:
 
 
 def require_claims(claims: dict[str, Any], config: UpstreamConfig) -> None:
-    """Hold the ID token's claims against OIDC_REQUIRED_CLAIMS.
+    """Check the ID token's claims against OIDC_REQUIRED_CLAIMS.
 
-    Only claims of the ID token count: they are signed, and userinfo can be asked for by whoever
-    holds an access token.
+    Only claims of the ID token count: they are signed, while whoever holds an access token can ask
+    for userinfo.
 
     Raises:
         IdentityRefused: one is absent or has another value.
     """
     for name, values in config.required_claims.items():
-        # A list that holds the value is not the value: `["evil", "acme.com"]` is no proof.
+        # A list that contains the value is not the value: `["evil", "acme.com"]` proves nothing.
         if claims.get(name) not in values or not isinstance(claims.get(name), str):
             raise IdentityRefused(
-                "Your account belongs to another organization than the one this server is for. "
+                "Your account does not belong to the organization that this server is for. "
                 "Sign in with your company account.",
                 reason="required_claim",
                 email=_shown(claims.get("email")),
@@ -54,7 +54,7 @@ def verified_email(source: dict[str, Any], trust: Literal["claim", "issuer"]) ->
 
     Args:
         source: claims of the ID token, or of userinfo for the same subject.
-        trust: who is believed.
+        trust: whether the provider must confirm the address each time.
 
     Raises:
         IdentityRefused: there is none, it is not verified, or it cannot be matched.
@@ -66,8 +66,8 @@ def verified_email(source: dict[str, Any], trust: Literal["claim", "issuer"]) ->
             "include it.",
             reason="email_missing",
         )
-    # Not the text "true" and not 1: what is not plainly said is not said. An explicit "no" is one
-    # even from a trusted issuer.
+    # Only a literal `true` counts, not the text "true" and not 1. An explicit `false` counts even
+    # from a trusted issuer.
     verified = source.get("email_verified")
     absent = "email_verified" not in source
     if verified is not True and not (absent and trust == "issuer"):

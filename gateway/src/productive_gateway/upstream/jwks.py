@@ -1,12 +1,11 @@
-"""The provider's signing keys, fetched rarely and kept through its bad hours.
+"""The provider's signing keys (RFC 7517).
 
-RFC 7517. A key set decides who may sign in, so it comes from the configured or discovered address
-only: what a token's header names (`jku`, `x5u`, `jwk`, `x5c`) is never looked at.
+A key set decides who may sign in, so it comes from the configured or discovered address only: what
+a token's header names (`jku`, `x5u`, `jwk`, `x5c`) is ignored.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -15,13 +14,9 @@ from jwt import PyJWK, PyJWKSet
 from jwt.exceptions import PyJWTError
 
 from productive_contract.clock import Clock, system_clock
+from productive_gateway.upstream.cached_document import CachedDocument
 from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
 
-FRESH: Final = 3600.0
-STALE: Final = 24 * 3600.0
-"""Seconds for which old keys still serve while new ones cannot be had."""
-COOL_DOWN: Final = 30.0
-"""Seconds between two fetches for a key id that is not known, whoever asks for it."""
 MAX_KEYS: Final = 50
 MIN_BITS: Final = 2048
 ALGORITHM: Final = "RS256"
@@ -29,68 +24,20 @@ ALGORITHM: Final = "RS256"
 Fetch = Callable[[], Awaitable[dict[str, Any]]]
 
 
-class Jwks:
-    """The key set in use; one fetch at a time."""
+def cached_keys(fetch: Fetch, *, clock: Clock = system_clock) -> CachedDocument[PyJWKSet]:
+    """Return the key set that `fetch` brings; `newer` is for an unknown key id."""
 
-    def __init__(self, fetch: Fetch, *, clock: Clock = system_clock) -> None:
-        self._fetch = fetch
-        self._clock = clock
-        self._lock = asyncio.Lock()
-        self._keys: PyJWKSet | None = None
-        self._fetched = float("-inf")
-        self._tried = float("-inf")
-
-    async def keys(self) -> PyJWKSet:
-        """Return a key set that was fetched within the hour, or an older one if that fails.
-
-        Raises:
-            UpstreamUnavailable: no key set can be had, and none younger than a day is at hand.
-        """
-        if self._keys is not None and self._clock() - self._fetched < FRESH:
-            return self._keys
-        async with self._lock:
-            # Whoever waited for the lock finds what the one before fetched, or that it failed just
-            # now: a provider in trouble is not asked once per person.
-            now = self._clock()
-            if self._keys is not None and (
-                now - self._fetched < FRESH or now - self._tried < COOL_DOWN
-            ):
-                return self._usable(now)
-            return await self._load(now)
-
-    async def newer(self) -> PyJWKSet:
-        """Return a key set fetched for the sake of an unknown key id, at most one in 30 s.
-
-        Raises:
-            UpstreamUnavailable: as for `keys`.
-        """
-        async with self._lock:
-            now = self._clock()
-            if self._keys is not None and now - self._tried < COOL_DOWN:
-                return self._usable(now)
-            return await self._load(now)
-
-    async def _load(self, now: float) -> PyJWKSet:
-        self._tried = now
+    async def load() -> PyJWKSet:
         try:
-            keys = read_keys(await self._fetch())
-        except (UpstreamUnavailable, UpstreamRefused) as error:
-            if self._keys is None:
-                raise UpstreamUnavailable(str(error), reason=error.reason) from error
-            return self._usable(now)
-        self._keys, self._fetched = keys, now
-        return keys
+            return read_keys(await fetch())
+        except UpstreamRefused as error:
+            raise UpstreamUnavailable(str(error), reason=error.reason) from error
 
-    def _usable(self, now: float) -> PyJWKSet:
-        if self._keys is None or now - self._fetched >= STALE:
-            raise UpstreamUnavailable(
-                "The sign-in provider's keys cannot be read; try again soon.", reason="jwks_stale"
-            )
-        return self._keys
+    return CachedDocument(load, clock=clock)
 
 
 def read_keys(document: dict[str, Any]) -> PyJWKSet:
-    """Take the keys out of a key set that can verify RS256; the others are passed over.
+    """Return the keys of a key set that can verify RS256; the others are ignored.
 
     Raises:
         UpstreamRefused: it holds no such key, or more than fifty.
@@ -108,8 +55,8 @@ def read_keys(document: dict[str, Any]) -> PyJWKSet:
 def _verifies(key: Any) -> bool:
     """Whether it is a public RSA key of 2048 bits or more, meant for RS256 signatures.
 
-    A symmetric key (`oct`) in the set would turn everybody who reads it into a signer, and an
-    encryption key was never meant to vouch for anything (RFC 8725 3.1, RFC 7517 4.2).
+    A symmetric key (`oct`) in the set would let everybody who reads it sign, and an encryption key
+    is not meant to sign anything (RFC 8725 3.1, RFC 7517 4.2).
     """
     if not isinstance(key, dict) or key.get("kty") != "RSA" or "d" in key:
         return False

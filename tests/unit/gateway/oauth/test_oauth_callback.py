@@ -26,7 +26,7 @@ from harness.oauthkit import (
 from harness.oidcstub import ISSUER, Person, StubProvider, jwk, signed
 from productive_contract.mapping import State
 from productive_gateway.grants.store_memory import MemoryGrantStore
-from productive_gateway.upstream.jwks import COOL_DOWN
+from productive_gateway.upstream.cached_document import COOL_DOWN
 
 
 def is_page(answer: httpx.Response, status: int) -> bool:

@@ -73,7 +73,7 @@ async def test_a_code_becomes_a_verified_identity(
 ) -> None:
     found = await upstream.identify(await code_of(provider, upstream), SECRETS)
     assert found == VerifiedIdentity(ISSUER, "subject-of-ana", "ana@example.com")
-    assert upstream.trouble is None
+    assert upstream.problem is None
 
 
 async def test_an_existing_query_of_the_authorization_endpoint_is_kept(

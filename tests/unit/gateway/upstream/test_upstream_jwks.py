@@ -17,8 +17,8 @@ from productive_contract.secret import Secret
 from productive_gateway.upstream.config import UpstreamConfig
 from productive_gateway.upstream.document import MAX_BYTES, fetch_object
 from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
-from productive_gateway.upstream.jwks import Jwks
-from productive_gateway.upstream.provider import Discovery, read_discovery
+from productive_gateway.upstream.jwks import cached_keys
+from productive_gateway.upstream.provider import ProviderEndpoints, read_discovery
 
 
 class Source:
@@ -50,20 +50,20 @@ AWAY = UpstreamUnavailable("The provider is away. Try again.", reason="jwks_unre
 
 async def test_keys_are_fetched_once_an_hour(clock: HeldClock) -> None:
     source = Source()
-    jwks = Jwks(source, clock=clock)
+    jwks = cached_keys(source, clock=clock)
     for _ in range(3):
-        await jwks.keys()
+        await jwks.get()
     assert source.fetches == 1
     clock.forward(3601)
-    await jwks.keys()
+    await jwks.get()
     assert source.fetches == 2
 
 
 @pytest.mark.attack("I-13")
 async def test_many_unknown_key_ids_make_one_fetch_in_thirty_seconds(clock: HeldClock) -> None:
     source = Source()
-    jwks = Jwks(source, clock=clock)
-    await jwks.keys()
+    jwks = cached_keys(source, clock=clock)
+    await jwks.get()
     clock.forward(31)
     source.document = {"keys": [jwk(2)]}
     found = await asyncio.gather(*(jwks.newer() for _ in range(1000)))
@@ -80,8 +80,8 @@ async def test_many_unknown_key_ids_make_one_fetch_in_thirty_seconds(clock: Held
 @pytest.mark.attack("I-13")
 async def test_parallel_first_sign_ins_share_one_fetch(clock: HeldClock) -> None:
     source = Source()
-    jwks = Jwks(source, clock=clock)
-    await asyncio.gather(*(jwks.keys() for _ in range(50)))
+    jwks = cached_keys(source, clock=clock)
+    await asyncio.gather(*(jwks.get() for _ in range(50)))
     assert source.fetches == 1
 
 
@@ -95,16 +95,16 @@ async def test_old_keys_serve_for_a_day_while_new_ones_cannot_be_had(
     clock: HeldClock, broken: Any
 ) -> None:
     source = Source()
-    jwks = Jwks(source, clock=clock)
-    await jwks.keys()
+    jwks = cached_keys(source, clock=clock)
+    await jwks.get()
     source.document = broken
     clock.forward(3601)
-    assert ids(await jwks.keys()) == ["key-1"]
+    assert ids(await jwks.get()) == ["key-1"]
     assert ids(await jwks.newer()) == ["key-1"]
     assert source.fetches == 2
     clock.forward(24 * 3600)
     with pytest.raises(UpstreamUnavailable):
-        await jwks.keys()
+        await jwks.get()
 
 
 @pytest.mark.attack("I-13")
@@ -112,11 +112,11 @@ async def test_old_keys_serve_for_a_day_while_new_ones_cannot_be_had(
 async def test_without_any_keys_it_is_the_providers_trouble(clock: HeldClock, broken: Any) -> None:
     source = Source()
     source.document = broken
-    jwks = Jwks(source, clock=clock)
+    jwks = cached_keys(source, clock=clock)
     with pytest.raises(UpstreamUnavailable):
-        await jwks.keys()
+        await jwks.get()
     source.document = {"keys": [jwk(1)]}
-    assert ids(await jwks.keys()) == ["key-1"]
+    assert ids(await jwks.get()) == ["key-1"]
 
 
 DOCUMENT: dict[str, Any] = {
@@ -216,13 +216,13 @@ def config(**changes: Any) -> UpstreamConfig:
 async def test_the_document_is_below_the_issuer_and_read_once_an_hour(clock: HeldClock) -> None:
     transport = Answers(Answer(200, json.dumps(DOCUMENT).encode()))
     async with httpx.AsyncClient(transport=transport) as http:
-        discovery = Discovery(config(), http, clock=clock)
-        await asyncio.gather(*(discovery.provider() for _ in range(5)))
+        endpoints = ProviderEndpoints(config(), http, clock=clock)
+        await asyncio.gather(*(endpoints.get() for _ in range(5)))
         assert transport.urls == [f"{ISSUER}/.well-known/openid-configuration"]
         clock.forward(3601)
-        await discovery.provider()
+        await endpoints.get()
         assert len(transport.urls) == 2
-        assert discovery.trouble is None
+        assert endpoints.problem is None
 
 
 @pytest.mark.attack("I-14")
@@ -230,37 +230,37 @@ async def test_a_redirected_document_is_refused_and_named(clock: HeldClock) -> N
     redirect = Answer(302, b"", {"location": "https://evil.example/"})
     transport = Answers(redirect)
     async with httpx.AsyncClient(transport=transport) as http:
-        discovery = Discovery(config(), http, clock=clock)
+        endpoints = ProviderEndpoints(config(), http, clock=clock)
         with pytest.raises(UpstreamRefused):
-            await discovery.provider()
+            await endpoints.get()
         assert len(transport.urls) == 1
-        assert discovery.trouble
+        assert endpoints.problem
 
 
 async def test_an_old_document_serves_while_a_new_one_cannot_be_had(clock: HeldClock) -> None:
     transport = Answers(Answer(200, json.dumps(DOCUMENT).encode()), Answer(503))
     async with httpx.AsyncClient(transport=transport) as http:
-        discovery = Discovery(config(), http, clock=clock)
-        await discovery.provider()
+        endpoints = ProviderEndpoints(config(), http, clock=clock)
+        await endpoints.get()
         clock.forward(3601)
-        assert (await discovery.provider()).jwks_url == f"{ISSUER}/jwks"
-        assert discovery.trouble
+        assert (await endpoints.get()).jwks_url == f"{ISSUER}/jwks"
+        assert endpoints.problem
         clock.forward(24 * 3600)
         with pytest.raises(UpstreamUnavailable):
-            await discovery.provider()
+            await endpoints.get()
 
 
 async def test_an_old_document_spares_people_the_wait_for_a_new_one(clock: HeldClock) -> None:
     transport = Answers(Answer(200, json.dumps(DOCUMENT).encode()), Answer(503))
     async with httpx.AsyncClient(transport=transport) as http:
-        discovery = Discovery(config(), http, clock=clock)
-        await discovery.provider()
+        endpoints = ProviderEndpoints(config(), http, clock=clock)
+        await endpoints.get()
         clock.forward(3601)
         for _ in range(5):
-            await discovery.provider()
+            await endpoints.get()
         assert len(transport.urls) == 2
         clock.forward(30)
-        await discovery.provider()
+        await endpoints.get()
         assert len(transport.urls) == 3
 
 
@@ -269,13 +269,13 @@ async def test_who_waits_for_a_discovery_that_fails_does_not_begin_another(
 ) -> None:
     transport = Answers(Answer(503))
     async with httpx.AsyncClient(transport=transport) as http:
-        discovery = Discovery(config(), http, clock=clock)
-        waiting = (discovery.provider() for _ in range(20))
+        endpoints = ProviderEndpoints(config(), http, clock=clock)
+        waiting = (endpoints.get() for _ in range(20))
         answers = await asyncio.gather(*waiting, return_exceptions=True)
         assert all(isinstance(answer, UpstreamUnavailable) for answer in answers)
         assert len(transport.urls) == 1
         with pytest.raises(UpstreamUnavailable):
-            await discovery.provider()
+            await endpoints.get()
         assert len(transport.urls) == 2
 
 
@@ -287,7 +287,7 @@ async def test_endpoints_that_are_configured_are_not_discovered(clock: HeldClock
         "jwks_url": "https://a.example/jwks",
     }
     async with httpx.AsyncClient(transport=transport) as http:
-        provider = await Discovery(config(**urls), http, clock=clock).provider()
+        provider = await ProviderEndpoints(config(**urls), http, clock=clock).get()
     assert transport.urls == []
     assert provider.auth_method == "client_secret_post"
     assert provider.token_url == "https://a.example/token"

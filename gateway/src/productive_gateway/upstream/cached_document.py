@@ -1,0 +1,103 @@
+"""A document of the provider that is fetched rarely and kept while the provider is away.
+
+It is fetched when it is first needed, never at start: a provider that is away must not keep the
+gateway from serving people who are signed in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, Generic, TypeVar
+
+from productive_contract.clock import Clock, system_clock
+from productive_gateway.errors import GatewayError
+from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
+
+FRESH: Final = 3600.0
+"""Seconds for which a document is used without asking again."""
+STALE: Final = 24 * 3600.0
+"""Seconds for which an older document still serves while no new one can be fetched."""
+COOL_DOWN: Final = 30.0
+"""Seconds between two attempts while a document is held, whoever asks."""
+
+Value = TypeVar("Value")
+
+
+class CachedDocument(Generic[Value]):
+    """What was read from the last good document; one fetch at a time."""
+
+    def __init__(
+        self, load: Callable[[], Awaitable[Value]], *, clock: Clock = system_clock
+    ) -> None:
+        """Hold nothing yet.
+
+        Args:
+            load: fetches and reads the document; raises UpstreamUnavailable or UpstreamRefused.
+            clock: the time.
+        """
+        self._load = load
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._value: Value | None = None
+        self._loaded = self._tried = float("-inf")
+        self._attempts = 0
+        """Attempts that have ended."""
+        self._failure: GatewayError | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the last attempt failed; None when it succeeded."""
+        return None if self._failure is None else str(self._failure)
+
+    async def get(self) -> Value:
+        """Return what was read within the hour, or an older value if a new one cannot be had.
+
+        Raises:
+            UpstreamUnavailable: the provider is away, and nothing younger than a day is held.
+            UpstreamRefused: the document breaks a rule.
+        """
+        if self._value is not None and self._age() < FRESH:
+            return self._value
+        return await self.newer()
+
+    async def newer(self) -> Value:
+        """Fetch the document again, unless that was tried in the last 30 seconds.
+
+        Raises:
+            UpstreamUnavailable: as for `get`.
+            UpstreamRefused: as for `get`.
+        """
+        attempts = self._attempts
+        async with self._lock:
+            # Callers that waited for another one's attempt share its result, also its failure:
+            # a provider that is down is not asked once per person, one slow failure after another.
+            if self._attempts == attempts and not self._cooling_down():
+                await self._attempt()
+            return self._usable()
+
+    def _age(self) -> float:
+        return self._clock() - self._loaded
+
+    def _cooling_down(self) -> bool:
+        return self._value is not None and self._clock() - self._tried < COOL_DOWN
+
+    async def _attempt(self) -> None:
+        self._tried = self._clock()
+        try:
+            self._value = await self._load()
+        except (UpstreamUnavailable, UpstreamRefused) as error:
+            self._failure = error
+        else:
+            self._failure, self._loaded = None, self._clock()
+        self._attempts += 1
+
+    def _usable(self) -> Value:
+        if self._value is not None and (
+            self._failure is None
+            or (isinstance(self._failure, UpstreamUnavailable) and self._age() < STALE)
+        ):
+            return self._value
+        if self._failure is None:
+            raise AssertionError("an attempt finds a document or fails")
+        raise self._failure.with_traceback(None)
