@@ -91,15 +91,13 @@ def refused_here(visitor: Visitor, client: Registered, **changes: Any) -> None:
         "https://127.0.0.1:4711/cb",
     ],
 )
-def test_an_answer_goes_to_no_address_that_was_not_registered(
-    visitor: Visitor, uri: str | None
-) -> None:
+def test_no_answer_goes_to_an_unregistered_redirect_uri(visitor: Visitor, uri: str | None) -> None:
     client = visitor.register(redirect_uris=[REDIRECT_URI, LOOPBACK])
     refused_here(visitor, client, redirect_uri=uri)
 
 
 @pytest.mark.attack("B-01")
-def test_the_address_of_another_client_is_not_registered_for_this_one(visitor: Visitor) -> None:
+def test_a_redirect_uri_of_another_client_is_refused(visitor: Visitor) -> None:
     client = visitor.register()
     other = visitor.register(redirect_uris=["https://other.example/callback"])
     refused_here(visitor, client, redirect_uri=other.redirect_uri)
@@ -154,25 +152,21 @@ def test_no_client_goes_without_pkce(
 @pytest.mark.attack("P-02")
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("transform", ["plain", None, "", "s256", "S512", "none", "S256 ", "PLAIN"])
-def test_no_challenge_method_but_s256_is_taken(
-    visitor: Visitor, method: str, transform: str | None
-) -> None:
+def test_only_s256_is_accepted(visitor: Visitor, method: str, transform: str | None) -> None:
     client = visitor.register(token_endpoint_auth_method=method)
     told_to_the_client(visitor, client, code_challenge_method=transform)
 
 
 @pytest.mark.attack("P-02")
 @pytest.mark.parametrize("transform", ["plain", None])
-def test_a_verifier_that_stands_in_the_link_itself_is_no_challenge(
-    visitor: Visitor, transform: str | None
-) -> None:
+def test_a_verifier_in_the_link_is_not_a_challenge(visitor: Visitor, transform: str | None) -> None:
     verifier = visitor.verifier[:43]
     changes = {"code_challenge": verifier, "code_challenge_method": transform}
     told_to_the_client(visitor, visitor.register(), **changes)
 
 
 @pytest.mark.attack("P-02")
-def test_a_method_that_stands_twice_is_not_chosen_from(visitor: Visitor) -> None:
+def test_a_repeated_challenge_method_is_refused(visitor: Visitor) -> None:
     told_to_the_client(visitor, visitor.register(), code_challenge_method=["S256", "plain"])
 
 
@@ -227,7 +221,7 @@ def test_the_page_is_shown_to_somebody_who_approved_another_client_just_now(
 
 
 @pytest.mark.attack("D-01")
-def test_a_link_that_asks_for_no_page_gets_an_error(visitor: Visitor) -> None:
+def test_a_link_with_prompt_none_gets_an_error(visitor: Visitor) -> None:
     client = visitor.register()
     asked = asked_upstream(visitor.deployment)
     with nothing_stored(visitor.deployment):

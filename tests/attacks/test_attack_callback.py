@@ -82,7 +82,7 @@ def test_a_sign_in_that_was_approved_in_another_browser_is_not_completed(
 
 
 @pytest.mark.attack("C-01")
-def test_the_cookies_of_another_sign_in_do_not_stand_in(
+def test_cookies_of_another_sign_in_are_not_accepted(
     attacker: Visitor, victim: Visitor, email: str
 ) -> None:
     """The victim's browser holds a genuine cookie under the very name that is looked for."""
@@ -99,7 +99,7 @@ def test_the_cookies_of_another_sign_in_do_not_stand_in(
 
 
 @pytest.mark.attack("C-01")
-def test_a_refused_browser_does_not_spoil_the_one_that_approved(
+def test_a_refused_browser_does_not_affect_the_one_that_approved(
     attacker: Visitor, victim: Visitor, email: str
 ) -> None:
     """Or anybody who sees a state could end other people's sign-ins."""
@@ -109,7 +109,9 @@ def test_a_refused_browser_does_not_spoil_the_one_that_approved(
 
 
 @pytest.mark.attack("C-01")
-def test_a_program_is_told_the_same(attacker: Visitor, victim: Visitor, email: str) -> None:
+def test_a_program_gets_the_same_error_as_json(
+    attacker: Visitor, victim: Visitor, email: str
+) -> None:
     back = victim.sign_in_upstream(attacker.approve(attacker.register()), email)
     with nothing_stored(victim.deployment):
         answer = victim.http.get(back, headers={"Accept": "application/json"})
@@ -139,7 +141,7 @@ def escaped(deployment: Deployment) -> str:
 
 @pytest.mark.attack("G-06")
 @pytest.mark.parametrize("who", [stranger, suspended, suspended_later, escaped])
-def test_somebody_without_access_reads_why_and_the_client_hears_of_it_after_a_click(
+def test_a_person_without_access_sees_why_and_the_client_is_told_after_a_click(
     deployment: Deployment, victim: Visitor, who: Callable[[Deployment], str]
 ) -> None:
     email = who(deployment)
@@ -169,7 +171,7 @@ def test_markup_in_an_address_is_shown_as_text(deployment: Deployment, victim: V
 
 
 @pytest.mark.attack("G-06")
-def test_the_page_does_not_tell_who_is_known(deployment: Deployment) -> None:
+def test_the_page_does_not_reveal_who_is_known(deployment: Deployment) -> None:
     pages = []
     for email in (stranger(deployment), suspended(deployment)):
         with Visitor(deployment) as one:

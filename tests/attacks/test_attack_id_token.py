@@ -267,9 +267,7 @@ def test_the_nonce_of_an_open_sign_in_in_another_browser_is_refused(
 
 
 @pytest.mark.attack("I-06")
-def test_a_nonce_is_in_a_list_of_nonces_no_better_than_missing(
-    visitor: Visitor, email: str
-) -> None:
+def test_a_list_of_nonces_is_refused(visitor: Visitor, email: str) -> None:
     url = visitor.approve(visitor.register())
     fault = {"claims": {"nonce": [query_of(url)["nonce"]]}}
     assert refused(visitor, email, fault, url=url) == "id_token_nonce"

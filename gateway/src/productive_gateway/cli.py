@@ -34,15 +34,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    serve = commands.add_parser("serve", help="serve, by the settings in the environment")
+    serve = commands.add_parser("serve", help="serve with the settings of the environment")
     serve.set_defaults(run=_serve)
-    check = commands.add_parser("check-config", help="read the settings, say what is wrong, end")
+    check = commands.add_parser("check-config", help="read the settings and report what is wrong")
     check.set_defaults(run=_check)
     keys = commands.add_parser("keys", help="the key ring").add_subparsers(
         required=True, metavar="COMMAND"
     )
     init = keys.add_parser(
-        "init", help="make the Secret KEY_RING_SECRET; one that exists is left alone"
+        "init", help="make the key ring Secret, unless it exists"
     )
     init.add_argument("--name", required=True, help="of the Secret")
     init.add_argument("--namespace", help="default: the pod's, else the kubeconfig context's")

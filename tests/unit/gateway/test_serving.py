@@ -67,7 +67,7 @@ async def forever() -> None:
 
 
 @pytest.mark.attack("R-06")
-async def test_it_is_unready_first_finishes_what_runs_and_ends_with_zero() -> None:
+async def test_on_sigterm_it_becomes_unready_finishes_requests_and_exits_with_zero() -> None:
     gateway = RunningGateway(forever)
     await gateway.started()
     assert b" 200 " in await gateway.get(1, "/readyz")
@@ -83,7 +83,7 @@ async def test_it_is_unready_first_finishes_what_runs_and_ends_with_zero() -> No
 
 
 @pytest.mark.parametrize("failure", [ValueError("broken"), None])
-async def test_a_background_task_that_ends_ends_the_process_with_one(
+async def test_a_background_task_that_ends_stops_the_process_with_exit_code_one(
     failure: Exception | None,
 ) -> None:
     fail = asyncio.Event()
@@ -104,7 +104,7 @@ def counted(status: str) -> float:
     return REGISTRY.get_sample_value("productive_mcp_http_requests_total", labels) or 0.0
 
 
-async def test_a_client_that_goes_away_in_the_middle_of_a_body_is_no_failure_of_ours() -> None:
+async def test_a_client_that_disconnects_during_its_body_is_not_counted_as_a_failure() -> None:
     before = counted("499"), counted("500")
     gateway = RunningGateway()
     await gateway.started()
@@ -118,7 +118,7 @@ async def test_a_client_that_goes_away_in_the_middle_of_a_body_is_no_failure_of_
 
 
 @pytest.mark.attack("G-07")
-def test_an_unhandled_error_is_answered_with_a_number_to_give_to_the_administrator() -> None:
+def test_an_unhandled_error_is_answered_with_a_number_for_the_administrator() -> None:
     async def fail(_: Request) -> Response:
         raise ValueError("a detail")
 

@@ -1,4 +1,4 @@
-"""The gateway's own keys, and what is sealed and authenticated with them.
+"""The gateway's own keys, and how data is sealed and authenticated with them.
 
-Pure: a key ring comes in as a value; nothing here knows Kubernetes, HTTP or the clock.
+Pure: a key ring is a value; nothing here knows Kubernetes, HTTP or the clock.
 """

@@ -1,8 +1,8 @@
 """Why a sealed text or a key ring is not accepted.
 
 SealError
- ├─ UnknownKey   made with a key that this ring does not hold
- └─ BrokenSeal   not made by us for this purpose, or changed since
+ ├─ UnknownKey   sealed with a key that is not in this ring
+ └─ BrokenSeal   not sealed by us for this purpose, or changed since
 KeyRingError     a key ring or key that must not be used; `str()` says what to do
 """
 
@@ -10,11 +10,11 @@ from __future__ import annotations
 
 
 class SealError(Exception):
-    """The text cannot be opened. Never shown: callers answer with an error of their own."""
+    """The text cannot be opened. It is never shown: callers report an error of their own."""
 
 
 class UnknownKey(SealError):
-    """The key is retired, of a foreign ring, or newer than the ring in hand."""
+    """The key is retired, from another ring, or newer than this ring."""
 
     def __init__(self, kid: str) -> None:
         super().__init__(f"key {kid} is not in the ring")
@@ -26,4 +26,4 @@ class BrokenSeal(SealError):
 
 
 class KeyRingError(ValueError):
-    """The keys cannot be used; `str()` is a sentence with the remedy and never quotes a key."""
+    """The keys cannot be used; `str()` says what to do and never quotes a key."""

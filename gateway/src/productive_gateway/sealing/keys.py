@@ -1,8 +1,8 @@
 """The key ring: every key in it opens, the current one seals.
 
 A rotation has three phases, because replicas load a changed ring at different times: the new key
-is added accept-only, then named current, and the old one is taken out after the longest life of
-anything made with it. Each phase is just another ring.
+is added accept-only, then made current, and the old one is removed after the longest life of
+anything sealed with it. Each phase is just another ring.
 
 The document of the key ring Secret (`keys.json`):
 
@@ -35,10 +35,10 @@ MAX_EPOCH: Final = 2**32 - 1
 _KID = re.compile(r"[a-z0-9]{1,16}")
 _HEX_KEY = re.compile(r"[0-9a-fA-F]{64}")
 _DISTINCT: Final = 16
-"""Different bytes that a key must have at least: 32 random ones have fewer once in 10^15 keys."""
+"""Distinct bytes that a key must have: 32 random ones have fewer once in 10^15 keys."""
 _SAMPLES: Final = frozenset(
     {
-        # SHA-256 of nothing, and of words that manuals hash to show a key
+        # SHA-256 of nothing, and of words that manuals hash to show a sample key
         hashlib.sha256(word).digest()
         for word in (b"", b"secret", b"password", b"test", b"changeme", b"hello")
     }
@@ -54,23 +54,23 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of the ring; the keys that are used are derived from it per purpose."""
+    """One key of the ring; the keys for each purpose are derived from it."""
 
     kid: str
     secret: bytes = field(repr=False)
     created: float
-    """Unix seconds; 0 when it is not known."""
+    """Unix seconds; 0 if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The keys in use at one moment."""
+    """The keys at one moment."""
 
     keys: tuple[Key, ...]
     current: str
     """Id of the key that seals."""
     epoch: int = 0
-    """Grants and tokens of an older epoch are dead: the way to sign everybody out."""
+    """Grants and tokens of an older epoch are invalid: raising it signs everybody out."""
 
     def find(self, kid: str) -> Key | None:
         """Return the key of that id, or None."""
@@ -96,13 +96,13 @@ class KeyRing:
 
 
 class Keys(Protocol):
-    """Where the ring in use is had from."""
+    """Provides the current key ring."""
 
     def ring(self) -> KeyRing:
-        """Return the ring in use.
+        """Return the current ring.
 
         Raises:
-            Unavailable: none could be read yet.
+            Unavailable: none has been read yet.
         """
         ...
 
@@ -117,7 +117,7 @@ class Keys(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FixedKeys:
-    """Keys that come from a setting and stay the same while the program runs."""
+    """Keys from a setting, which do not change while the program runs."""
 
     value: KeyRing
 
@@ -126,16 +126,16 @@ class FixedKeys:
         return self.value
 
     async def fresh(self) -> KeyRing:
-        """Return the ring: there is no newer one."""
+        """Return the ring; there is never a newer one."""
         return self.value
 
 
 async def with_known_key(keys: Keys, use: Callable[[KeyRing], T]) -> T:
-    """Apply `use` to the ring in use, and once more to a fresh one if it lacks the key.
+    """Apply `use` to the current ring, and once more to a fresh one if it lacks the key.
 
     Raises:
         UnknownKey: a freshly read ring does not hold the key either: it is retired or foreign.
-        Unavailable: no ring is there, or it cannot be read freshly, so nobody can know.
+        Unavailable: there is no ring, or it cannot be read afresh, so the key may exist.
     """
     try:
         return use(keys.ring())
@@ -144,7 +144,7 @@ async def with_known_key(keys: Keys, use: Callable[[KeyRing], T]) -> T:
 
 
 def key_id(secret: bytes) -> str:
-    """Return the id that follows from the key itself, the same on every replica."""
+    """Return the id that is derived from the key itself, the same on every replica."""
     digest = hashlib.sha256(b"productive-mcp key id\0" + secret).digest()
     return base64.b32encode(digest[:5]).decode().lower()
 
@@ -185,18 +185,18 @@ def parse_ring(document: bytes) -> KeyRing:
     except (ValueError, RecursionError) as error:
         raise KeyRingError(f"the key ring is not JSON; {_REMEDY}") from error
     if not isinstance(value, dict) or value.get("version") != DOCUMENT_VERSION:
-        raise KeyRingError(f"the key ring is of no version that this program knows; {_REMEDY}")
+        raise KeyRingError(f"the version of the key ring is not known to this program; {_REMEDY}")
     entries, epoch = value.get("keys"), value.get("epoch", 0)
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_KEYS:
         raise KeyRingError(f"the key ring must hold 1 to {MAX_KEYS} keys; {_REMEDY}")
     if not isinstance(epoch, int) or isinstance(epoch, bool) or not 0 <= epoch <= MAX_EPOCH:
-        raise KeyRingError("the epoch of the key ring must be a number; write a whole one above 0")
+        raise KeyRingError("the epoch of the key ring must be a whole number from 0 on; correct it")
     keys = tuple(_parse_key(entry) for entry in entries)
     if len({key.kid for key in keys}) != len(keys):
-        raise KeyRingError("two keys of the key ring have one kid; give each its own")
+        raise KeyRingError("two keys of the key ring have the same kid; give each its own")
     current = value.get("current")
     if not any(key.kid == current for key in keys):
-        raise KeyRingError("current of the key ring names no key in it; name the kid of one")
+        raise KeyRingError("current of the key ring names none of its keys; write the kid of one")
     return KeyRing(keys, str(current), epoch)
 
 
@@ -208,11 +208,11 @@ def ring_of_cookie_key(current: str, previous: Sequence[str] = ()) -> KeyRing:
     """
     keys = [_of_hex(current, "COOKIE_ENCRYPTION_KEY")]
     keys += [_of_hex(text, "COOKIE_ENCRYPTION_KEY_PREVIOUS") for text in previous]
-    # A key that stands twice is harmless: the ring holds it once.
+    # A repeated key is harmless: the ring holds it once.
     unique = {key.kid: key for key in keys}
     if len(unique) > MAX_KEYS:
         raise KeyRingError(
-            f"COOKIE_ENCRYPTION_KEY_PREVIOUS holds more than {MAX_KEYS - 1} keys; take old ones out"
+            f"COOKIE_ENCRYPTION_KEY_PREVIOUS holds more than {MAX_KEYS - 1} keys; remove old ones"
         )
     return KeyRing(tuple(unique.values()), keys[0].kid)
 
@@ -229,7 +229,7 @@ def _of_hex(text: str, variable: str) -> Key:
 
 def _parse_key(entry: Any) -> Key:
     if not isinstance(entry, dict):
-        raise KeyRingError(f"a key of the key ring is no object; {_REMEDY}")
+        raise KeyRingError(f"a key of the key ring is not a JSON object; {_REMEDY}")
     kid, secret_text, created_text = (entry.get(name) for name in ("kid", "secret", "created"))
     if not isinstance(kid, str) or not _KID.fullmatch(kid):
         raise KeyRingError("a kid of the key ring must be 1 to 16 of a-z and 0-9; rename it")

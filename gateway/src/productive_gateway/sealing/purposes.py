@@ -1,4 +1,4 @@
-"""What a key is used for: each purpose has a derived key of its own (RFC 5869, info)."""
+"""What keys are used for: each purpose has a derived key of its own (RFC 5869, info)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ class Purpose(StrEnum):
     CONSENT = "consent"
     """The parsed authorization request while its consent page is open."""
     TRANSACTION = "transaction"
-    """The approved request, in the browser's cookie while the upstream is asked."""
+    """The approved request, in the browser's cookie while the person is at the provider."""
     CLIENT = "client"
     """Registration data inside a client_id."""
     CLIENT_SECRET = "client-secret"  # noqa: S105 (a name)
     CODE = "code"
     ACCESS = "access"
     REFRESH = "refresh"
-    """Lets a replica drop an invented refresh token without asking the API server."""
+    """Lets a replica reject an invented refresh token without asking the API server."""
     RECORD = "record"
     """The MAC over a stored grant."""
     RATCHET = "ratchet"
     """A refresh token's successor."""
     VERIFIER = "verifier"
-    """PKCE verifier towards the upstream."""
+    """PKCE verifier sent to the provider."""
     NONCE = "nonce"
-    """OIDC nonce towards the upstream."""
+    """OIDC nonce sent to the provider."""

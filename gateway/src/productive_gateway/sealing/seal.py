@@ -1,8 +1,8 @@
 """Sealing and authenticating: AES-256-GCM and HMAC-SHA-256 under keys derived per purpose.
 
 A sealed text is `<kid>.<base64url of nonce, ciphertext, tag>`. Purpose and binding are additional
-data of the cipher: a text of one purpose, or bound to one resource, opens as nothing else. The
-nonce is random (NIST SP 800-38D 8.2.2: up to 2^32 seals per key, about 130 years at one a second).
+data of the cipher: a text sealed for one purpose or resource opens for no other. The nonce is
+random (NIST SP 800-38D 8.2.2: up to 2^32 seals per key, about 130 years at one a second).
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ def seal(
     """Encrypt and authenticate `payload` with the current key.
 
     Args:
-        ring: whose current key seals.
+        ring: its current key seals.
         purpose: what the text is for; only the same purpose opens it.
         payload: any bytes.
-        bound: what else must be the same when it is opened, such as the resource.
-        entropy: where the nonce comes from.
+        bound: what else must be the same when the text is opened, such as the resource.
+        entropy: source of the nonce.
     """
     key = ring.sealing_key()
     nonce = entropy(_NONCE_BYTES)
@@ -54,8 +54,8 @@ def unseal(ring: KeyRing, purpose: Purpose, text: str, *, bound: bytes = b"") ->
     """Return the payload of a sealed text.
 
     Raises:
-        UnknownKey: the ring does not hold the key that the text names.
-        BrokenSeal: malformed, changed, or made for another purpose or binding.
+        UnknownKey: the key that the text names is not in the ring.
+        BrokenSeal: malformed, changed, or sealed for another purpose or binding.
     """
     kid, _, body = text.partition(".")
     raw = decode_text(body)
@@ -71,7 +71,7 @@ def unseal(ring: KeyRing, purpose: Purpose, text: str, *, bound: bytes = b"") ->
 
 
 def mac(ring_or_key: KeyRing | Key, purpose: Purpose, data: bytes) -> bytes:
-    """Return HMAC-SHA-256 of `data`, by a ring's current key or by the given one.
+    """Return HMAC-SHA-256 of `data`, with a ring's current key or with the given key.
 
     Compare the result through `hmac.compare_digest` only.
     """
@@ -80,7 +80,7 @@ def mac(ring_or_key: KeyRing | Key, purpose: Purpose, data: bytes) -> bytes:
 
 
 def frame(*parts: bytes) -> bytes:
-    """Join parts so that no other parts give the same bytes: each after its length."""
+    """Join parts, each after its length, so that no other parts give the same bytes."""
     return b"".join(len(part).to_bytes(4) + part for part in parts)
 
 
@@ -92,11 +92,11 @@ def encode_text(raw: bytes) -> str:
 def decode_text(text: str) -> bytes:
     """Read base64url without padding, in its one canonical form.
 
-    The last character can carry bits that mean nothing; a text that differs there is refused, so
-    that every change of a token is a broken token.
+    The last character can carry bits without meaning; a text that differs there is refused, so that
+    every change of a token breaks it.
 
     Raises:
-        BrokenSeal: it is nothing of the kind.
+        BrokenSeal: it is not canonical base64url.
     """
     try:
         raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
@@ -108,11 +108,11 @@ def decode_text(text: str) -> bytes:
 
 
 def _additional(purpose: Purpose, bound: bytes) -> bytes:
-    # No purpose has a NUL, so that the two parts cannot be mistaken for two others.
+    # No purpose contains a NUL, so the two parts are unambiguous.
     return purpose.encode() + b"\0" + bound
 
 
-# Derivation costs more than sealing; rings are few and small, so their derived keys are kept.
+# Derivation costs more than sealing; rings are few and small, so derived keys are cached.
 @lru_cache(maxsize=512)
 def _derived(secret: bytes, purpose: Purpose, use: bytes) -> bytes:
     info = b"productive-mcp/1/" + use + b"/" + purpose.encode()

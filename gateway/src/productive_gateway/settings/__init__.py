@@ -1,7 +1,7 @@
-"""The gateway's settings: environment variables in, one frozen value out, or one message.
+"""The gateway's settings: environment variables in, one frozen value out, or one error.
 
-Everything that can be known to be wrong is said at once, before anything is connected. Who starts
-the gateway reads it: each sentence names the variable and what to do, and no value of a secret.
+Everything that is wrong is reported at once, before anything is connected, to whoever starts the
+gateway: each message names the variable and what to do, and never quotes a secret.
 """
 
 from productive_gateway.settings.load import SettingsError, load_settings

@@ -1,4 +1,4 @@
-"""Reads the variables, and refuses what does not fit together."""
+"""Reading the variables, and checking one against another."""
 
 from __future__ import annotations
 
@@ -18,45 +18,45 @@ from productive_gateway.settings.values import is_plain_http
 
 
 class SettingsError(Exception):
-    """The settings do not do; `str()` is a message for whoever starts the gateway."""
+    """The settings cannot be used; `str()` says to whoever starts the gateway what to change."""
 
-    def __init__(self, sentences: Sequence[str]) -> None:
-        self.sentences = tuple(sentences)
-        lines = "".join(f"\n  - {sentence}" for sentence in self.sentences)
-        super().__init__(f"the settings have to be mended before the gateway can start:{lines}")
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
+        super().__init__(f"fix these settings before starting the gateway:{lines}")
 
 
 def load_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the settings from an environment; a variable that is empty is not set.
+    """Read the settings from an environment; an empty variable counts as not set.
 
     Raises:
-        SettingsError: something is wrong, weak, missing, contradictory, or nearly a setting.
+        SettingsError: a setting is wrong, weak, missing or contradictory, or a name is misspelt.
     """
     own = {name: value for name, value in environ.items() if not is_service_link(name, value)}
     known = variables()
     given = {name: own[name].strip() for name in known if own.get(name, "").strip()}
-    sentences = [
-        f"{name} is no setting: did you mean {meant}? Rename it, or remove it."
+    problems = [
+        f"{name} is not a setting: did you mean {meant}? Rename it, or remove it."
         for name, meant in near_misses(own, known)
     ]
-    sentences += _missing(given)
+    problems += _missing(given)
     try:
         settings = Settings.model_validate(given)
     except ValidationError as error:
-        raise SettingsError([*sentences, *_refused(error)]) from None
-    sentences += [] if sentences else _contradictions(settings)
-    if sentences:
-        raise SettingsError(sentences)
+        raise SettingsError([*problems, *_unreadable(error)]) from None
+    problems += [] if problems else _contradictions(settings)
+    if problems:
+        raise SettingsError(problems)
     return settings
 
 
-def _refused(error: ValidationError) -> Iterator[str]:
-    """Say which values cannot be read; never quotes one."""
+def _unreadable(error: ValidationError) -> Iterator[str]:
+    """Yield which values cannot be read, without quoting one."""
     for problem in error.errors(include_url=False, include_input=False):
         variable = problem["loc"][0]
         match problem["type"]:
             case "missing":
-                continue  # said by _missing, with what to write
+                continue  # reported by _missing, which also says what to write
             case "literal_error":
                 yield f"{variable}: write one of {problem['ctx']['expected']}."
             case _:
@@ -65,7 +65,7 @@ def _refused(error: ValidationError) -> Iterator[str]:
 
 def _missing(given: Collection[str]) -> Iterator[str]:
     if "PUBLIC_URL" not in given:
-        yield "PUBLIC_URL is missing: set it to the https address that people reach the gateway at."
+        yield "PUBLIC_URL is missing: set it to the https address of the gateway, as people use it."
     if "PRODUCTIVE_ORG_ID" not in given:
         yield (
             "PRODUCTIVE_ORG_ID is missing: set it to the number in the address of your Productive, "
@@ -85,7 +85,7 @@ def _missing_keys(given: Collection[str]) -> Iterator[str]:
     if ring and key:
         yield (
             "KEY_RING_SECRET and COOKIE_ENCRYPTION_KEY are two sets of keys: remove "
-            "COOKIE_ENCRYPTION_KEY in a cluster, KEY_RING_SECRET outside."
+            "COOKIE_ENCRYPTION_KEY in a cluster, and KEY_RING_SECRET outside."
         )
     elif not ring and not key:
         yield (
@@ -95,12 +95,12 @@ def _missing_keys(given: Collection[str]) -> Iterator[str]:
     if "COOKIE_ENCRYPTION_KEY_PREVIOUS" in given and not key:
         yield "COOKIE_ENCRYPTION_KEY_PREVIOUS needs COOKIE_ENCRYPTION_KEY: set it, or remove both."
     if "KEY_RING" in given and not ring:
-        yield "KEY_RING is the mount of KEY_RING_SECRET: set that, too, or remove KEY_RING."
+        yield "KEY_RING is the mount of KEY_RING_SECRET: set that too, or remove KEY_RING."
 
 
 def _contradictions(settings: Settings) -> Iterator[str]:
     if settings.port == settings.internal_port:
-        yield "INTERNAL_PORT is the same as PORT: choose another, it must not be public."
+        yield "INTERNAL_PORT is the same as PORT: choose another one, which must not be public."
     yield from _bad_keys(settings)
     yield from _bad_provider(settings)
     yield from _bad_mapping(settings)
@@ -111,13 +111,13 @@ def _contradictions(settings: Settings) -> Iterator[str]:
 def _only_local(settings: Settings) -> Iterator[str]:
     if settings.grants_namespace is None:
         yield (
-            "GRANTS must be kubernetes:// and a namespace: in memory every sign-in would be lost "
-            "at a restart, and a second replica would not know it."
+            "GRANTS must be kubernetes:// and a namespace: in memory, every sign-in would be lost "
+            "at a restart and unknown to a second replica."
         )
     if settings.given_redirect_hosts in {None, "*"}:
         yield (
             "REDIRECT_HOSTS must name the hosts of the assistants that people may connect, such as "
-            "claude.ai,chatgpt.com: otherwise any site could register as one."
+            "claude.ai,chatgpt.com: otherwise any site could register as an assistant."
         )
     urls = {
         "PRODUCTIVE_API_BASE_URL": settings.productive_api_base_url,
@@ -154,7 +154,7 @@ def _bad_mapping(settings: Settings) -> Iterator[str]:
         if isinstance(given, Secret):
             yield (
                 "MAPPING_SECRET and USER_MAPPING are two mappings: remove USER_MAPPING, or set it "
-                "to the folder that the Secret is mounted to."
+                "to the folder where the Secret is mounted."
             )
     elif isinstance(given, Path):
         yield from _bad_mapping_path(given)
@@ -169,4 +169,4 @@ def _bad_mapping_path(path: Path) -> Iterator[str]:
     except OSError:
         yield f"USER_MAPPING: {path} cannot be read; write the path of a JSON file of people."
     except MappingError as error:
-        yield f"USER_MAPPING: {path} is no mapping, mend it: {error}."
+        yield f"USER_MAPPING: {path} is not a mapping ({error}); fix the file."

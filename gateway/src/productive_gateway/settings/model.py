@@ -27,7 +27,7 @@ _PORT: Final = BeforeValidator(values.port)
 
 
 class Settings(BaseModel):
-    """What the gateway is told; made by `load_settings`, which also checks one against another."""
+    """The settings; made by `load_settings`, which also checks one against another."""
 
     model_config = ConfigDict(
         alias_generator=str.upper,
@@ -38,30 +38,30 @@ class Settings(BaseModel):
     )
 
     public_url: Annotated[str, BeforeValidator(values.public_url)]
-    """Where browsers and clients reach the gateway; on localhost it runs in local mode."""
+    """URL of the gateway for browsers and clients; on localhost it runs in local mode."""
     port: Annotated[int, _PORT] = 8787
     """TCP port of everything public."""
     internal_port: Annotated[int, _PORT] = 9090
     """TCP port of health and metrics."""
     log_level: Annotated[str, BeforeValidator(values.level)] = "info"
-    """debug, info, warning or error; audit lines are written at each."""
+    """debug, info, warning or error; audit lines are written at every level."""
 
     productive_org_id: Annotated[str, BeforeValidator(values.organization)]
-    """Organization of people who have none of their own."""
+    """Organization of people whose entry names none."""
     productive_api_base_url: Annotated[str, _URL] = "https://api.productive.io/api/v2"
     """Productive's API."""
     read_only: Annotated[bool, BeforeValidator(values.flag)] = False
-    """Whether no tool may change anything, for nobody."""
+    """Whether no tool may change anything, for anybody."""
 
     given_mapping: Annotated[Secret | Path | None, BeforeValidator(values.mapping)] = Field(
         default=None, alias="USER_MAPPING"
     )
-    """The mapping as JSON, a file, or the folder that its Secret is mounted to."""
+    """The mapping as JSON, a file, or the folder where its Secret is mounted."""
     mapping_secret: Annotated[SecretRef | None, _SECRET_REF] = None
     """The mapping Secret, to be watched: name, or namespace/name."""
 
     cookie_encryption_key: Annotated[Secret | None, _SECRET] = None
-    """The one key in place of a key ring: 64 hexadecimal digits."""
+    """One key instead of a key ring: 64 hexadecimal digits."""
     cookie_encryption_key_previous: Annotated[
         tuple[Secret, ...], BeforeValidator(values.secrets)
     ] = ()
@@ -69,26 +69,26 @@ class Settings(BaseModel):
     key_ring_secret: Annotated[SecretRef | None, _SECRET_REF] = None
     """The key ring Secret, to be watched: name, or namespace/name."""
     key_ring: Path | None = None
-    """The folder that the key ring Secret is mounted to, for a start without the API server."""
+    """The folder where the key ring Secret is mounted, for a start without the API server."""
     given_grants: Annotated[str | None, BeforeValidator(values.grants)] = Field(
         default=None, alias="GRANTS"
     )
     """`kubernetes://<namespace>`, or `memory:` in local mode (its default)."""
 
     oidc_issuer: Annotated[str | None, _URL] = None
-    """Issuer of the sign-in provider, exactly as it calls itself."""
+    """Issuer of the sign-in provider, exactly as the provider writes it."""
     oidc_client_id: Annotated[str | None, _CREDENTIAL] = None
     """Our client there."""
     oidc_client_secret: Annotated[Secret | None, _SECRET] = None
-    """And its secret."""
+    """The secret of that client."""
     oidc_email_trust: Literal["claim", "issuer"] | None = None
-    """claim: `email_verified` must be true; issuer: all addresses of the provider are verified."""
+    """claim: `email_verified` must be true; issuer: the provider verifies all its addresses."""
     oidc_required_claims: Annotated[
         Mapping[str, tuple[str, ...]], BeforeValidator(values.required_claims)
     ] = Field(default_factory=dict)
-    """JSON: claims that the ID token must have, with the value or one of the values."""
+    """JSON: claims that the ID token must have, with the value or a list of accepted values."""
     access_client_id: Annotated[str | None, _CREDENTIAL] = None
-    """The Worker's form of the same, for Cloudflare Access: all five or none."""
+    """The same for Cloudflare Access, in the Worker's form: all five or none."""
     access_client_secret: Annotated[Secret | None, _SECRET] = None
     access_authorization_url: Annotated[str | None, _URL] = None
     access_token_url: Annotated[str | None, _URL] = None
@@ -97,11 +97,11 @@ class Settings(BaseModel):
     given_redirect_hosts: Annotated[
         tuple[str, ...] | Literal["*"] | None, BeforeValidator(values.redirect_hosts)
     ] = Field(default=None, alias="REDIRECT_HOSTS")
-    """Hosts that a client may be sent back to by https; `*` in local mode (its default)."""
+    """Hosts that a client's https redirect URI may have; `*` in local mode (its default)."""
     allowed_origins: Annotated[tuple[str, ...], BeforeValidator(values.origins)] = ()
-    """Origins of web pages that may call /mcp, besides our own."""
+    """Origins of web pages that may call /mcp, besides the gateway's own."""
     admin_contact: Annotated[str | None, BeforeValidator(values.contact)] = None
-    """Whom people are told to ask."""
+    """Whom people are told to ask for help."""
     ca_bundle: Annotated[Path | None, BeforeValidator(values.ca_bundle)] = None
     """PEM file of authorities to trust besides the public ones."""
 
@@ -112,12 +112,12 @@ class Settings(BaseModel):
 
     @property
     def host(self) -> str:
-        """Address to listen on: in local mode nobody else's machine gets in."""
+        """Address to listen on: in local mode no other machine can connect."""
         return "127.0.0.1" if self.local else "0.0.0.0"  # noqa: S104 (a pod's own network)
 
     @property
     def internal_host(self) -> str:
-        """Address of the internal port to listen on: probes come from the node."""
+        """Address of the internal port: probes come from the node."""
         return self.host
 
     @property
@@ -139,7 +139,7 @@ class Settings(BaseModel):
 
     @property
     def grants_namespace(self) -> str | None:
-        """Namespace of the grants; None: they are kept in memory."""
+        """Namespace of the grants; None if they are kept in memory."""
         return self.given_grants or None
 
     @property
@@ -149,19 +149,19 @@ class Settings(BaseModel):
 
     @property
     def user_mapping(self) -> Secret | Path:
-        """The mapping itself or its path, when there is no Secret to watch."""
+        """The mapping or its path, if there is no Secret to watch."""
         if self.given_mapping is None:
             raise ValueError("USER_MAPPING was not given")
         return self.given_mapping
 
     @property
     def mapping_mount(self) -> Path | None:
-        """Where the mapping Secret is mounted, when it is watched, too."""
+        """Where the mapping Secret is mounted, if it is also watched."""
         return self.given_mapping if isinstance(self.given_mapping, Path) else None
 
     @property
     def cookie_ring(self) -> KeyRing:
-        """The ring of COOKIE_ENCRYPTION_KEY, when there is no Secret to watch.
+        """The ring of COOKIE_ENCRYPTION_KEY, if there is no Secret to watch.
 
         Raises:
             KeyRingError: a key is malformed or weak.
@@ -199,7 +199,7 @@ class Settings(BaseModel):
             authorization_url=urls[0],
             token_url=urls[1],
             jwks_url=urls[2],
-            # Access signs people in by addresses that it has verified, and says no more about it.
+            # Access verifies the addresses by which people sign in, and sends no claim about it.
             email_trust=self.oidc_email_trust or "issuer",
             required_claims=self.oidc_required_claims,
             ca_bundle=self.ca_bundle,

@@ -1,7 +1,7 @@
-"""Names of variables that look like ours and are not.
+"""Variables whose names are nearly those of settings.
 
-A misspelt OIDC_REQUIRED_CLAIMS would let people in whom the setting was to keep out, so a near
-miss stops the start. Whatever else is in the environment is nobody's business.
+A misspelt OIDC_REQUIRED_CLAIMS would let people in whom the setting was to keep out, so the gateway
+does not start with one. All other variables of the environment are ignored.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 _SHORTEST: Final = 6
-"""Names shorter than that (PORT) resemble too much that means something else."""
+"""Characters. Shorter names (PORT) resemble too many names that mean something else."""
 _LONG: Final = 8
 _LIKENESS: Final = 0.885
-"""difflib's ratio: one letter other in ten, or two in twenty."""
+"""difflib's ratio: one differing letter in ten, or two in twenty."""
 
 # What the kubelet sets for each Service of the namespace, unless enableServiceLinks is false.
 # https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
@@ -27,9 +27,9 @@ _SERVICE_ADDRESS = re.compile(r"(tcp|udp|sctp)://")
 
 
 def is_service_link(name: str, value: str) -> bool:
-    """Tell whether Kubernetes set this variable, for some Service.
+    """Whether Kubernetes set this variable, for some Service.
 
-    A Service called `internal` sets INTERNAL_PORT to an address, which no port is.
+    A Service called `internal` sets INTERNAL_PORT to an address, which is not a port.
     """
     if not _SERVICE_LINK.fullmatch(name):
         return False
@@ -38,7 +38,7 @@ def is_service_link(name: str, value: str) -> bool:
 
 
 def near_misses(names: Iterable[str], known: Collection[str]) -> list[tuple[str, str]]:
-    """Return each name that is none of the known ones and was probably meant as one of them."""
+    """Return each unknown name that was probably meant as a known one, with that one."""
     flat = {_flat(name): name for name in known if len(name) >= _SHORTEST}
     found = ((name, _meant(name, flat)) for name in sorted(set(names) - set(known)))
     return [(name, meant) for name, meant in found if meant is not None]

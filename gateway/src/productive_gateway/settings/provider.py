@@ -1,7 +1,7 @@
 """The sign-in provider, from either form of its settings.
 
-`OIDC_ISSUER` is the general form: the endpoints are discovered. The five `ACCESS_*` are the
-Worker's. They name no issuer, so it is derived, and `iss` is checked in that form, too.
+`OIDC_ISSUER` is the general form: the endpoints are discovered. The five `ACCESS_*` variables are
+the Worker's form. They name no issuer, so it is derived, and `iss` is checked in that form too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ACCESS: Final = (
 
 
 def missing_of_provider(given: Collection[str]) -> list[str]:
-    """Return sentences about a provider that is not there, half there, or there twice."""
+    """Return what is wrong with a provider that is not set, half set, or set twice."""
     oidc = [name for name in OIDC if name in given]
     access = [name for name in ACCESS if name in given]
     if oidc and access:
@@ -37,20 +37,20 @@ def missing_of_provider(given: Collection[str]) -> list[str]:
 
 
 def derived_issuer(authorization_url: str, token_url: str, jwks_url: str) -> str:
-    """Return the issuer below which the three endpoints are: each without its last segment.
+    """Return the issuer: what the three endpoints share, each without its last segment.
 
     Raises:
-        ValueError: they have no common one.
+        ValueError: they do not share one.
     """
     issuers = {
         url.rstrip("/").rpartition("/")[0] for url in (authorization_url, token_url, jwks_url)
     }
     if len(issuers) != 1 or not _has_path_or_host(min(issuers)):
         raise ValueError(
-            "ACCESS_AUTHORIZATION_URL, ACCESS_TOKEN_URL and ACCESS_JWKS_URL must differ in their "
-            "last part only (…/authorization, …/token, …/jwks), because what is before it is the "
+            "ACCESS_AUTHORIZATION_URL, ACCESS_TOKEN_URL and ACCESS_JWKS_URL must differ only in "
+            "their last part (…/authorization, …/token, …/jwks), because the part before it is the "
             "issuer; copy them again, or set OIDC_ISSUER, OIDC_CLIENT_ID and OIDC_CLIENT_SECRET "
-            "in their place."
+            "instead."
         )
     return issuers.pop()
 

@@ -1,4 +1,4 @@
-"""How the text of each variable is read. Each function raises ValueError with what to write."""
+"""Readers for the text of each variable; each raises ValueError that says what to write."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _KUBERNETES: Final = "kubernetes://"
 
 @dataclass(frozen=True, slots=True)
 class SecretRef:
-    """A Secret by name; namespace None is the gateway's own."""
+    """A Secret by name; without a namespace it is in the gateway's own."""
 
     name: str
     namespace: str | None = None
@@ -45,10 +45,10 @@ def organization(text: str) -> str:
 
 
 def public_url(text: str) -> str:
-    """Read the origin that people reach; returns it in its one canonical spelling."""
+    """Read the gateway's own origin, and return it in its canonical spelling."""
     parts = _absolute(text)
     if parts.path not in {"", "/"}:
-        raise ValueError("write the address without a path: the gateway has a host of its own")
+        raise ValueError("write the address without a path: the gateway needs a host of its own")
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("write an https address; plain http is for localhost only")
     host = parts.hostname or ""
@@ -59,7 +59,7 @@ def public_url(text: str) -> str:
 
 
 def service_url(text: str) -> str:
-    """Read the address of another service, as it stands: an issuer is compared byte for byte."""
+    """Read the URL of another service, unchanged: an issuer is compared byte for byte."""
     parts = _absolute(text)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("write an https address; plain http is for localhost only")
@@ -67,18 +67,18 @@ def service_url(text: str) -> str:
 
 
 def is_plain_http(url: str) -> bool:
-    """Tell whether an address that was read here is http."""
+    """Whether a URL that was read here is http."""
     return urlsplit(url).scheme == "http"
 
 
 def mapping(text: str) -> Secret | Path:
-    """Read USER_MAPPING: the document itself, or where it stands."""
+    """Read USER_MAPPING: the document itself, or its path."""
     if not text.lstrip().startswith("{"):
         return Path(text)
     try:
         decode_document(text.encode())
     except MappingError as error:
-        raise ValueError(f"mend the JSON ({error}), or write the path of a file") from error
+        raise ValueError(f"fix the JSON ({error}), or write the path of a file") from error
     return Secret(text)
 
 
@@ -91,7 +91,7 @@ def secret_ref(text: str) -> SecretRef:
 
 
 def grants(text: str) -> str:
-    """Read where grants are kept; returns the namespace, or "" for memory."""
+    """Read where grants are kept, and return the namespace, or "" for memory."""
     if text == _MEMORY:
         return ""
     namespace = text.removeprefix(_KUBERNETES)
@@ -126,32 +126,32 @@ def level(text: str) -> str:
 
 
 def redirect_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
-    """Read host names, parted by commas or spaces."""
+    """Read host names separated by commas or spaces."""
     if text == "*":
         return "*"
     hosts = words(text)
     if not all(map(_HOST_AND_PORT.fullmatch, hosts)):
         raise ValueError(
-            "write host names in lower case, parted by commas, such as claude.ai,chatgpt.com; "
-            "each host by itself, there are no patterns"
+            "write host names in lower case, separated by commas, such as claude.ai,chatgpt.com; "
+            "name each host, patterns are not supported"
         )
     return hosts
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Read origins of web pages, parted by commas or spaces."""
+    """Read origins of web pages, separated by commas or spaces."""
     try:
         return tuple(public_url(word) for word in words(text))
     except ValueError as error:
         raise ValueError(
-            "write origins such as https://inspector.example.com, parted by commas"
+            "write origins such as https://inspector.example.com, separated by commas"
         ) from error
 
 
 def required_claims(text: str) -> Mapping[str, tuple[str, ...]]:
     """Read the JSON object claim → value or list of values."""
     problem = ValueError(
-        'write a JSON object such as {"hd": "example.com"}, or with lists of texts'
+        'write a JSON object such as {"hd": "example.com"}; a value may be a list of strings'
     )
     try:
         document = json.loads(text)
@@ -179,7 +179,7 @@ def ca_bundle(text: str) -> Path:
 
 
 def contact(text: str) -> str:
-    """Read whom people may ask: a line that is shown to them."""
+    """Read whom people may ask for help: a line that is shown to them."""
     if len(text) > _CONTACT_LENGTH or not text.isprintable():
         raise ValueError(f"write one line of at most {_CONTACT_LENGTH} characters")
     return text
@@ -188,7 +188,7 @@ def contact(text: str) -> str:
 def credential(text: str) -> str:
     """Read a client id or secret."""
     if not text.isascii() or not text.isprintable() or " " in text:
-        raise ValueError("copy it again from the provider: it has spaces or strange characters")
+        raise ValueError("copy it again from the provider: it has spaces or odd characters")
     return text
 
 
@@ -198,7 +198,7 @@ def secret(text: str) -> Secret:
 
 
 def secrets(text: str) -> tuple[Secret, ...]:
-    """Read secrets, parted by commas or spaces."""
+    """Read secrets separated by commas or spaces."""
     return tuple(Secret(word) for word in words(text))
 
 

@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol with bounds on the head of a request, which it has none of.
+"""uvicorn's HTTP protocol with bounds on the head of a request, for which uvicorn has none.
 
-Without them anybody who can connect could make a header grow until the memory is used up, or hold
-connections open by sending a head for ever.
+Without them anybody who can connect could make a header grow until memory runs out, or hold
+connections open by never completing a head.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Final
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 LONGEST_HEAD: Final = 32 * 1024
-"""Bytes of request line and headers that are taken while they are incomplete: two transaction
-cookies and a sealed client id fit well. What arrives complete in one read may be longer."""
+"""Bytes of request line and headers that are accepted while they are incomplete: two transaction
+cookies and a sealed client id fit easily. A head that arrives in one read may be longer."""
 HEAD_SECONDS: Final = 10.0
-"""Within which a head must arrive, counted from its first byte or from the connection."""
+"""Within which a head must arrive, from its first byte or from the start of the connection."""
 
 
 class BoundedHead(HttpToolsProtocol):
     """One connection."""
 
     _unparsed = 0
-    """Bytes since the parser last had a whole head or a piece of a body: those of an incomplete
+    """Bytes since the parser last completed a head or a piece of a body: those of an incomplete
     head, or of trailers."""
     _late: asyncio.TimerHandle | None = None
 
@@ -37,7 +37,7 @@ class BoundedHead(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, unless it only ever makes one head longer."""
+        """Parse the data, unless it only makes one head longer and longer."""
         self._unparsed += len(data)
         super().data_received(data)
         if self._unparsed > LONGEST_HEAD:

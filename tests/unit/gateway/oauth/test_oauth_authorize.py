@@ -80,7 +80,7 @@ async def test_a_good_request_shows_the_page_and_sets_the_consent_cookie_only() 
 
 
 @pytest.mark.attack("D-08")
-async def test_the_page_says_who_asks_whom_for_what() -> None:
+async def test_the_consent_page_names_client_server_and_permissions() -> None:
     page = await ask()
     for words in (
         "mcp.example.test",
@@ -97,14 +97,14 @@ async def test_the_page_says_who_asks_whom_for_what() -> None:
 
 
 @pytest.mark.attack("D-08")
-async def test_the_page_warns_when_access_goes_to_the_own_computer() -> None:
+async def test_the_consent_page_warns_when_access_goes_to_this_computer() -> None:
     page = await ask(redirect_uri="http://localhost:50123/callback")
     assert "localhost:50123" in page.text
     assert "this computer" in page.text
 
 
 @pytest.mark.attack("D-08")
-async def test_the_page_names_only_what_is_asked_for() -> None:
+async def test_the_consent_page_lists_only_requested_permissions() -> None:
     page = await ask(scope="productive:read")
     assert "See what you can see" in page.text
     assert "Create and change" not in page.text
@@ -112,7 +112,7 @@ async def test_the_page_names_only_what_is_asked_for() -> None:
 
 @pytest.mark.attack("D-03", "D-04", "D-05", "D-06", "D-07")
 @pytest.mark.parametrize("headers", [{}, {"sec-fetch-site": "cross-site"}])
-async def test_the_page_is_shown_again_after_an_approval(headers: dict[str, str]) -> None:
+async def test_the_consent_page_is_shown_again_after_an_approval(headers: dict[str, str]) -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         await browser.code(client["client_id"])
@@ -150,7 +150,7 @@ async def test_an_internationalised_host_is_shown_in_its_ascii_form() -> None:
 
 
 @pytest.mark.attack("D-15")
-async def test_no_button_has_the_focus() -> None:
+async def test_no_button_of_the_consent_page_has_the_focus() -> None:
     page = await ask()
     assert "autofocus" not in page.text
     assert page.text.index(">Cancel<") < page.text.index(">Approve<")
@@ -158,14 +158,14 @@ async def test_no_button_has_the_focus() -> None:
 
 @pytest.mark.attack("A-01")
 @pytest.mark.parametrize("client_id", [None, "", "unknown", "pmcp_dc_a.b", "http://evil.example"])
-async def test_an_unknown_client_is_told_to_the_person(client_id: str | None) -> None:
+async def test_an_unknown_client_gets_a_page(client_id: str | None) -> None:
     page = await ask(client_id=client_id)
     assert is_page(page)
     assert "connect it again" in page.text
 
 
 @pytest.mark.attack("A-01")
-async def test_a_program_gets_the_same_as_json() -> None:
+async def test_an_unknown_client_gets_json_if_it_asks_for_it() -> None:
     async with authorization_server() as server:
         answer = await server.browser().http.get(
             "/authorize", headers={"accept": "application/json"}
@@ -203,7 +203,7 @@ async def test_a_registered_private_scheme_is_not_used() -> None:
 
 
 @pytest.mark.attack("O-11")
-async def test_a_host_that_was_taken_from_the_policy_is_refused_with_the_remedy() -> None:
+async def test_a_host_removed_from_the_policy_is_refused_with_the_remedy() -> None:
     async with authorization_server(oauth={"redirect_hosts": ("claude.ai",)}) as server:
         client = await server.register()
         page = await server.browser().authorize(client["client_id"])
@@ -225,19 +225,19 @@ async def test_a_host_that_was_taken_from_the_policy_is_refused_with_the_remedy(
         ("code id_token", "unsupported_response_type"),
     ],
 )
-async def test_only_a_code_can_be_asked_for(kind: str | None, error: str) -> None:
+async def test_only_response_type_code_is_supported(kind: str | None, error: str) -> None:
     assert redirected(await ask(response_type=kind)) == error
 
 
 @pytest.mark.attack("A-03")
 @pytest.mark.parametrize("mode", ["fragment", "form_post", "web_message", "query.jwt"])
-async def test_the_answer_is_in_the_query_only(mode: str) -> None:
+async def test_only_response_mode_query_is_supported(mode: str) -> None:
     assert redirected(await ask(response_mode=mode)) == "invalid_request"
 
 
 @pytest.mark.attack("A-04")
 @pytest.mark.parametrize("name", ["client_id", "redirect_uri"])
-async def test_a_doubled_client_or_redirect_is_told_to_the_person(name: str) -> None:
+async def test_a_repeated_client_id_or_redirect_uri_gets_a_page(name: str) -> None:
     assert is_page(await ask_raw(f"{name}=https%3A%2F%2Fevil.example%2F"))
 
 
@@ -253,7 +253,7 @@ async def test_a_doubled_client_or_redirect_is_told_to_the_person(name: str) -> 
         ("resource=https%3A%2F%2Fmcp.example.test%2Fmcp", "invalid_target"),
     ],
 )
-async def test_any_other_doubled_parameter_is_told_to_the_client(add: str, error: str) -> None:
+async def test_any_other_repeated_parameter_is_reported_to_the_client(add: str, error: str) -> None:
     answer = await ask_raw(add)
     assert redirected(answer) == error
     assert ("state" in query_of(answer.headers["location"])) == ("state=" not in add)
@@ -261,19 +261,19 @@ async def test_any_other_doubled_parameter_is_told_to_the_client(add: str, error
 
 @pytest.mark.attack("A-05")
 @pytest.mark.parametrize("scope", ["admin", "a b c", 'a"b', "productive:read\\", "a" * 5000, "  "])
-async def test_scopes_that_there_are_not_are_refused(scope: str) -> None:
+async def test_unknown_scopes_are_refused(scope: str) -> None:
     answer = await ask(scope=scope)
     assert redirected(answer) == "invalid_scope"
 
 
 @pytest.mark.attack("A-05")
-async def test_scopes_asked_for_out_of_habit_are_left_out() -> None:
+async def test_unknown_scopes_beside_known_ones_are_left_out() -> None:
     page = await ask(scope="openid offline_access productive:read")
     assert page.status_code == 200
     assert "Create and change" not in page.text
 
 
-async def test_without_a_scope_all_are_asked_for() -> None:
+async def test_without_a_scope_all_are_requested() -> None:
     page = await ask(scope=None)
     assert "See what you can see" in page.text
     assert "Create and change" in page.text
@@ -295,7 +295,7 @@ async def test_requests_by_reference_are_refused_and_not_fetched(
 
 @pytest.mark.attack("A-08")
 @pytest.mark.parametrize("prompt", ["none", "none login"])
-async def test_nobody_gets_in_without_the_person(prompt: str) -> None:
+async def test_prompt_none_is_refused(prompt: str) -> None:
     assert redirected(await ask(prompt=prompt)) == "login_required"
 
 
@@ -328,7 +328,7 @@ async def test_a_long_address_is_refused() -> None:
         "x=%",
     ],
 )
-async def test_what_cannot_be_read_in_one_way_is_a_page(add: str) -> None:
+async def test_an_ambiguous_query_gets_a_page(add: str) -> None:
     answer = await ask_raw(add)
     assert is_page(answer)
     assert not answer.headers.get_list("set-cookie")
@@ -419,7 +419,7 @@ async def test_another_resource_is_refused(resource: str) -> None:
 
 @pytest.mark.attack("H-01", "H-02")
 @pytest.mark.parametrize("resource", [None, "", "HTTPS://MCP.Example.TEST/mcp"])
-async def test_the_own_resource_may_be_left_out_or_spelled_in_capitals(resource: Any) -> None:
+async def test_the_resource_may_be_omitted_or_written_in_capitals(resource: Any) -> None:
     assert (await ask(resource=resource)).status_code == 200
 
 
@@ -438,7 +438,7 @@ def no_ring() -> Any:
     raise Unavailable("The keys are away. Try again.", reason="keys_away", retry_after=7)
 
 
-async def test_without_keys_it_is_our_trouble_and_said_so(
+async def test_without_keys_the_answer_is_503(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with authorization_server() as server:

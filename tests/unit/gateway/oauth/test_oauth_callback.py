@@ -91,7 +91,7 @@ async def test_the_provider_gets_the_verifier_the_secret_and_our_callback() -> N
 
 
 @pytest.mark.attack("C-01", "C-02", "E-03")
-async def test_an_approval_in_one_browser_is_of_no_use_in_another() -> None:
+async def test_a_sign_in_approved_in_one_browser_cannot_be_finished_in_another() -> None:
     async with authorization_server() as server:
         client, attacker, victim = await server.register(), server.browser(), server.browser()
         query = server.provider.sign_in(await attacker.approve(client["client_id"]))
@@ -119,7 +119,7 @@ async def test_the_cookie_of_one_transaction_does_not_open_another() -> None:
 
 
 @pytest.mark.attack("C-03")
-async def test_a_state_that_is_none_of_ours_is_a_page() -> None:
+async def test_an_unknown_state_gets_a_page() -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         page = await browser.authorize(client["client_id"])
@@ -134,7 +134,7 @@ async def test_a_state_that_is_none_of_ours_is_a_page() -> None:
 
 
 @pytest.mark.attack("C-05", "I-17")
-async def test_the_same_answer_a_second_time_is_named_as_such() -> None:
+async def test_a_repeated_callback_says_already_completed() -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         url = await browser.approve(client["client_id"])
@@ -224,7 +224,7 @@ async def test_the_token_of_another_transaction_is_refused() -> None:
 
 
 @pytest.mark.attack("E-02")
-async def test_a_cookie_that_was_changed_counts_as_none() -> None:
+async def test_a_changed_cookie_is_ignored() -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         query = server.provider.sign_in(await browser.approve(client["client_id"]))
@@ -238,7 +238,7 @@ async def test_a_cookie_that_was_changed_counts_as_none() -> None:
 
 
 @pytest.mark.attack("E-05")
-async def test_a_rotation_of_keys_in_between_disturbs_nobody() -> None:
+async def test_a_key_rotation_during_a_sign_in_does_not_matter() -> None:
     clock = HeldClock()
     shared: dict[str, Any] = {
         "clock": clock,
@@ -278,7 +278,7 @@ async def test_a_replica_that_does_not_know_the_key_yet_reads_the_ring_again() -
 
 
 @pytest.mark.attack("G-01")
-async def test_what_an_answer_says_is_not_shown() -> None:
+async def test_text_of_the_providers_answer_is_not_shown() -> None:
     async with authorization_server() as server:
         answer = await server.browser().http.get(
             "/callback", params={"error": "<script>x</script>", "error_description": "<b>y</b>"}
@@ -290,7 +290,7 @@ async def test_what_an_answer_says_is_not_shown() -> None:
 
 @pytest.mark.attack("G-02")
 @pytest.mark.parametrize("name", ["next", "return_to", "redirect_uri", "url"])
-async def test_no_parameter_chooses_where_to_go(name: str) -> None:
+async def test_no_parameter_of_the_callback_changes_the_redirect(name: str) -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         query = server.provider.sign_in(await browser.approve(client["client_id"]))
@@ -314,7 +314,9 @@ async def test_no_parameter_chooses_where_to_go(name: str) -> None:
         ("<script>", "server_error"),
     ],
 )
-async def test_an_error_of_the_provider_is_told_in_our_words(upstream: str, own: str) -> None:
+async def test_an_error_of_the_provider_is_reported_in_our_own_words(
+    upstream: str, own: str
+) -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         state = query_of(await browser.approve(client["client_id"]))["state"]
@@ -342,7 +344,7 @@ async def test_an_error_of_the_provider_is_told_in_our_words(upstream: str, own:
         "code=%00",
     ],
 )
-async def test_an_answer_of_two_minds_is_not_sent_on(query: str) -> None:
+async def test_an_answer_with_both_or_neither_code_and_error_is_refused(query: str) -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         state = query_of(await browser.approve(client["client_id"]))["state"]
@@ -378,7 +380,7 @@ async def test_an_answer_that_names_the_right_issuer_is_accepted(announced: bool
 
 
 @pytest.mark.attack("I-15")
-async def test_a_wrong_issuer_is_refused_though_none_was_announced() -> None:
+async def test_a_wrong_issuer_is_refused_even_if_the_provider_announces_none() -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         query = server.provider.sign_in(await browser.approve(client["client_id"]))
@@ -460,7 +462,7 @@ async def test_an_unknown_key_is_looked_for_once_and_then_refused() -> None:
         assert server.provider.calls.count("/jwks") == 1
 
 
-async def test_keys_that_cannot_be_had_are_the_providers_trouble() -> None:
+async def test_unavailable_keys_are_reported_as_temporarily_unavailable() -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         server.provider.answers["/jwks"] = json_answer({}, 503)
@@ -549,7 +551,7 @@ async def test_a_person_whose_token_is_missing_can_sign_in() -> None:
         (Person(claims={"email_verified": True, "hd": "evil.com"}), "required_claim", "company"),
     ],
 )
-async def test_an_address_that_is_no_proof_is_explained(
+async def test_an_unusable_address_is_explained_to_the_person(
     person: Person, reason: str, words: str
 ) -> None:
     required = {"required_claims": {"hd": ("acme.com",)}} if reason == "required_claim" else {}
@@ -578,14 +580,14 @@ async def test_a_required_claim_in_userinfo_does_not_count() -> None:
 
 
 @pytest.mark.attack("M-04")
-async def test_a_trusted_issuer_need_not_say_that_the_address_is_verified() -> None:
+async def test_a_trusted_issuer_may_omit_email_verified() -> None:
     async with authorization_server(upstream={"email_trust": "issuer"}) as server:
         client, browser = await server.register(), server.browser()
         assert await browser.code(client["client_id"], person=Person(claims={}))
 
 
 @pytest.mark.attack("M-08")
-async def test_an_address_that_came_with_another_account_before_is_refused() -> None:
+async def test_an_address_bound_to_another_account_is_refused() -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         await browser.code(client["client_id"])
@@ -601,7 +603,7 @@ async def test_an_address_that_came_with_another_account_before_is_refused() -> 
 
 
 @pytest.mark.attack("R-10")
-async def test_a_full_store_is_said_to_the_person_and_audited() -> None:
+async def test_a_full_store_is_reported_to_the_person_and_audited() -> None:
     clock = HeldClock()
     async with authorization_server(
         store=MemoryGrantStore(capacity=0, clock=clock), clock=clock
@@ -614,7 +616,7 @@ async def test_a_full_store_is_said_to_the_person_and_audited() -> None:
         assert log.reasons("sign_in_refused") == ["store_full"]
 
 
-async def test_our_own_trouble_is_told_to_the_client() -> None:
+async def test_internal_failures_are_reported_to_the_client() -> None:
     async with authorization_server() as server:
         server.people.people = None
         client, browser = await server.register(), server.browser()

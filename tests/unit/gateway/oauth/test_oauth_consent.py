@@ -49,7 +49,7 @@ def refused(answer: httpx.Response, status: int = 403) -> bool:
 
 
 @pytest.mark.attack("C-04", "E-01")
-async def test_an_approval_sets_the_transaction_cookie_and_goes_on_to_the_provider() -> None:
+async def test_an_approval_sets_the_transaction_cookie_and_continues_to_the_provider() -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         page = await browser.authorize(client["client_id"])
@@ -82,7 +82,7 @@ async def test_the_provider_sees_no_cookie_value_and_no_secret() -> None:
 
 
 @pytest.mark.attack("D-02", "E-06")
-async def test_a_refusal_is_told_to_the_client_and_leaves_nothing() -> None:
+async def test_a_denial_is_reported_to_the_client_and_leaves_nothing() -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         page = await browser.authorize(client["client_id"])
@@ -258,7 +258,7 @@ async def test_a_page_that_was_loaded_twice_can_be_decided_in_the_first_tab() ->
         assert moved_on(await browser.decide(second))
 
 
-async def test_at_most_two_pages_are_open_and_the_oldest_gives_way() -> None:
+async def test_at_most_two_pages_are_open_and_the_oldest_is_dropped() -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         pages = []
@@ -284,7 +284,7 @@ async def test_the_cookies_of_two_full_transactions_stay_below_eight_kilobytes()
 
 
 @pytest.mark.attack("C-11", "E-04")
-async def test_planted_and_doubled_cookies_do_not_help_or_hurt() -> None:
+async def test_planted_or_repeated_cookies_have_no_effect() -> None:
     async with authorization_server() as server:
         client, browser = await server.register(), server.browser()
         page = await browser.authorize(client["client_id"])
@@ -307,7 +307,7 @@ async def test_planted_and_doubled_cookies_do_not_help_or_hurt() -> None:
 
 
 @pytest.mark.attack("E-01")
-async def test_on_plain_http_of_the_own_machine_cookies_have_no_prefix() -> None:
+async def test_cookies_have_no_prefix_on_plain_http() -> None:
     local = {"public_url": "http://localhost:8787", "resource": "http://localhost:8787/mcp"}
     async with authorization_server(oauth=local) as server:
         client, browser = await server.register(), server.browser()
@@ -322,7 +322,7 @@ async def test_on_plain_http_of_the_own_machine_cookies_have_no_prefix() -> None
 
 
 @pytest.mark.attack("I-14")
-async def test_a_provider_with_another_issuer_is_named_to_the_person() -> None:
+async def test_a_provider_with_another_issuer_is_reported_to_the_person() -> None:
     async with authorization_server() as server:
         server.provider.discovery = {"issuer": "https://evil.example"}
         client, browser = await server.register(), server.browser()
@@ -335,7 +335,7 @@ async def test_a_provider_with_another_issuer_is_named_to_the_person() -> None:
         assert log.reasons("sign_in_refused") == ["discovery_issuer_mismatch"]
 
 
-async def test_a_provider_that_is_away_is_told_to_the_client() -> None:
+async def test_an_unavailable_provider_is_reported_to_the_client() -> None:
     async with authorization_server() as server:
         server.provider.answers["/discovery"] = lambda: Response(status_code=503)
         client, browser = await server.register(), server.browser()

@@ -28,7 +28,7 @@ async def get(path: str, **headers: str) -> tuple[dict[str, Any], Any]:
 
 
 @pytest.mark.attack("H-06", "P-07")
-async def test_the_server_metadata_names_what_there_is_and_nothing_else() -> None:
+async def test_the_server_metadata_names_exactly_what_exists() -> None:
     document, _ = await get(SERVER)
     assert document == {
         "issuer": PUBLIC_URL,

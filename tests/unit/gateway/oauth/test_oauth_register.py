@@ -81,7 +81,7 @@ async def test_registering_stores_nothing() -> None:
         (b"", 400),
     ],
 )
-async def test_a_body_that_is_no_plain_object_is_refused(raw: bytes, status: int) -> None:
+async def test_a_body_that_is_not_a_plain_json_object_is_refused(raw: bytes, status: int) -> None:
     answer = await send(raw)
     assert answer.status_code == status
     assert answer.json()["error"] in {"invalid_client_metadata", "invalid_request"}
@@ -92,7 +92,7 @@ async def test_a_body_that_is_no_plain_object_is_refused(raw: bytes, status: int
     "headers",
     [{"content-type": "text/plain"}, {}, JSON | {"content-encoding": "gzip"}],
 )
-async def test_another_content_type_or_packing_is_refused(headers: dict[str, str]) -> None:
+async def test_another_content_type_or_encoding_is_refused(headers: dict[str, str]) -> None:
     answer = await send(json.dumps(GOOD).encode(), headers)
     assert answer.status_code in {400, 415}
 
@@ -120,7 +120,7 @@ async def test_bad_redirect_uris_are_refused(uris: Any) -> None:
 
 
 @pytest.mark.attack("B-07")
-async def test_three_uris_at_once_with_a_private_scheme_among_them_are_registered() -> None:
+async def test_a_private_scheme_is_registered_beside_usable_uris() -> None:
     uris = [
         "cursor://anysphere.cursor-mcp/oauth/callback",
         "https://www.cursor.com/agents/mcp/oauth/callback",
@@ -160,7 +160,7 @@ async def test_a_client_whose_hosts_are_all_outside_the_policy_is_refused() -> N
         {"application_type": []},
     ],
 )
-async def test_metadata_for_what_there_is_not_is_refused(change: dict[str, Any]) -> None:
+async def test_unsupported_metadata_is_refused(change: dict[str, Any]) -> None:
     answer = await post(GOOD | change)
     assert answer.status_code == 400
     assert answer.json()["error"] == "invalid_client_metadata"
@@ -178,7 +178,7 @@ async def test_metadata_for_what_there_is_not_is_refused(change: dict[str, Any])
         (None, ["http://localhost/cb", CALLBACK], 201),
     ],
 )
-async def test_only_who_says_web_is_held_to_https(
+async def test_only_web_applications_must_use_https(
     application_type: str | None, uris: list[str], status: int
 ) -> None:
     answer = await post(GOOD | {"redirect_uris": uris, "application_type": application_type})
@@ -186,7 +186,7 @@ async def test_only_who_says_web_is_held_to_https(
 
 
 @pytest.mark.attack("O-06", "D-13", "D-14")
-async def test_what_points_elsewhere_is_neither_kept_nor_fetched() -> None:
+async def test_urls_in_the_metadata_are_neither_kept_nor_fetched() -> None:
     async with authorization_server() as server:
         registered = await server.register(
             software_statement="x.y.z",
@@ -206,7 +206,7 @@ async def test_what_points_elsewhere_is_neither_kept_nor_fetched() -> None:
 
 
 @pytest.mark.attack("O-07")
-async def test_an_id_outlives_restarts_replicas_rotation_and_months() -> None:
+async def test_a_client_id_outlives_restarts_replicas_rotation_and_months() -> None:
     keys = HeldKeys()
     async with authorization_server(keys=keys) as server:
         client_id = (await server.register())["client_id"]
@@ -219,7 +219,7 @@ async def test_an_id_outlives_restarts_replicas_rotation_and_months() -> None:
 
 
 @pytest.mark.attack("O-08", "A-01")
-async def test_a_forged_id_is_unknown_everywhere() -> None:
+async def test_a_forged_client_id_is_unknown_at_every_endpoint() -> None:
     async with authorization_server() as server, authorization_server() as other:
         client_id = (await server.register())["client_id"]
         last = "A" if client_id[-1] != "A" else "B"
@@ -240,7 +240,7 @@ async def test_a_forged_id_is_unknown_everywhere() -> None:
             assert token.json()["error"] == "invalid_client"
 
 
-async def test_an_id_belongs_to_one_issuer() -> None:
+async def test_a_client_id_belongs_to_one_issuer() -> None:
     keys = HeldKeys()
     async with authorization_server(keys=keys) as server:
         client_id = (await server.register())["client_id"]
@@ -249,7 +249,7 @@ async def test_an_id_belongs_to_one_issuer() -> None:
         assert (await other.browser().authorize(client_id)).status_code == 400
 
 
-async def test_ids_stay_below_their_limit() -> None:
+async def test_client_ids_stay_below_their_limit() -> None:
     many = [f"https://assistant.example/{number}{'x' * 480}" for number in range(10)]
     answer = await post(GOOD | {"redirect_uris": many})
     assert answer.status_code == 400
@@ -272,7 +272,7 @@ async def test_ids_stay_below_their_limit() -> None:
         ("wide\u3000space", "wide space"),
     ],
 )
-def test_a_name_cannot_reach_out_of_its_line(given: str, shown: str) -> None:
+def test_a_client_name_cannot_affect_the_text_around_it(given: str, shown: str) -> None:
     assert shown_name(given) == shown
 
 

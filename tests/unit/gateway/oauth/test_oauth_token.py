@@ -90,7 +90,7 @@ async def test_the_redirect_uri_may_be_left_out_but_not_differ() -> None:
 
 
 @pytest.mark.attack("F-05")
-async def test_the_code_of_another_client_is_refused_and_stays_good() -> None:
+async def test_a_code_presented_by_another_client_is_refused_and_stays_valid() -> None:
     async with authorization_server() as server:
         client, browser, code = await start(server)
         other = await server.register()
@@ -99,7 +99,7 @@ async def test_the_code_of_another_client_is_refused_and_stays_good() -> None:
 
 
 @pytest.mark.attack("F-04", "F-09", "P-05")
-async def test_a_wrong_verifier_is_refused_and_the_code_stays_good() -> None:
+async def test_a_wrong_verifier_is_refused_and_the_code_stays_valid() -> None:
     async with authorization_server() as server:
         client, browser, code = await start(server)
         for _ in range(5):
@@ -131,7 +131,7 @@ async def test_an_invented_code_is_refused(code: str) -> None:
 
 
 @pytest.mark.attack("J-15", "F-08")
-async def test_one_token_is_not_taken_for_another() -> None:
+async def test_one_kind_of_token_is_not_accepted_as_another() -> None:
     async with authorization_server() as server:
         client, browser, code = await start(server)
         tokens = (await browser.redeem(client["client_id"], code)).json()
@@ -148,7 +148,7 @@ async def test_one_token_is_not_taken_for_another() -> None:
 
 @pytest.mark.attack("H-01", "J-09")
 @pytest.mark.parametrize("resource", ["https://other.example/mcp", RESOURCE + "/", "/mcp"])
-async def test_another_resource_is_refused_before_anything_is_used(resource: str) -> None:
+async def test_another_resource_is_refused_before_the_code_or_token_is_spent(resource: str) -> None:
     async with authorization_server() as server:
         client, browser, code = await start(server)
         wrong = await browser.redeem(client["client_id"], code, resource=resource)
@@ -280,7 +280,7 @@ async def test_the_usual_type_may_name_its_charset() -> None:
         (lambda _: "", "invalid_request"),
     ],
 )
-async def test_a_form_that_is_not_plain_is_refused(change: Any, expected: str) -> None:
+async def test_an_ambiguous_form_is_refused(change: Any, expected: str) -> None:
     async with authorization_server() as server:
         client, browser, code = await start(server)
         body = change(good_form(client["client_id"], code))
@@ -318,7 +318,7 @@ async def test_other_methods_are_not_served(path: str, method: str) -> None:
 
 @pytest.mark.attack("N-08")
 @pytest.mark.parametrize("path", ["/token", "/revoke", "/register"])
-async def test_a_browser_client_of_any_origin_may_ask_beforehand(path: str) -> None:
+async def test_a_preflight_from_any_origin_is_answered(path: str) -> None:
     async with authorization_server() as server:
         headers = {
             "origin": "https://app.example",
@@ -353,7 +353,7 @@ async def redeem_with(
     return await server.browser().http.post("/token", data=data, headers=headers)
 
 
-async def test_a_confidential_client_proves_itself_in_the_way_it_chose() -> None:
+async def test_a_confidential_client_authenticates_by_its_registered_method() -> None:
     async with authorization_server() as server:
         client, _, code = await start(server, token_endpoint_auth_method="client_secret_basic")
         header = basic(client["client_id"], client["client_secret"])
@@ -370,7 +370,7 @@ async def test_a_confidential_client_proves_itself_in_the_way_it_chose() -> None
 
 
 @pytest.mark.attack("N-03")
-async def test_another_way_than_the_chosen_one_is_refused() -> None:
+async def test_a_client_that_registered_a_method_cannot_use_another() -> None:
     async with authorization_server() as server:
         client, _, code = await start(server, token_endpoint_auth_method="client_secret_post")
         header = basic(client["client_id"], client["client_secret"])
@@ -380,7 +380,7 @@ async def test_another_way_than_the_chosen_one_is_refused() -> None:
 
 
 @pytest.mark.attack("N-03")
-async def test_who_chose_no_way_may_use_both() -> None:
+async def test_a_client_that_registered_no_method_may_use_either() -> None:
     async with authorization_server() as server:
         client, _, code = await start(server, token_endpoint_auth_method=None)
         header = basic(client["client_id"], client["client_secret"])
@@ -391,7 +391,7 @@ async def test_who_chose_no_way_may_use_both() -> None:
 
 
 @pytest.mark.attack("N-01")
-async def test_two_ways_at_once_are_refused() -> None:
+async def test_two_authentication_methods_at_once_are_refused() -> None:
     async with authorization_server() as server:
         client, _, code = await start(server, token_endpoint_auth_method=None)
         client_id, secret = client["client_id"], client["client_secret"]
@@ -416,7 +416,7 @@ async def test_two_ways_at_once_are_refused() -> None:
 
 
 @pytest.mark.attack("N-01", "J-07")
-async def test_a_client_that_does_not_prove_itself_is_refused() -> None:
+async def test_a_client_with_missing_or_wrong_credentials_is_refused() -> None:
     async with authorization_server() as server:
         client, _, code = await start(server, token_endpoint_auth_method="client_secret_post")
         public, _, public_code = await start(server)
@@ -485,7 +485,7 @@ async def test_the_refresh_token_of_another_client_is_refused() -> None:
 
 
 @pytest.mark.attack("O-11")
-async def test_a_client_whose_host_was_taken_away_cannot_refresh() -> None:
+async def test_a_client_whose_host_was_removed_from_the_policy_cannot_refresh() -> None:
     async with authorization_server() as server:
         client, browser, code = await start(server, redirect_uris=[CALLBACK])
         tokens = (await browser.redeem(client["client_id"], code)).json()
@@ -502,7 +502,7 @@ async def test_a_client_whose_host_was_taken_away_cannot_refresh() -> None:
 
 
 @pytest.mark.attack("J-12")
-async def test_our_own_trouble_is_503_and_the_same_code_works_later() -> None:
+async def test_internal_failures_are_503_and_the_same_code_works_later() -> None:
     async with authorization_server() as server:
         client, browser, code = await start(server)
         people, server.people.people = server.people.people, None
@@ -546,7 +546,7 @@ async def test_revoking_either_token_ends_the_grant(kind: str, hint: str | None)
 
 
 @pytest.mark.attack("N-07")
-async def test_revoking_what_is_not_ones_own_has_no_effect() -> None:
+async def test_revoking_another_clients_token_has_no_effect() -> None:
     async with authorization_server() as server:
         client, browser, code = await start(server)
         tokens = (await browser.redeem(client["client_id"], code)).json()
@@ -563,7 +563,7 @@ async def test_revoking_what_is_not_ones_own_has_no_effect() -> None:
 
 
 @pytest.mark.attack("N-07")
-async def test_a_confidential_client_must_prove_itself_to_revoke() -> None:
+async def test_a_confidential_client_must_authenticate_to_revoke() -> None:
     async with authorization_server() as server:
         client = await server.register(token_endpoint_auth_method="client_secret_post")
         form = {"token": "any", "client_id": client["client_id"]}
@@ -573,7 +573,7 @@ async def test_a_confidential_client_must_prove_itself_to_revoke() -> None:
         assert error(named, 401) == "invalid_client"
 
 
-async def test_revoking_nothing_is_an_invalid_request() -> None:
+async def test_revoking_without_a_token_is_an_invalid_request() -> None:
     async with authorization_server() as server:
         client = await server.register()
         form: dict[str, Any] = {"client_id": client["client_id"]}

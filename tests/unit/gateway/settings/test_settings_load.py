@@ -57,7 +57,7 @@ def without(environ: dict[str, str], *names: str) -> dict[str, str]:
     return {name: value for name, value in environ.items() if name not in names}
 
 
-def test_a_cluster_is_read() -> None:
+def test_settings_of_a_cluster_are_read() -> None:
     settings = load_settings(CLUSTER)
     assert settings.resource == "https://mcp.example.com/mcp"
     assert settings.callback_url == "https://mcp.example.com/callback"
@@ -80,7 +80,7 @@ def test_a_cluster_is_read() -> None:
     assert upstream.discovers
 
 
-def test_the_workers_local_mode_is_read() -> None:
+def test_settings_of_the_workers_local_mode_are_read() -> None:
     settings = load_settings(WORKER | {"COOKIE_ENCRYPTION_KEY_PREVIOUS": f"{OLD}"})
     assert settings.local
     assert not settings.needs_cluster
@@ -131,7 +131,7 @@ def test_service_links_and_strangers_are_ignored() -> None:
     assert load_settings(CLUSTER | links).internal_port == 9090
 
 
-def test_everything_wrong_is_said_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     message = refused(
         {
             "PUBLIC_URI": "https://x.example",
@@ -141,7 +141,7 @@ def test_everything_wrong_is_said_at_once() -> None:
         }
     )
     for name in (
-        "PUBLIC_URI is no setting: did you mean PUBLIC_URL?",
+        "PUBLIC_URI is not a setting: did you mean PUBLIC_URL?",
         "PUBLIC_URL is missing",
         "PRODUCTIVE_ORG_ID is missing",
         "No sign-in provider",
@@ -155,7 +155,7 @@ def test_everything_wrong_is_said_at_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["PUBLIC_URL", "PRODUCTIVE_ORG_ID", "OIDC_ISSUER"])
-def test_what_is_missing_is_named_once_with_what_to_write(name: str) -> None:
+def test_a_missing_setting_is_reported_once_with_what_to_write(name: str) -> None:
     message = refused(without(CLUSTER, name))
     assert message.count(f"{name} is missing: set it") == 1
     assert message.count("\n") == 1
@@ -210,26 +210,26 @@ def test_a_cluster_with_a_weak_or_wrong_setting_does_not_start(
         ({"ACCESS_JWKS_URL": "https://other.example/jwks"}, "is the issuer"),
         ({"ACCESS_JWKS_URL": ""}, "ACCESS_JWKS_URL is missing"),
         ({"USER_MAPPING": "/absent/users.json"}, "cannot be read"),
-        ({"USER_MAPPING": '{"ana":{"apiToken":"canary"}}'}, "mend the JSON"),
+        ({"USER_MAPPING": '{"ana":{"apiToken":"canary"}}'}, "fix the JSON"),
         ({"USER_MAPPING": ""}, "Nobody can sign in"),
     ],
 )
-def test_a_wrong_setting_on_the_own_machine_does_not_start(
+def test_a_wrong_setting_in_local_mode_does_not_start(
     change: dict[str, str], sentence: str
 ) -> None:
     assert sentence in refused(WORKER | change)
 
 
-def test_a_mapping_file_is_looked_at_before_the_start(tmp_path: Path) -> None:
+def test_a_mapping_file_is_checked_before_the_start(tmp_path: Path) -> None:
     file = tmp_path / "users.json"
     file.write_text(USERS)
     assert load_settings(WORKER | {"USER_MAPPING": str(file)}).user_mapping == file
     assert load_settings(WORKER | {"USER_MAPPING": str(tmp_path)}).user_mapping == tmp_path
     file.write_text('{"ana@example.com":{"userId":0,"apiToken":"canary"}}')
-    assert "mend it" in refused(WORKER | {"USER_MAPPING": str(file)})
+    assert "fix the file" in refused(WORKER | {"USER_MAPPING": str(file)})
 
 
-def test_plain_http_beside_localhost_is_for_local_mode() -> None:
+def test_plain_http_services_are_allowed_in_local_mode_only() -> None:
     issuer = "http://127.0.0.1:9400/oidc"
     environ = without(WORKER, *(name for name in WORKER if name.startswith("ACCESS_"))) | {
         "OIDC_ISSUER": issuer,

@@ -37,7 +37,7 @@ READERS = [
 
 @pytest.mark.attack("Q-09")
 @given(st.sampled_from(READERS), st.text())
-def test_any_text_is_read_or_refused_with_a_sentence(read: object, text: str) -> None:
+def test_any_text_is_read_or_refused_with_a_message(read: object, text: str) -> None:
     assert callable(read)
     try:
         read(text)
@@ -57,7 +57,7 @@ def test_any_text_is_read_or_refused_with_a_sentence(read: object, text: str) ->
         ("http://[::1]:8787", "http://[::1]:8787"),
     ],
 )
-def test_the_public_url_has_one_spelling(text: str, url: str) -> None:
+def test_the_public_url_is_normalized(text: str, url: str) -> None:
     assert values.public_url(text) == url
     assert values.public_url(url) == url
 
@@ -81,12 +81,12 @@ def test_the_public_url_has_one_spelling(text: str, url: str) -> None:
         "http://localhost.example.com",
     ],
 )
-def test_a_public_url_that_is_none_is_refused(text: str) -> None:
+def test_a_malformed_public_url_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="write"):
         values.public_url(text)
 
 
-def test_an_issuer_is_left_byte_for_byte() -> None:
+def test_an_issuer_is_kept_byte_for_byte() -> None:
     for issuer in ("https://Login.example.com/tenant/", "https://login.example.com:443/v2.0"):
         assert values.service_url(issuer) == issuer
 
@@ -104,7 +104,7 @@ def test_a_secret_is_named_with_or_without_its_namespace(text: str, ref: SecretR
 
 
 @pytest.mark.parametrize("text", ["Keys", "a/b/c", "/keys", "team/", "te.am/keys", "../keys", "-a"])
-def test_what_is_no_secrets_name_never_gets_into_a_path(text: str) -> None:
+def test_malformed_secret_names_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="name of a Secret"):
         values.secret_ref(text)
 
@@ -117,7 +117,7 @@ def test_grants_are_in_a_namespace_or_in_memory() -> None:
             values.grants(text)
 
 
-def test_lists_may_be_parted_by_commas_and_spaces() -> None:
+def test_lists_are_separated_by_commas_or_spaces() -> None:
     assert values.redirect_hosts("claude.ai, chatgpt.com  localhost:3000") == (
         "claude.ai",
         "chatgpt.com",
@@ -128,13 +128,13 @@ def test_lists_may_be_parted_by_commas_and_spaces() -> None:
 
 @pytest.mark.attack("Q-07")
 @pytest.mark.parametrize("text", ["*.example.com", "https://claude.ai", "Claude.ai", "claude.ai/x"])
-def test_a_redirect_host_is_a_host(text: str) -> None:
-    with pytest.raises(ValueError, match="no patterns"):
+def test_malformed_redirect_hosts_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="patterns are not supported"):
         values.redirect_hosts(text)
 
 
 @pytest.mark.attack("M-16")
-def test_required_claims_are_texts_or_lists_of_texts() -> None:
+def test_required_claims_are_strings_or_lists_of_strings() -> None:
     assert values.required_claims('{"hd":"example.com","tid":["a","b"]}') == {
         "hd": ("example.com",),
         "tid": ("a", "b"),
@@ -151,7 +151,7 @@ def test_a_mapping_is_json_or_a_path() -> None:
 
 @pytest.mark.attack("Q-01")
 def test_a_mapping_that_is_refused_is_not_quoted() -> None:
-    with pytest.raises(ValueError, match="mend the JSON") as caught:
+    with pytest.raises(ValueError, match="fix the JSON") as caught:
         values.mapping('{"a@example.com":{"userId":0,"apiToken":"canary"}}')
     assert "canary" not in str(caught.value)
 
@@ -203,7 +203,7 @@ def test_urls_without_a_common_issuer_are_refused(jwks: str) -> None:
         ("KEYRING_SECRET", "KEY_RING_SECRET"),
     ],
 )
-def test_a_near_miss_is_told_with_what_was_meant(name: str, meant: str) -> None:
+def test_a_near_miss_is_reported_with_the_intended_name(name: str, meant: str) -> None:
     assert names.near_misses([name], variables()) == [(name, meant)]
 
 
@@ -218,7 +218,7 @@ PRODUCTIVE_MCP_KUBE NODE_OPTIONS DATABASE_URL SECRET_KEY COOKIE PORTAGE POD_NAME
 
 
 @pytest.mark.parametrize("name", ORDINARY.split())
-def test_what_stands_in_ordinary_environments_is_no_near_miss(name: str) -> None:
+def test_ordinary_variables_are_not_near_misses(name: str) -> None:
     assert names.near_misses([name], variables()) == []
 
 
@@ -238,14 +238,12 @@ def test_what_stands_in_ordinary_environments_is_no_near_miss(name: str) -> None
         ("PUBLIC_URL", "https://x.example", False),
     ],
 )
-def test_the_variables_of_services_are_told_from_settings(
-    name: str, value: str, link: bool
-) -> None:
+def test_service_link_variables_are_recognized(name: str, value: str, link: bool) -> None:
     assert names.is_service_link(name, value) is link
 
 
 @given(st.text(string.ascii_uppercase + "_", min_size=1, max_size=30))
-def test_no_setting_is_a_near_miss_of_another(name: str) -> None:
+def test_no_setting_is_nearly_another(name: str) -> None:
     assert names.near_misses(variables(), variables()) == []
     assert all(miss[0] == name for miss in names.near_misses([name], variables()))
 

@@ -84,7 +84,7 @@ async def test_an_existing_query_of_the_authorization_endpoint_is_kept(
     assert url.startswith(f"{ISSUER}/authorize?tenant=a&")
 
 
-async def test_the_secret_travels_in_the_header_where_the_provider_wants_that(
+async def test_the_secret_is_sent_in_the_header_if_the_metadata_say_basic(
     provider: StubProvider, upstream: UpstreamClient
 ) -> None:
     provider.discovery = {"token_endpoint_auth_methods_supported": ["client_secret_basic"]}
@@ -95,7 +95,7 @@ async def test_the_secret_travels_in_the_header_where_the_provider_wants_that(
     assert "client_secret" not in form
 
 
-async def test_configured_endpoints_get_the_secret_in_the_body(provider: StubProvider) -> None:
+async def test_configured_endpoints_receive_the_secret_in_the_body(provider: StubProvider) -> None:
     upstream = make(
         provider,
         authorization_url=f"{ISSUER}/authorize",
@@ -116,7 +116,7 @@ class Silent(Response):
 
 
 @pytest.mark.attack("G-05")
-async def test_a_silent_provider_is_given_up(
+async def test_a_provider_that_never_answers_times_out(
     provider: StubProvider, upstream: UpstreamClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "TOKEN_SECONDS", 0.05)
@@ -144,7 +144,7 @@ async def test_a_silent_provider_is_given_up(
         (JSONResponse({"token_type": "mac", "id_token": "x"}), "token_type"),
     ],
 )
-async def test_an_answer_is_refused_for_its_own_reason(
+async def test_each_bad_token_answer_has_its_own_reason(
     provider: StubProvider, upstream: UpstreamClient, answer: Response, reason: str
 ) -> None:
     provider.answers["/token"] = lambda: answer
@@ -155,7 +155,7 @@ async def test_an_answer_is_refused_for_its_own_reason(
 
 
 @pytest.mark.attack("G-05")
-async def test_an_access_token_that_no_header_can_carry_is_none(
+async def test_a_non_ascii_access_token_is_ignored(
     provider: StubProvider, upstream: UpstreamClient
 ) -> None:
     provider.token_answer, provider.claims = {"access_token": "ü"}, {"email": None}
@@ -166,7 +166,7 @@ async def test_an_access_token_that_no_header_can_carry_is_none(
 
 
 @pytest.mark.attack("Q-01")
-async def test_no_secret_is_in_the_text_of_what_is_kept(upstream: UpstreamClient) -> None:
+async def test_no_secret_is_in_any_repr(upstream: UpstreamClient) -> None:
     config = UpstreamConfig(ISSUER, CLIENT_ID, Secret(CLIENT_SECRET))
     for text in (repr(config), repr(SECRETS), repr(upstream)):
         assert CLIENT_SECRET not in text

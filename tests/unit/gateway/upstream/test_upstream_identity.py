@@ -24,7 +24,7 @@ from productive_gateway.upstream.identity import require_claims, verified_email
         ("alice@xn--exmple-cua.com", "alice@xn--exmple-cua.com"),
     ],
 )
-def test_an_address_is_folded_by_the_ascii_rule_only(sent: str, canonical: str) -> None:
+def test_addresses_are_lowercased_in_ascii_only(sent: str, canonical: str) -> None:
     assert verified_email({"email": sent, "email_verified": True}, "claim") == canonical
 
 
@@ -53,7 +53,7 @@ def test_an_address_is_folded_by_the_ascii_rule_only(sent: str, canonical: str) 
         "alice@",
     ],
 )
-def test_an_address_that_can_be_taken_for_another_is_refused(email: str) -> None:
+def test_confusable_addresses_are_refused(email: str) -> None:
     with pytest.raises(IdentityRefused) as caught:
         verified_email({"email": email, "email_verified": True}, "claim")
     assert caught.value.reason == "email_form"
@@ -62,7 +62,7 @@ def test_an_address_that_can_be_taken_for_another_is_refused(email: str) -> None
 
 @pytest.mark.attack("M-05")
 @pytest.mark.parametrize("email", [["alice@example.com"], {"a": 1}, 7, None, True])
-def test_an_address_that_is_no_text_is_none(email: Any) -> None:
+def test_an_address_that_is_not_a_string_is_missing(email: Any) -> None:
     with pytest.raises(IdentityRefused) as caught:
         verified_email({"email": email, "email_verified": True}, "claim")
     assert caught.value.reason == "email_missing"
@@ -71,7 +71,7 @@ def test_an_address_that_is_no_text_is_none(email: Any) -> None:
 @pytest.mark.attack("M-04")
 @pytest.mark.parametrize("trust", ["claim", "issuer"])
 @pytest.mark.parametrize("verified", [False, "true", "false", 1, None, [], "yes"])
-def test_only_a_plain_true_verifies(trust: Any, verified: Any) -> None:
+def test_only_a_literal_true_counts_as_verified(trust: Any, verified: Any) -> None:
     with pytest.raises(IdentityRefused) as caught:
         verified_email({"email": "alice@example.com", "email_verified": verified}, trust)
     assert caught.value.reason == "email_unverified"
@@ -79,7 +79,7 @@ def test_only_a_plain_true_verifies(trust: Any, verified: Any) -> None:
 
 
 @pytest.mark.attack("M-04")
-def test_silence_is_accepted_only_from_a_trusted_issuer() -> None:
+def test_a_missing_email_verified_is_accepted_only_from_a_trusted_issuer() -> None:
     assert verified_email({"email": "a@example.com"}, "issuer") == "a@example.com"
     with pytest.raises(IdentityRefused):
         verified_email({"email": "a@example.com"}, "claim")
@@ -113,5 +113,5 @@ def test_a_required_claim_must_have_one_of_its_values(claims: dict[str, Any]) ->
 
 @pytest.mark.attack("M-16")
 @pytest.mark.parametrize("domain", ["acme.com", "acme.de"])
-def test_required_claims_that_are_there_suffice(domain: str) -> None:
+def test_all_required_claims_with_accepted_values_pass(domain: str) -> None:
     require_claims({"hd": domain, "tid": "t1"}, CONFIG)

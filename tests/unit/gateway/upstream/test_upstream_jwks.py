@@ -91,7 +91,7 @@ async def test_parallel_first_sign_ins_share_one_fetch(clock: HeldClock) -> None
     [AWAY, UpstreamRefused("Too large.", reason="jwks_too_large"), {"keys": []}, {"keys": "x"}],
     ids=["away", "too large", "empty", "malformed"],
 )
-async def test_old_keys_serve_for_a_day_while_new_ones_cannot_be_had(
+async def test_old_keys_serve_for_a_day_while_new_ones_cannot_be_fetched(
     clock: HeldClock, broken: Any
 ) -> None:
     source = Source()
@@ -109,7 +109,7 @@ async def test_old_keys_serve_for_a_day_while_new_ones_cannot_be_had(
 
 @pytest.mark.attack("I-13")
 @pytest.mark.parametrize("broken", [AWAY, {"keys": []}], ids=["away", "empty"])
-async def test_without_any_keys_it_is_the_providers_trouble(clock: HeldClock, broken: Any) -> None:
+async def test_without_any_keys_the_provider_is_unavailable(clock: HeldClock, broken: Any) -> None:
     source = Source()
     source.document = broken
     jwks = cached_keys(source, clock=clock)
@@ -136,7 +136,7 @@ DOCUMENT: dict[str, Any] = {
         (["private_key_jwt", "client_secret_basic"], "client_secret_basic"),
     ],
 )
-def test_the_secret_travels_as_the_provider_takes_it(supported: Any, method: str) -> None:
+def test_the_authentication_method_follows_the_metadata(supported: Any, method: str) -> None:
     changed = (
         DOCUMENT
         if supported is None
@@ -163,13 +163,13 @@ def test_the_secret_travels_as_the_provider_takes_it(supported: Any, method: str
         {"token_endpoint_auth_methods_supported": "client_secret_post"},
     ],
 )
-def test_a_document_that_is_unsafe_is_refused(change: dict[str, Any]) -> None:
+def test_an_unsafe_discovery_document_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(UpstreamRefused) as caught:
         read_discovery(DOCUMENT | change, ISSUER)
     assert caught.value.reason.startswith("discovery_")
 
 
-def test_plain_http_is_for_the_issuers_own_host_if_that_is_plain_too() -> None:
+def test_plain_http_endpoints_need_a_plain_http_issuer_on_the_same_host() -> None:
     issuer = "http://127.0.0.1:9400/x"
     local = {name: value.replace(ISSUER, issuer) for name, value in DOCUMENT.items()}
     assert read_discovery(local, issuer).token_url == f"{issuer}/token"
@@ -213,7 +213,7 @@ def config(**changes: Any) -> UpstreamConfig:
     return UpstreamConfig(**settings)
 
 
-async def test_the_document_is_below_the_issuer_and_read_once_an_hour(clock: HeldClock) -> None:
+async def test_discovery_is_fetched_below_the_issuer_once_an_hour(clock: HeldClock) -> None:
     transport = Answers(Answer(200, json.dumps(DOCUMENT).encode()))
     async with httpx.AsyncClient(transport=transport) as http:
         endpoints = ProviderEndpoints(config(), http, clock=clock)
@@ -226,7 +226,7 @@ async def test_the_document_is_below_the_issuer_and_read_once_an_hour(clock: Hel
 
 
 @pytest.mark.attack("I-14")
-async def test_a_redirected_document_is_refused_and_named(clock: HeldClock) -> None:
+async def test_a_redirected_discovery_document_is_refused(clock: HeldClock) -> None:
     redirect = Answer(302, b"", {"location": "https://evil.example/"})
     transport = Answers(redirect)
     async with httpx.AsyncClient(transport=transport) as http:
@@ -237,7 +237,9 @@ async def test_a_redirected_document_is_refused_and_named(clock: HeldClock) -> N
         assert endpoints.problem
 
 
-async def test_an_old_document_serves_while_a_new_one_cannot_be_had(clock: HeldClock) -> None:
+async def test_an_old_discovery_document_serves_while_a_new_one_cannot_be_fetched(
+    clock: HeldClock,
+) -> None:
     transport = Answers(Answer(200, json.dumps(DOCUMENT).encode()), Answer(503))
     async with httpx.AsyncClient(transport=transport) as http:
         endpoints = ProviderEndpoints(config(), http, clock=clock)
@@ -250,7 +252,9 @@ async def test_an_old_document_serves_while_a_new_one_cannot_be_had(clock: HeldC
             await endpoints.get()
 
 
-async def test_an_old_document_spares_people_the_wait_for_a_new_one(clock: HeldClock) -> None:
+async def test_with_an_old_document_a_failed_fetch_is_not_repeated_at_once(
+    clock: HeldClock,
+) -> None:
     transport = Answers(Answer(200, json.dumps(DOCUMENT).encode()), Answer(503))
     async with httpx.AsyncClient(transport=transport) as http:
         endpoints = ProviderEndpoints(config(), http, clock=clock)
@@ -264,7 +268,7 @@ async def test_an_old_document_spares_people_the_wait_for_a_new_one(clock: HeldC
         assert len(transport.urls) == 3
 
 
-async def test_who_waits_for_a_discovery_that_fails_does_not_begin_another(
+async def test_callers_that_wait_share_a_failed_discovery(
     clock: HeldClock,
 ) -> None:
     transport = Answers(Answer(503))
@@ -318,7 +322,7 @@ async def test_a_document_is_bounded_and_strict(answer: Answer, kind: type[Excep
             await fetch_object(http, "https://a.example/", what="jwks")
 
 
-async def test_a_page_is_no_document() -> None:
+async def test_an_html_page_is_not_accepted_as_a_document() -> None:
     page = Answer(200, b"{}", {"content-type": "text/html"})
     async with httpx.AsyncClient(transport=Answers(page)) as http:
         with pytest.raises(UpstreamRefused):

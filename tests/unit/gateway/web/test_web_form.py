@@ -40,7 +40,7 @@ PLAIN = st.text(
         b"&".join(b"p%d=1" % number for number in range(MAX_FIELDS + 1)),
     ],
 )
-def test_what_readers_disagree_about_is_refused(raw: bytes) -> None:
+def test_ambiguous_forms_are_refused(raw: bytes) -> None:
     with pytest.raises(FormError):
         parse_form(raw)
 
@@ -65,7 +65,7 @@ def test_what_a_client_encodes_comes_out_unchanged(values: dict[str, str]) -> No
 
 @pytest.mark.attack("Q-09")
 @given(st.binary(max_size=60))
-def test_reading_never_fails_otherwise_and_agrees_with_a_common_reader(raw: bytes) -> None:
+def test_any_bytes_are_refused_or_read_as_the_standard_library_reads_them(raw: bytes) -> None:
     try:
         form = parse_form(raw)
     except FormError:
@@ -75,7 +75,7 @@ def test_reading_never_fails_otherwise_and_agrees_with_a_common_reader(raw: byte
 
 
 @pytest.mark.attack("L-10")
-async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_body_that_arrives_too_slowly_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     async def trickle() -> Message:
         await asyncio.sleep(0.02)
         return {"type": "http.request", "body": b"a", "more_body": True}

@@ -100,7 +100,7 @@ async def test_no_page_has_a_script_an_image_or_a_style_of_its_own() -> None:
 
 
 @pytest.mark.attack("F-10", "C-08")
-async def test_only_the_consent_page_lets_its_own_origin_be_told() -> None:
+async def test_only_the_consent_page_sends_a_referrer_and_only_to_its_own_origin() -> None:
     async with authorization_server() as server:
         _, consent, *others = await pages(server)
         # Under no-referrer browsers would send `Origin: null` with the form.
@@ -140,7 +140,7 @@ async def test_every_answer_has_the_protective_headers(method: str, path: str) -
 
 
 @pytest.mark.parametrize("path", ["/", "/.well-known/oauth-authorization-server"])
-async def test_head_is_answered_where_there_is_something_to_read(path: str) -> None:
+async def test_readable_paths_answer_head(path: str) -> None:
     async with authorization_server() as server:
         assert (await server.browser().http.head(path)).status_code == 200
         assert (await server.browser().http.post(path)).status_code == 405
@@ -174,7 +174,7 @@ def test_the_buttons_carry_the_address() -> None:
     ("local", "named"),
     [(True, True), (False, False)],
 )
-async def test_people_are_named_on_the_own_machine_only(local: bool, named: bool) -> None:
+async def test_people_are_listed_in_local_mode_only(local: bool, named: bool) -> None:
     async with authorization_server(oauth={"local": local}) as server:
         other = ana(uid="other", email="ben@example.com", state=State.SUSPENDED)
         server.people.put(other)
@@ -185,7 +185,7 @@ async def test_people_are_named_on_the_own_machine_only(local: bool, named: bool
         assert (await server.browser().http.get("/")).status_code == 200
 
 
-def test_the_local_page_says_what_runs() -> None:
+def test_the_local_page_lists_the_services_in_use() -> None:
     text = bytes(connect_page(RESOURCE, parts=[("Sign-in", "http://127.0.0.1:9/x")]).body).decode()
     assert "What runs here" in text
     assert "http://127.0.0.1:9/x" in text
@@ -232,7 +232,7 @@ def test_every_value_is_escaped() -> None:
         ("", False),
     ],
 )
-def test_a_program_gets_json_and_a_person_a_page(accept: str, json_asked: bool) -> None:
+def test_accept_decides_between_json_and_a_page(accept: str, json_asked: bool) -> None:
     answer = problem(request_of(accept), 400, "Title", "Sentence.", error="invalid_request")
     kind = answer.headers["content-type"]
     assert kind.startswith("application/json" if json_asked else "text/html")
@@ -243,7 +243,7 @@ def test_a_program_gets_json_and_a_person_a_page(accept: str, json_asked: bool) 
         }
 
 
-def test_going_on_works_by_itself_and_by_hand() -> None:
+def test_the_continue_page_moves_on_by_itself_or_by_a_click() -> None:
     page = move_on("https://idp.example/authorize?a=1&b=%22", where="your sign-in")
     assert page.headers["refresh"] == "0; url=https://idp.example/authorize?a=1&b=%22"
     assert b'href="https://idp.example/authorize?a=1&amp;b=%22"' in page.body

@@ -31,12 +31,12 @@ def served(parts: Parts, **options: object) -> tuple[Readiness, TestClient]:
     return readiness, TestClient(internal_app(readiness))
 
 
-def test_a_process_that_answers_is_alive_whatever_it_lacks() -> None:
+def test_livez_is_ok_even_when_nothing_is_loaded() -> None:
     _, client = served(Parts("no_mapping", "no_key_ring"))
     assert client.get("/livez").status_code == 200
 
 
-def test_it_is_ready_with_people_and_keys() -> None:
+def test_ready_when_mapping_and_key_ring_are_loaded() -> None:
     _, client = served(Parts())
     answer = client.get("/readyz")
     assert answer.status_code == 200
@@ -46,7 +46,7 @@ def test_it_is_ready_with_people_and_keys() -> None:
     }
 
 
-def test_before_the_first_mapping_or_ring_it_is_not_ready_and_says_why() -> None:
+def test_not_ready_before_the_first_mapping_and_key_ring() -> None:
     parts = Parts("no_mapping", "no_key_ring")
     _, client = served(parts)
     answer = client.get("/readyz")
@@ -59,7 +59,7 @@ def test_before_the_first_mapping_or_ring_it_is_not_ready_and_says_why() -> None
     assert client.get("/readyz").status_code == 200
 
 
-def test_once_ready_a_stale_mapping_and_sick_watches_are_told_and_change_nothing() -> None:
+def test_once_ready_a_stale_mapping_or_watch_is_reported_but_stays_ready() -> None:
     parts = Parts()
     watches = MappingProxyType({"grants": lambda: False})
     problems = MappingProxyType(
@@ -80,7 +80,7 @@ def test_once_ready_a_stale_mapping_and_sick_watches_are_told_and_change_nothing
     }
 
 
-def test_a_draining_process_wants_no_new_requests() -> None:
+def test_a_draining_process_is_not_ready() -> None:
     readiness, client = served(Parts())
     readiness.draining = True
     answer = client.get("/readyz")
@@ -89,14 +89,14 @@ def test_a_draining_process_wants_no_new_requests() -> None:
     assert client.get("/livez").status_code == 200
 
 
-def test_metrics_are_those_of_the_gateway() -> None:
+def test_metrics_are_served() -> None:
     _, client = served(Parts())
     answer = client.get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     assert "productive_mcp_mapping_revision" in answer.text
 
 
-def test_there_is_nothing_else() -> None:
+def test_other_internal_paths_are_not_found() -> None:
     _, client = served(Parts())
     for path in ("/", "/mcp", "/docs", "/healthz"):
         assert client.get(path).status_code == 404
