@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import secrets
 import time
 from typing import Final
 
@@ -17,15 +16,19 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from productive_dev.simulator.api import MEDIA_TYPE, Answer, Call, answer
+from productive_dev.simulator.api.answer import answer
+from productive_dev.simulator.api.call import Answer, Call
 from productive_dev.simulator.config import SimulatorConfig
 from productive_dev.simulator.control import control_routes
-from productive_dev.simulator.errors import Problem
+from productive_dev.simulator.errors import ErrorObject, Problem, too_many_requests
 from productive_dev.simulator.faults import Fault
+from productive_dev.simulator.http import finish, response_to
 from productive_dev.simulator.landing import landing_page
-from productive_dev.simulator.world import Logged, World
+from productive_dev.simulator.request_log import Logged
+from productive_dev.simulator.world import World
 
 BASE_PATH: Final = "/api/v2"
+CLIENT_GONE: Final = 499
 _METHODS: Final = ["GET", "POST", "PATCH", "PUT", "DELETE"]
 
 
@@ -59,47 +62,55 @@ async def _serve(world: World, request: Request) -> Response:
         headers=request.headers,
         body=await request.body(),
     )
-    fault = world.faults.take(call.method, f"/{call.path}")
-    if fault is not None and fault.delay:
+    token = call.headers.get("x-auth-token", "")
+    fault = world.faults.take(call.method, f"/{call.path}", world.label(token))
+    if fault is not None:
         await asyncio.sleep(fault.delay)
-    if fault is not None and not fault.applied and (fault.status or fault.cut):
-        response = _broken(fault)
-    else:
+        if fault.revoke:
+            world.revoke(token)
+    if fault is None or fault.applied or not fault.replaces_answer:
         response = _answered(world, call)
-        if fault is not None and (fault.status or fault.cut):
-            response = _broken(fault)
-    world.log.append(_logged(world, call, response.status_code))
-    response.headers["x-request-id"] = secrets.token_hex(16)
-    response.headers["x-runtime"] = f"{time.perf_counter() - started:.6f}"
-    return response
+    else:
+        response = Response()
+    if fault is not None and fault.replaces_answer:
+        response = _broken(call, fault)
+    world.log.append(_logged(world, call, CLIENT_GONE if _hangs(fault) else response.status_code))
+    if _hangs(fault):
+        await _until_gone(request)
+    return finish(response, time.perf_counter() - started)
 
 
 def _answered(world: World, call: Call) -> Response:
     try:
-        return _response(answer(world, call))
+        return response_to(call, answer(world, call))
     except Problem as problem:
-        response = _response(Answer(problem.http_status, problem.body()))
+        response = response_to(call, Answer(problem.http_status, problem.body()))
         response.headers.update(problem.headers)
         return response
 
 
-def _response(given: Answer) -> Response:
-    if given.document is None:
-        # Measured: an empty 204 has no content type.
-        return Response(status_code=given.status, headers={"cache-control": "no-cache"})
-    body = json.dumps(given.document, ensure_ascii=False, separators=(",", ":"))
-    return Response(body, given.status, media_type=f"{MEDIA_TYPE}; charset=utf-8")
-
-
-def _broken(fault: Fault) -> Response:
+def _broken(call: Call, fault: Fault) -> Response:
     if fault.cut:
         return _CutResponse()
     status = fault.status or 500
-    problem = Problem(status, "ordered_fault", "Ordered Fault", "A test ordered this answer")
-    response = _response(Answer(status, problem.body()))
-    if fault.retry_after is not None:
-        response.headers["X-RateLimit-Reset"] = str(fault.retry_after)
-    return response
+    if status == 429:
+        limited = too_many_requests(100, 10, fault.retry_after or 10)
+        response = response_to(call, Answer(status, limited.body()))
+        if fault.retry_after is not None:
+            response.headers.update(limited.headers)
+        return response
+    error = ErrorObject(str(status), "ordered_fault", "Ordered Fault", "A test ordered this answer")
+    return response_to(call, Answer(status, Problem(status, [error]).body()))
+
+
+def _hangs(fault: Fault | None) -> bool:
+    return fault is not None and fault.hang
+
+
+async def _until_gone(request: Request) -> None:
+    message = await request.receive()
+    while message["type"] != "http.disconnect":
+        message = await request.receive()
 
 
 class _CutResponse(Response):
@@ -114,8 +125,8 @@ class _CutResponse(Response):
 
 
 def _logged(world: World, call: Call, status: int) -> Logged:
-    value = call.headers.get("x-auth-token", "")
-    token = next((t.label for t in world.tokens.list() if t.value == value), None)
+    token = world.tokens.known(call.headers.get("x-auth-token", ""))
+    organization = call.headers.get("x-organization-id")
     try:
         body = json.loads(call.body) if call.body else None
     except ValueError:
@@ -125,7 +136,8 @@ def _logged(world: World, call: Call, status: int) -> Logged:
         path=f"/{call.path}",
         query="&".join(f"{name}={text}" for name, text in call.pairs),
         status=status,
-        token=token,
-        organization=call.headers.get("x-organization-id"),
+        token=token.label if token else None,
+        organization=organization,
         body=body,
+        person=token.people.get(organization or "") if token else None,
     )

@@ -1,7 +1,8 @@
 """JSON:API documents, with the original's habits.
 
-A relation that was not asked for is a stub without data, `organization` always has data, what is
-included is named once a page, and `fields` rules attributes and relations alike (all measured).
+Recorded: a relation that was not asked for is a stub without data, `organization` always has data,
+records are included row by row in the order of `include`, each once, and the parts come in the
+order data, included, links, meta. Measured: `fields` rules attributes and relations alike.
 """
 
 from __future__ import annotations
@@ -9,50 +10,48 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlencode
 
-from productive_dev.simulator.access import Caller
+from productive_dev.simulator.context import Context
+from productive_dev.simulator.declare.fields import Relation
+from productive_dev.simulator.declare.resource import Resource, target_of
 from productive_dev.simulator.errors import bad_query
-from productive_dev.simulator.query import MAX_PAGE_SIZE, Query, Tree
-from productive_dev.simulator.records import Record, Ref, State
-from productive_dev.simulator.resources import RESOURCES
+from productive_dev.simulator.query.paging import Page
+from productive_dev.simulator.query.parse import Query, Tree
+from productive_dev.simulator.records import Record, Ref
 
 _STUB: Final[Mapping[str, Any]] = {"meta": {"included": False}}
+_NO_FIELDS: Final[Mapping[str, frozenset[str]]] = {}
 
 
 @dataclass(slots=True)
 class Writer:
     """Writes the records of one answer, and gathers what it includes."""
 
-    state: State
-    caller: Caller
+    context: Context
     query: Query
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What `meta` of every answer carries in some organizations (recorded)."""
     _included: dict[Ref, tuple[Record, Tree]] = field(default_factory=dict)
 
     def single(self, record: Record) -> dict[str, Any]:
         """Return the document of one record."""
-        fields = self.query.fields if RESOURCES[record.type].fields_on_single else {}
+        declared = self.context.resources[record.type]
+        fields = self.query.fields if declared.fields_on_single else _NO_FIELDS
         data = self._object(record, self.query.include, fields)
-        return self._document(data, fields, (record,)) | {"meta": {}}
+        return self._document(data, fields, (record,)) | {"meta": {**self.settings}}
 
-    def page(
-        self, records: Sequence[Record], url: str, pairs: Sequence[tuple[str, str]]
-    ) -> dict[str, Any]:
-        """Return the document of the page asked for; `url` and `pairs` make its links."""
-        query = self.query
-        first = (query.page - 1) * query.size
-        shown = records[first : first + query.size]
-        pages = -(-len(records) // query.size)
-        objects = [self._object(record, query.include, query.fields) for record in shown]
-        return self._document(objects, query.fields, shown) | {
-            "links": _links(url, pairs, query.page, query.size, pages),
-            "meta": {
-                "current_page": query.page,
-                "total_pages": pages,
-                "total_count": len(records),
-                "page_size": query.size,
-                "max_page_size": MAX_PAGE_SIZE,
-            },
+    def several(self, records: Sequence[Record]) -> dict[str, Any]:
+        """Return the list that answers a bulk request; that it has no paging is inferred."""
+        data = [self._object(record, self.query.include, self.query.fields) for record in records]
+        return self._document(data, self.query.fields, records) | {"meta": {**self.settings}}
+
+    def page(self, page: Page) -> dict[str, Any]:
+        """Return the document of a page."""
+        fields = self.query.fields
+        data = [self._object(record, self.query.include, fields) for record in page.records]
+        return self._document(data, fields, page.records) | {
+            "links": page.links,
+            "meta": {**page.meta, **self.settings},
         }
 
     def _document(
@@ -70,20 +69,18 @@ class Writer:
     def _object(
         self, record: Record, tree: Tree, fields: Mapping[str, frozenset[str]]
     ) -> dict[str, Any]:
-        resource = RESOURCES[record.type]
+        declared = self.context.resources[record.type]
         wanted = fields.get(record.type)
-        values = dict(record.attributes) | {
-            name: compute(self.state, record) for name, compute in resource.computed.items()
-        }
+        sees_money = self.context.caller.manages
         attributes = {
-            name: value
-            for name, value in values.items()
-            if (wanted is None or name in wanted) and not self.caller.hides(name)
+            part.name: part.value(self.context, record)
+            for part in declared.attributes.values()
+            if (wanted is None or part.name in wanted) and (sees_money or not part.financial)
         }
         relations = {
-            name: self._relation(record, name, tree)
-            for name in resource.relations
-            if wanted is None or name in wanted
+            part.name: self._relation(record, part, tree)
+            for part in declared.relations.values()
+            if wanted is None or part.name in wanted
         }
         written: dict[str, Any] = {"id": record.id, "type": record.type}
         if attributes:
@@ -92,24 +89,25 @@ class Writer:
             written["relationships"] = relations
         return written
 
-    def _relation(self, record: Record, name: str, tree: Tree) -> Mapping[str, Any]:
-        if name == "organization" and (name in tree or RESOURCES[record.type].organization_shown):
-            return {"data": {"type": "organizations", "id": record.organization}}
-        if name not in tree:
+    def _relation(self, record: Record, declared: Relation, tree: Tree) -> Mapping[str, Any]:
+        if declared.name not in tree and not declared.shown:
             return _STUB
-        target = self._target(record, name)
+        target = self._target(record, declared)
         if isinstance(target, Ref):
-            return {"data": {"type": target.type, "id": target.id}}
-        return {"data": None if target is None else [_identifier(ref) for ref in target]}
+            return {"data": _identifier(target)}
+        if declared.many:
+            return {"data": [_identifier(ref) for ref in target or ()]}
+        return {"data": None}
 
     def _gather_below(self, record: Record, tree: Tree) -> None:
+        declared = self.context.resources[record.type]
         for name, below in tree.items():
-            target = self._target(record, name)
+            target = self._target(record, declared.relations[name])
             for ref in (target,) if isinstance(target, Ref) else target or ():
                 self._gather(ref, below)
 
     def _gather(self, ref: Ref, below: Tree) -> None:
-        found = self.state.get(ref.type, ref.id)
+        found = self.context.state.at(ref)
         if found is None:
             return
         known = self._included.get(ref)
@@ -118,26 +116,28 @@ class Writer:
             self._included[ref] = (found, merged)
             self._gather_below(found, merged)
 
-    def _target(self, record: Record, name: str) -> Ref | tuple[Ref, ...] | None:
-        if name == "organization":
-            return Ref("organizations", record.organization)
-        return record.relations.get(name)
+    def _target(self, record: Record, declared: Relation) -> Ref | tuple[Ref, ...] | None:
+        target = target_of(self.context, record, declared)
+        if declared.many and isinstance(target, tuple):
+            return tuple(ref for ref in target if self.context.visible(ref) is not None)
+        return target
 
 
-def check_include(kind: str, tree: Tree) -> None:
+def check_include(
+    resources: Mapping[str, Resource], declared: Resource, tree: Tree, path: str = ""
+) -> None:
     """Refuse an include that the resource does not have.
 
     Raises:
         Problem: 400 `unsupported_include`.
     """
-    relations = RESOURCES[kind].relations
     for name, below in tree.items():
-        if name not in relations:
-            detail = f"Include '{name}' is not supported on this endpoint."
+        link = declared.relations.get(name)
+        if link is None or not link.includable or (below and link.target not in resources):
+            detail = f"Include '{path}{name}' is not supported on this endpoint."
             raise bad_query("unsupported_include", "Unsupported include", detail, "include")
-        target = relations[name]
-        if target is not None:
-            check_include(target, below)
+        if link.target is not None and link.target in resources:
+            check_include(resources, resources[link.target], below, f"{path}{name}.")
 
 
 def _identifier(ref: Ref) -> dict[str, str]:
@@ -146,20 +146,3 @@ def _identifier(ref: Ref) -> dict[str, str]:
 
 def _merge(left: Tree, right: Tree) -> Tree:
     return {name: _merge(left.get(name, {}), right.get(name, {})) for name in {**left, **right}}
-
-
-def _links(
-    url: str, pairs: Sequence[tuple[str, str]], page: int, size: int, pages: int
-) -> dict[str, str]:
-    kept = [pair for pair in pairs if pair[0] not in ("page[number]", "page[size]", "per_page")]
-
-    def link(number: int) -> str:
-        paging = [("page[number]", str(number)), ("page[size]", str(size))]
-        return f"{url}?{urlencode(sorted(kept) + paging)}"
-
-    links = {"first": link(1), "last": link(max(pages, 1))}
-    if page > 1:
-        links["prev"] = link(page - 1)
-    if page < pages:
-        links["next"] = link(page + 1)
-    return links

@@ -32,8 +32,12 @@ class Tokens:
 
     def find(self, value: str) -> Token | None:
         """Return a token that is not revoked."""
-        token = self._tokens.get(value)
+        token = self.known(value)
         return None if token is None or token.revoked else token
+
+    def known(self, value: str) -> Token | None:
+        """Return a token, whether or not it is revoked."""
+        return self._tokens.get(value)
 
     def list(self) -> tuple[Token, ...]:
         """Return all tokens, revoked ones too."""

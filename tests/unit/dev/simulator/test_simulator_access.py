@@ -6,7 +6,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from productive_dev.simulator.api import Call, answer
+from productive_dev.simulator.api.answer import answer
+from productive_dev.simulator.api.call import Call
 from productive_dev.simulator.config import SimulatorConfig
 from productive_dev.simulator.errors import Problem
 from productive_dev.simulator.world import World
@@ -94,8 +95,43 @@ def test_a_read_only_token_may_not_write(world: World) -> None:
     assert answered == (403, "access_denied")
 
 
-def test_a_write_that_the_simulator_lacks_is_said_openly(world: World) -> None:
-    assert refused(world, "POST", "timers", content_type=JSON_API)[0] == 501
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "invoices"),
+        ("POST", "expenses"),
+        ("GET", "webhooks/1"),
+        ("POST", "teams"),
+        ("PATCH", "pages/81001/append_markdown"),
+        ("GET", "reports/invoice_reports"),
+        ("POST", "deals/copy"),
+    ],
+)
+def test_what_only_the_simulator_lacks_is_not_implemented(
+    world: World, method: str, path: str
+) -> None:
+    problem = problem_of(world, method, path, content_type=JSON_API)
+    assert (problem.http_status, problem.code) == (501, "not_simulated")
+    assert "simulator does not have it" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "nonsense"),
+        ("GET", "boards"),
+        ("DELETE", "people/9104"),
+        ("DELETE", "projects/30201"),
+        ("PATCH", "timers/14335001"),
+        ("POST", "timers/14335001/stop"),
+        ("POST", "activities"),
+        ("GET", "reports/nonsense"),
+        ("GET", "tasks/20510087/subtasks"),
+        ("GET", "search/quick/1"),
+    ],
+)
+def test_what_the_original_lacks_is_not_found(world: World, method: str, path: str) -> None:
+    assert refused(world, method, path, content_type=JSON_API) == (404, "route_not_found")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"data":[]}', b'{"data":{"attributes":1}}'])

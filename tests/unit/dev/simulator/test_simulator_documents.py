@@ -6,10 +6,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from productive_dev.simulator.api import Call, answer
+from productive_dev.simulator.api.answer import answer
+from productive_dev.simulator.api.call import Call
 from productive_dev.simulator.config import SimulatorConfig
 from productive_dev.simulator.errors import Problem
+from productive_dev.simulator.records import Ref
 from productive_dev.simulator.resources import RESOURCES
+from productive_dev.simulator.resources.search import NAME
 from productive_dev.simulator.seed.start import seeded
 from productive_dev.simulator.world import World
 
@@ -132,11 +135,11 @@ def test_users_are_the_caller_alone(world: World) -> None:
     assert users[0]["attributes"]["time_zone"] == "America/New_York"
 
 
-# These three speak of the caller, whatever the organization.
-OF_THE_CALLER = {"organization_memberships", "organizations", "users"}
+# These speak of the caller, whatever the organization.
+OF_THE_CALLER = {"organization_memberships", "organizations", "tags", "users"}
 
 
-@pytest.mark.parametrize("kind", sorted(RESOURCES.keys() - OF_THE_CALLER))
+@pytest.mark.parametrize("kind", sorted(RESOURCES.keys() - OF_THE_CALLER - {NAME}))
 def test_nothing_of_the_other_organization_shows(world: World, kind: str) -> None:
     def ids(organization: str) -> set[str]:
         page = get(
@@ -194,4 +197,9 @@ def test_every_reference_of_the_seed_points_at_something() -> None:
     for kind in RESOURCES:
         for record in state.all(kind):
             for name, target in record.relations.items():
-                assert target is None or state.follow(record, name) is not None, (record, name)
+                refs = (target,) if isinstance(target, Ref) else target or ()
+                for ref in refs:
+                    found = state.at(ref)
+                    assert found is not None, (record.ref, name, ref)
+                    shared = ref.type in ("users", "organizations")
+                    assert shared or found.organization == record.organization, (record, name)

@@ -49,7 +49,7 @@ def test_tokens_do_not_share_their_limit_but_the_organization_s() -> None:
         limits.count(0.0, token=token, organization="1200")
     with pytest.raises(Problem) as caught:
         limits.count(0.0, token="b", organization="1200")
-    assert caught.value.extra == {"limit": 3, "period": 1800}
+    assert caught.value.errors[0].extra == {"limit": 3, "period": 1800}
     limits.count(0.0, token="b", organization="1300")
 
 

@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from productive_dev.simulator.api import Call, answer
+from productive_dev.simulator.api.answer import answer
+from productive_dev.simulator.api.call import Call
 from productive_dev.simulator.config import SimulatorConfig
+from productive_dev.simulator.declare.kinds import Kind
 from productive_dev.simulator.errors import Problem
 from productive_dev.simulator.records import Record, Ref
 from productive_dev.simulator.resources import RESOURCES
+from productive_dev.simulator.resources.search import NAME
 from productive_dev.simulator.world import World
 
 MONDAY = datetime(2026, 11, 23, 9, tzinfo=ZoneInfo("Europe/Zagreb")).timestamp()
@@ -21,7 +24,7 @@ WORLD = World(
     SimulatorConfig(clock=lambda: MONDAY, requests_per_token=10**9, requests_per_organization=10**9)
 )
 MANAGER = "simulator-manager"
-ENTRIES = list(WORLD.state.all("time_entries"))
+ENTRIES = [e for e in WORLD.state.all("time_entries") if e.organization == "1200"]
 DAYS = st.sampled_from([date(2026, 11, 5) + timedelta(days=n) for n in range(20)])
 
 
@@ -45,6 +48,13 @@ def ids(document: dict[str, Any]) -> list[str]:
 def project_of(entry: Record) -> str | None:
     project = WORLD.state.follow(entry, "service", "deal", "project")
     return project.id if project else None
+
+
+def state_of(entry: Record) -> str:
+    values = entry.attributes
+    if values["rejected"]:
+        return "3"
+    return "1" if values["approved"] else "5" if values["submitted"] else "2"
 
 
 @given(size=st.integers(1, 250))
@@ -95,7 +105,7 @@ def test_nothing_found_has_no_pages() -> None:
     project=st.none() | st.sampled_from(["30201", "30202", "30203", "30204"]),
     after=st.none() | DAYS,
     before=st.none() | DAYS,
-    status=st.none() | st.sampled_from(["1", "2"]),
+    status=st.none() | st.sampled_from(["1", "2", "3", "5"]),
 )
 def test_filters_of_time_entries_equal_brute_force(
     person: list[str] | None,
@@ -119,7 +129,7 @@ def test_filters_of_time_entries_equal_brute_force(
         and (project is None or project_of(entry) == project)
         and (after is None or entry.attributes["date"] >= after.isoformat())
         and (before is None or entry.attributes["date"] <= before.isoformat())
-        and (status is None or entry.attributes["approved"] == (status == "1"))
+        and (status is None or state_of(entry) == status)
     ]
     assert sorted(ids(page)) == sorted(expected)
 
@@ -157,7 +167,7 @@ def test_a_sorted_list_is_the_same_over_pages_as_in_one(size: int, descending: b
 
 def test_services_a_person_may_track_on_are_those_that_a_post_accepts() -> None:
     page = get("services", **{"filter[trackable_by_person_id]": "9104", "page[size]": "200"})
-    assert set(ids(page)) == {
+    assert {number for number in ids(page) if number < "16880080"} == {
         *("16880011", "16880015", "16880031", "16880035", "16880042", "16880045"),
         *("16880051", "16880052", "16880061"),
     }
@@ -173,7 +183,7 @@ def test_the_tracking_filter_is_right_where_the_attribute_is_not() -> None:
 
 
 def test_an_inert_filter_changes_nothing() -> None:
-    assert ids(get("services", **{"filter[person_id]": "9104"})) == ids(get("services"))
+    assert ids(get("bookings", **{"filter[booking_type]": "2"})) == ids(get("bookings"))
 
 
 def test_an_empty_value_asks_for_records_without_one() -> None:
@@ -193,7 +203,7 @@ def test_tentative_bookings_are_hidden_unless_asked_for() -> None:
 
 def test_bookings_are_found_by_the_days_they_touch() -> None:
     found = get("bookings", **{"filter[after]": "2026-12-01", "filter[before]": "2026-12-01"})
-    assert ids(found) == ["551001"]
+    assert ids(found) == ["551001", "551005"]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +213,7 @@ def test_bookings_are_found_by_the_days_they_touch() -> None:
         ({"filter[date][near]": "2026-11-20"}, "unsupported_filter_operation", "filter[date]"),
         ({"filter[service_id][gt]": "1"}, "unsupported_filter_operation", "filter[service_id]"),
         ({"filter[date]": "null"}, "unsupported_filter_value_type", "filter[date]"),
-        ({"filter[person_id]": "ana"}, "unsupported_filter_value_type", "filter[person_id]"),
+        ({"filter[creator_id]": "ana"}, "unsupported_filter_value_type", "filter[creator_id]"),
         ({"sort": "created_at"}, "sort_param_unsupported", "sort"),
         ({"sort": "date,id"}, "sort_param_unsupported", "sort"),
         ({"include": "colour"}, "unsupported_include", "include"),
@@ -224,18 +234,18 @@ def test_what_is_not_supported_is_refused_by_its_name(
     assert error["status"] == "unprocessable_content"
 
 
-@pytest.mark.parametrize(
-    "parameters", [{"page[after]": ""}, {"filter[$op]": "or"}, {"filter[0][project_id][eq]": "1"}]
-)
-def test_what_the_simulator_lacks_is_said_openly(parameters: dict[str, str]) -> None:
+def test_paging_backwards_by_cursor_is_not_implemented() -> None:
     with pytest.raises(Problem, match="simulator does not have it"):
-        get("time_entries", **parameters)
+        get("time_entries", **{"page[before]": "x"})
 
 
 @pytest.mark.parametrize("kind", sorted(RESOURCES))
 def test_every_filter_and_sort_of_every_resource_answers(kind: str) -> None:
-    for name, key in RESOURCES[kind].filters.items():
-        value = {"DAY": "2026-11-20", "FLAG": "true"}.get(key.kind.name, "1")
-        get(kind, **{f"filter[{name}]": value})
+    path, needed = kind, {}
+    if kind == NAME:
+        path, needed = "search/quick", {"filter[type]": "task"}
+    values = {Kind.DAY: "2026-11-20", Kind.MOMENT: "2026-11-20", Kind.FLAG: "true"}
+    for name, known in RESOURCES[kind].filters.items():
+        get(path, **{f"filter[{name}]": values.get(known.kind, "1"), **needed})
     for name in RESOURCES[kind].sorts:
-        get(kind, sort=f"-{name}")
+        get(path, sort=f"-{name}", **needed)

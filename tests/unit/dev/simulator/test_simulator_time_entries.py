@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from productive_dev.simulator.api import Answer, Call, answer
+from productive_dev.simulator.api.answer import answer
+from productive_dev.simulator.api.call import Answer, Call
 from productive_dev.simulator.config import SimulatorConfig
 from productive_dev.simulator.errors import Problem
 from productive_dev.simulator.world import World
@@ -157,9 +158,19 @@ def test_a_wrong_value_is_refused_where_it_stands(
     assert (status, found) == (422, pointer)
 
 
-@pytest.mark.parametrize("task", ["1", "20510112", "20510901"])
-def test_a_task_of_another_project_is_refused(world: World, task: str) -> None:
-    assert refusal(world, entry(task=task))[:2] == (422, "data/attributes/task")
+@pytest.mark.parametrize(
+    ("task", "answer"),
+    [
+        ("20510112", (422, "data/attributes/task")),
+        # The vendor's code: a relation to nothing is 403.
+        ("1", (403, "")),
+        ("20510901", (403, "")),
+    ],
+)
+def test_a_task_of_another_project_is_refused(
+    world: World, task: str, answer: tuple[int, str]
+) -> None:
+    assert refusal(world, entry(task=task))[:2] == answer
 
 
 def test_a_strict_policy_wants_note_and_task_and_no_more_than_a_day(world: World) -> None:

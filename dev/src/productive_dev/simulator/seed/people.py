@@ -1,266 +1,255 @@
-"""Organizations, the people in them, and the tokens they have.
+"""The people of both organizations, with their users, memberships, teams and cost rates.
 
 The traps: two "Ana", "Luka" and "Luca", letters outside ASCII, a contact with a mail domain of the
-staff, and a director who is a member of both companies.
+staff, a client with a login, a director who belongs to both organizations, a newcomer without a
+cost rate, time zones by the names of Rails.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-from productive_dev.simulator.access import ADMIN, MANAGER, MEMBER
+from productive_dev.simulator.access import ADMIN, CLIENT, MANAGER, MEMBER
 from productive_dev.simulator.records import Record, Ref
+from productive_dev.simulator.seed.build import build, to
 from productive_dev.simulator.seed.calendar import Calendar
-from productive_dev.simulator.tokens import Token
+from productive_dev.simulator.seed.organizations import HARBOUR, NORTHLIGHT, ORGANIZATIONS
 
-NORTHLIGHT: Final = "1200"
-HARBOUR: Final = "1300"
-
-
-class _Organization(NamedTuple):
-    number: str
-    name: str
-    currency: str
-    time_zone: str
-    company: str
-    policy: int
-
-
-_ORGANIZATIONS: Final = (
-    _Organization(NORTHLIGHT, "Northlight Studio", "EUR", "Europe/Zagreb", "7009", 501),
-    _Organization(HARBOUR, "Harbour Lab", "GBP", "Europe/London", "7101", 511),
-)
-_TIME_ZONE_OF: Final = {row.number: row.time_zone for row in _ORGANIZATIONS}
+__all__ = ["DEACTIVATED", "HARBOUR", "NORTHLIGHT", "STAFF", "people"]
 
 _FULL: Final = (8, 8, 8, 8, 8, 0, 0)
 _SHORT_DAYS: Final = (6, 6, 6, 6, 6, 0, 0)
 _FOUR_DAYS: Final = (8, 8, 8, 8, 0, 0, 0)
+_HIRED: Final = "2023-02-06"
 
-_STAFF: Final = (
-    ("9101", "Petra", "Novak", "Managing Director", ADMIN, _FULL, _FULL),
-    ("9102", "Jonas", "Weiß", "Senior Developer", MEMBER, _FULL, _FULL),
-    ("9103", "Marko", "Čavić", "Project Manager", MANAGER, _FULL, _FULL),
-    ("9104", "Ana", "Kovač", "Senior Designer", MEMBER, _FULL, _FULL),
-    ("9105", "Ana", "Horvat", "Developer", MEMBER, _FULL, _FOUR_DAYS),
-    ("9106", "Luka", "Babić", "Designer", MEMBER, _SHORT_DAYS, _SHORT_DAYS),
-    ("9107", "Luca", "Moretti", "Developer", MEMBER, _FULL, _FULL),
-    ("9108", "Mia", "Dorn", "Finance", MEMBER, _FOUR_DAYS, _FOUR_DAYS),
-    ("9110", "Ivo", "Perić", "Developer", MEMBER, _FULL, _FULL),
+
+class Employee(NamedTuple):
+    """A row of the table of employees."""
+
+    number: str
+    first: str
+    last: str
+    title: str
+    role: int
+    odd: tuple[int, ...] = _FULL
+    even: tuple[int, ...] | None = None
+    """Hours of every other week, where they differ."""
+    organization: str = NORTHLIGHT
+    team: str | None = None
+    cost: int = 3500
+    """Of an hour, in minor units."""
+
+
+STAFF: Final = (
+    Employee("9101", "Petra", "Novak", "Managing Director", ADMIN, cost=9000),
+    Employee("9102", "Jonas", "Weiß", "Senior Developer", MEMBER, team="2202"),
+    Employee("9103", "Marko", "Čavić", "Project Manager", MANAGER, team="2203"),
+    Employee("9104", "Ana", "Kovač", "Senior Designer", MEMBER, team="2201"),
+    Employee("9105", "Ana", "Horvat", "Developer", MEMBER, even=_FOUR_DAYS, team="2202"),
+    Employee("9106", "Luka", "Babić", "Designer", MEMBER, odd=_SHORT_DAYS, team="2201"),
+    Employee("9107", "Luca", "Moretti", "Developer", MEMBER, team="2202"),
+    Employee("9108", "Mia", "Dorn", "Finance", MEMBER, odd=_FOUR_DAYS),
+    Employee("9110", "Ivo", "Perić", "Developer", MEMBER),
+    Employee("9111", "Sofia", "Marin", "Producer", MEMBER, team="2203"),
+    Employee("9112", "Tomislav", "Kralj", "Designer", MEMBER),
+    Employee("9201", "Petra", "Novak", "Board", ADMIN, organization=HARBOUR),
+    Employee("9202", "Grace", "Holt", "Researcher", MEMBER, organization=HARBOUR),
 )
-_LETTERS: Final = {ord("č"): "c", ord("ć"): "c", ord("š"): "s", ord("ß"): "ss"}
-_DEACTIVATED: Final = "9110"
+DEACTIVATED: Final = "9110"
+_NEWCOMER: Final = "9112"
 _STRICT_POLICY: Final = {"9106": 502}
 """People with a policy of their own."""
-_TIME_ZONES: Final = {"5107": "America/New_York"}
-"""Users whose time zone is not the organization's."""
-
-
-def tokens() -> tuple[Token, ...]:
-    """Return the tokens of the seed."""
-    return (
-        Token("simulator-director", "director", {NORTHLIGHT: "9101", HARBOUR: "9201"}),
-        Token("simulator-manager", "manager", {NORTHLIGHT: "9103"}),
-        Token("simulator-ana-kovac", "member", {NORTHLIGHT: "9104"}),
-        Token("simulator-ana-kovac-read-only", "member-read-only", {NORTHLIGHT: "9104"}, True),
-        Token("simulator-ana-horvat", "member-developer", {NORTHLIGHT: "9105"}),
-        Token("simulator-luka-babic", "member-strict-policy", {NORTHLIGHT: "9106"}),
-        Token("simulator-luca-moretti", "member-new-york", {NORTHLIGHT: "9107"}),
-        Token("simulator-deactivated", "deactivated", {NORTHLIGHT: _DEACTIVATED}),
-        Token("simulator-other-organization", "other-organization", {HARBOUR: "9202"}),
-        Token("simulator-revoked", "revoked", {NORTHLIGHT: "9104"}, revoked=True),
-        Token("simulator-slow", "low-limit", {NORTHLIGHT: "9104"}, limit=5),
-    )
+_TIME_ZONES: Final = {"9107": "America/New_York", "9111": "Eastern Time (US & Canada)"}
+"""People whose time zone is not the organization's."""
+_TEAMS: Final = (("2201", "Design"), ("2202", "Development"), ("2203", "Delivery"))
+_LETTERS: Final = {ord("č"): "c", ord("ć"): "c", ord("š"): "s", ord("ß"): "ss"}
+_ZONE_OF: Final = {row.number: row.time_zone for row in ORGANIZATIONS}
+_COMPANY_OF: Final = {row.number: row.company for row in ORGANIZATIONS}
+_ADDRESSES: Final = {
+    # One user, two memberships: the director's address is that of the first company.
+    "9201": "petra.novak@northlight.example",
+    "9202": "grace.holt@harbour.example",
+}
+_USERS: Final = {"9201": "5101", "9202": "5202"}
 
 
 def people(calendar: Calendar) -> Iterator[Record]:
-    """Yield organizations, people, users and memberships."""
-    yield from (_organization(row) for row in _ORGANIZATIONS)
-    for person_id, first, last, title, role, odd, even in _STAFF:
-        deactivated = calendar.ago(40) if person_id == _DEACTIVATED else None
-        yield from _employee(
+    """Yield people, users, memberships, teams and cost rates."""
+    for row in STAFF:
+        yield from _employee(calendar, row)
+    yield from _others(calendar)
+    yield from _teams()
+
+
+def address(row: Employee) -> str:
+    """Return an employee's mail address."""
+    return _ADDRESSES.get(row.number, f"{_plain(row.first)}.{_plain(row.last)}@northlight.example")
+
+
+def _employee(calendar: Calendar, row: Employee) -> Iterator[Record]:
+    user = _USERS.get(row.number, str(int(row.number) - 4000))
+    yield build(
+        "people",
+        row.number,
+        row.organization,
+        _person(
             calendar,
-            NORTHLIGHT,
-            _person(
-                person_id,
-                first,
-                last,
-                email=f"{_plain(first)}.{_plain(last)}@northlight.example",
-                title=title,
-                role_id=role,
-                deactivated_at=deactivated,
-                time_tracking_policy_id=_STRICT_POLICY.get(person_id),
-                **_employment(calendar, (*odd, *even), 71),
-            ),
-            user=str(int(person_id) - 4000),
-            manager=None if person_id == "9101" else "9103" if role == MEMBER else "9101",
-        )
-    yield from _others()
-    yield from _harbour(calendar)
-
-
-def _organization(row: _Organization) -> Record:
-    return Record(
-        "organizations",
-        row.number,
-        row.number,
+            row.first,
+            row.last,
+            email=address(row),
+            title=row.title,
+            role_id=row.role,
+            hrm_type_id=1,
+            is_user=True,
+            user_id=int(user),
+            joined_at=calendar.ago(900),
+            last_seen_at=calendar.ago(0, 8),
+            deactivated_at=calendar.ago(40) if row.number == DEACTIVATED else None,
+            time_tracking_policy_id=_STRICT_POLICY.get(row.number),
+            two_factor_auth=False,
+        ),
         {
-            "name": row.name,
-            "currency": row.currency,
-            "time_zone": row.time_zone,
-            "locale": "en_US",
-            "week_start_day_id": 1,
-            "man_day_minutes": 480,
-            "working_hours": "8.0",
-            "time_tracking_policy_id": row.policy,
-            "timesheet_submission": False,
+            "company": Ref("companies", _COMPANY_OF[row.organization]),
+            "manager": to("people", _manager(row)),
+            "subsidiary": Ref("subsidiaries", f"8{row.organization}"),
         },
-        {"company": Ref("companies", row.company), "owner": None, "default_subsidiary": None},
+    )
+    yield from _login(
+        calendar,
+        row.number,
+        row.organization,
+        user=user,
+        role=row.role,
+        email=address(row),
+        names=row,
+    )
+    yield _cost_rate(calendar, row)
+
+
+def _login(
+    calendar: Calendar,
+    person: str,
+    organization: str,
+    *,
+    user: str,
+    role: int,
+    email: str,
+    names: Any,
+) -> Iterator[Record]:
+    # A user belongs to the organization that they joined first.
+    home = NORTHLIGHT if user == "5101" else organization
+    yield build(
+        "users",
+        user,
+        home,
+        {
+            "email": email,
+            "first_name": names.first,
+            "last_name": names.last,
+            "time_zone": _TIME_ZONES.get(person, _ZONE_OF[home]),
+            "default_organization_id": int(home),
+            "updated_at": calendar.ago(30),
+        },
+    )
+    # Measured: the membership has the person's id.
+    yield build(
+        "organization_memberships",
+        person,
+        organization,
+        {
+            "role_id": role,
+            "granular_notification_preferences": _notifications(email),
+            "updated_at": calendar.ago(3),
+        },
+        {"person": Ref("people", person), "user": Ref("users", user)},
     )
 
 
-def _person(number: str, first: str, last: str, **attributes: Any) -> dict[str, Any]:
+def _cost_rate(calendar: Calendar, row: Employee) -> Record:
+    started = calendar.days(14) if row.number == _NEWCOMER else _HIRED
+    hours = [*row.odd, *row.even] if row.even else list(row.odd)
+    return build(
+        "salaries",
+        f"61{row.number}",
+        row.organization,
+        {
+            "started_on": started,
+            "working_hours": hours,
+            "alternating_hours": row.even is not None,
+            "salary_type_id": 2,
+            "cost": row.cost,
+            "hourly_rate": row.cost,
+        },
+        {
+            "person": Ref("people", row.number),
+            "holiday_calendar": Ref(
+                "holiday_calendars", "71" if row.organization == NORTHLIGHT else "72"
+            ),
+        },
+    )
+
+
+def _person(calendar: Calendar, first: str, last: str | None, **attributes: Any) -> dict[str, Any]:
     return {
-        "id": number,
-        "agent": False,
-        "avatar_url": None,
-        "contact": {},
-        "deactivated_at": None,
-        "email": None,
         "first_name": first,
         "last_name": last,
-        "nickname": None,
-        "role_id": None,
-        "status_emoji": None,
-        "status_expires_at": None,
-        "status_text": None,
-        "time_off_status_sync": True,
-        "title": None,
-        "archived_at": None,
-        "autotracking": False,
-        "joined_at": None,
-        "last_seen_at": None,
-        "invited_at": None,
-        "is_user": False,
-        "user_id": None,
-        "tag_list": [],
-        "virtual": False,
-        "custom_fields": None,
-        "placeholder": False,
-        "two_factor_auth": False,
-        "availabilities": "[]",
         "hrm_type_id": 2,
-        "timesheet_submission_disabled": False,
-        "time_unlocked": False,
-        "time_tracking_policy_id": None,
+        "color_id": "4",
+        "created_at": calendar.ago(900),
+        "last_activity_at": calendar.ago(1),
         **attributes,
     }
 
 
-def _employment(calendar: Calendar, fortnight: tuple[int, ...], holidays: int) -> dict[str, Any]:
-    return {
-        "hrm_type_id": 1,
-        "joined_at": calendar.ago(900),
-        "last_seen_at": calendar.ago(0, 8),
-        "availabilities": json.dumps([["2023-02-06", None, list(fortnight), holidays]]),
-    }
+class _Names(NamedTuple):
+    first: str
+    last: str
 
 
-def _employee(
-    calendar: Calendar,
-    organization: str,
-    attributes: dict[str, Any],
-    *,
-    user: str,
-    manager: str | None,
-    has_user: bool = False,
-) -> Iterator[Record]:
-    attributes |= {"is_user": True, "user_id": int(user)}
-    number = attributes.pop("id")
-    own = "7009" if organization == NORTHLIGHT else "7101"
-    yield Record(
-        "people",
-        number,
-        organization,
-        attributes,
-        {
-            "company": Ref("companies", own),
-            "manager": None if manager is None else Ref("people", manager),
-        },
-    )
-    if not has_user:
-        yield _user(calendar, organization, attributes, user)
-    # Measured: the membership has the person's id.
-    yield Record(
-        "organization_memberships",
-        number,
-        organization,
-        {
-            "role_id": attributes["role_id"],
-            "position": None,
-            "time_reminders": True,
-            "email_notifications": True,
-            "granular_notification_preferences": _notifications(attributes["email"]),
-            "updated_at": calendar.ago(3),
-        },
-        {"person": Ref("people", number), "user": Ref("users", user)},
-    )
-
-
-def _user(calendar: Calendar, organization: str, person: dict[str, Any], number: str) -> Record:
-    return Record(
-        "users",
-        number,
-        organization,
-        {
-            "email": person["email"],
-            "first_name": person["first_name"],
-            "last_name": person["last_name"],
-            "locale": "en_US",
-            "time_zone": _TIME_ZONES.get(number, _TIME_ZONE_OF[organization]),
-            "avatar_url": None,
-            "two_factor_auth": False,
-            "default_organization_id": int(organization),
-            "updated_at": calendar.ago(30),
-        },
-    )
-
-
-def _others() -> Iterator[Record]:
-    contacts = (
+def _others(calendar: Calendar) -> Iterator[Record]:
+    for number, first, last, email, company in (
         ("9121", "Ana", "Bauer", "ana.bauer@blueharbor.example", "7001"),
         ("9122", "Nils", "Extern", "nils.extern@northlight.example", "7002"),
+    ):
+        attributes = _person(calendar, first, last, email=email)
+        relations = {"company": Ref("companies", company)}
+        yield build("people", number, NORTHLIGHT, attributes, relations)
+    email = "klara.weber@blueharbor.example"
+    client = _person(
+        calendar, "Klara", "Weber", email=email, is_user=True, user_id=5123, role_id=CLIENT
     )
-    for number, first, last, email, company in contacts:
-        attributes = _person(number, first, last, email=email)
-        del attributes["id"]
-        relations = {"company": Ref("companies", company), "manager": None}
-        yield Record("people", number, NORTHLIGHT, attributes, relations)
-    for number, first, last, mark in (
-        ("9131", "Designer", "(placeholder)", "placeholder"),
-        ("9132", "Planning", "Assistant", "agent"),
-    ):
-        attributes = _person(number, first, last, hrm_type_id=1, **{mark: True})
-        del attributes["id"]
-        yield Record("people", number, NORTHLIGHT, attributes, {"company": None, "manager": None})
+    yield build("people", "9123", NORTHLIGHT, client, {"company": Ref("companies", "7001")})
+    names = _Names("Klara", "Weber")
+    yield from _login(
+        calendar, "9123", NORTHLIGHT, user="5123", role=CLIENT, email=email, names=names
+    )
+    placeholder = _person(calendar, "Designer", None, hrm_type_id=1, placeholder=True)
+    yield build("people", "9131", NORTHLIGHT, placeholder)
+    agent = _person(calendar, "Planning", "Assistant", hrm_type_id=1, agent=True)
+    yield build("people", "9132", NORTHLIGHT, agent)
 
 
-def _harbour(calendar: Calendar) -> Iterator[Record]:
-    # One user, two memberships: the director's address is that of the first company.
-    for number, first, last, email, title, role, user in (
-        ("9201", "Petra", "Novak", "petra.novak@northlight.example", "Board", ADMIN, "5101"),
-        ("9202", "Grace", "Holt", "grace.holt@harbour.example", "Researcher", MEMBER, "5202"),
-    ):
-        employment = _employment(calendar, (*_FULL, *_FULL), 72)
-        yield from _employee(
-            calendar,
-            HARBOUR,
-            _person(number, first, last, email=email, title=title, role_id=role, **employment),
-            user=user,
-            manager=None if role == ADMIN else "9201",
-            has_user=role == ADMIN,
-        )
+def _teams() -> Iterator[Record]:
+    for number, name in _TEAMS:
+        yield build("teams", number, NORTHLIGHT, {"name": name})
+    for position, row in enumerate(STAFF):
+        if row.team is not None:
+            yield build(
+                "team_memberships",
+                str(23000 + position),
+                NORTHLIGHT,
+                None,
+                {"person": Ref("people", row.number), "team": Ref("teams", row.team)},
+            )
+
+
+def _manager(row: Employee) -> str | None:
+    if row.organization == HARBOUR:
+        return None if row.role == ADMIN else "9201"
+    if row.role == ADMIN:
+        return None
+    return "9103" if row.role == MEMBER else "9101"
 
 
 def _plain(name: str) -> str:

@@ -1,0 +1,1 @@
+"""From a request to an answer: routes, the order of checks, lists, writes."""

@@ -1,0 +1,1 @@
+"""What a request asks for: conditions, order, pages, includes, sparse fields."""

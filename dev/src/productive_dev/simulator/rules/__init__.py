@@ -1,0 +1,1 @@
+"""What follows from what: who may track time where, which days are closed, sums, approvals."""

@@ -1,0 +1,1 @@
+"""What a request changes: bodies, creations, updates, deletions, bulk requests."""
