@@ -80,7 +80,7 @@ class Writer:
         relations = {
             part.name: self._relation(record, part, tree)
             for part in declared.relations.values()
-            if wanted is None or part.name in wanted
+            if part.answered and (wanted is None or part.name in wanted)
         }
         written: dict[str, Any] = {"id": record.id, "type": record.type}
         if attributes:

@@ -68,6 +68,8 @@ class Relation:
     """A second name by which writes set it, such as `board` for `folder`."""
     shown: bool = False
     """Has data even where it was not asked for."""
+    answered: bool = True
+    """Whether answers have it at all."""
 
 
 def _field(kind: Kind, name: str, marks: str, default: Any, compute: Compute | None) -> Attribute:
@@ -208,6 +210,7 @@ def relation(
         None,
         alias,
         shown,
+        read.answered,
     )
 
 
@@ -223,8 +226,8 @@ def relations(name: str, target: str, marks: str = "-", *, find: Find | None = N
         read.includable,
         read.filter,
         read.sort,
-        None,
-        find,
+        find=find,
+        answered=read.answered,
     )
 
 

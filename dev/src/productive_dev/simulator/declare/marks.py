@@ -4,6 +4,7 @@
     -        is never written
     +        is written at creation only
     ~        is refused by `include`
+    *        is written and filtered by, and has no place in answers
     f, f=x   can be filtered by, under its own name or another
     o, o=x   can be sorted by, likewise
 
@@ -31,6 +32,7 @@ class Marks:
     written: Written
     required: bool
     includable: bool
+    answered: bool
     filter: str | None
     sort: str | None
 
@@ -41,7 +43,8 @@ def read_marks(name: str, text: str, *, filter_name: str | None = None) -> Marks
     Raises:
         ValueError: a mark is unknown.
     """
-    written, required, includable = Written.ALWAYS, False, True
+    written, required = Written.ALWAYS, False
+    includable = answered = True
     filtered = sorted_by = None
     for mark in text.split():
         key, _, value = mark.partition("=")
@@ -54,10 +57,12 @@ def read_marks(name: str, text: str, *, filter_name: str | None = None) -> Marks
                 written = Written.AT_CREATION
             case "~":
                 includable = False
+            case "*":
+                includable = answered = False
             case "f":
                 filtered = value or filter_name or name
             case "o":
                 sorted_by = value or name
             case _:
                 raise ValueError(f"{name}: {mark} is no mark")
-    return Marks(written, required, includable, filtered, sorted_by)
+    return Marks(written, required, includable, answered, filtered, sorted_by)

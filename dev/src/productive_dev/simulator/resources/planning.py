@@ -122,7 +122,7 @@ BOOKINGS = resource(
         absent("custom_field_people", "custom_field_attachments"),
         relations("attachments", "attachments", find=lambda _, __: ()),
         # Not among the recorded relations; the vendor's schema has it.
-        relation("task", "tasks", "f"),
+        relation("task", "tasks", "* f"),
     ),
     filters={
         "service_id": Filter(related("service"), Kind.RELATION),

@@ -190,8 +190,8 @@ TASKS = resource(
         absent("repeated_task", "template_object"),
         relations("attachments", "attachments", find=_attachments),
         absent("custom_field_people", "custom_field_attachments"),
-        # Not among the recorded relations; writes of subscribers go through it.
-        relations("subscribers", "people", ""),
+        # Not among the recorded relations; the vendor's schema sets it as a list.
+        relations("subscribers", "people", "*"),
     ),
     filters={
         "query": search("title", "task_number"),

@@ -79,10 +79,10 @@ def _places(calendar: Calendar, project: str, organization: str) -> Iterator[Rec
     for position, name in enumerate(_LISTS):
         yield _list(calendar, list_of(project, position), folder, **where, name=name)
     if project == "30201":
-        yield _folder(calendar, "41101", **where, name="Ideas")
-        yield _list(calendar, "52901", "41101", **where, name="Backlog")
+        yield _folder(calendar, "41901", **where, name="Ideas")
+        yield _list(calendar, "52901", "41901", **where, name="Backlog")
         yield _list(calendar, "52902", folder, **where, name="Sprint 11", archived=True)
-        yield _folder(calendar, "41102", **where, name="Phase 1", archived=True)
+        yield _folder(calendar, "41902", **where, name="Phase 1", archived=True)
 
 
 def _folder(
