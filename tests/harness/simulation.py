@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -41,21 +42,23 @@ class Simulation:
     async def send(
         self, method: str, path: str, body: Any = None, *, bulk: bool = False, **parameters: str
     ) -> httpx.Response:
+        """Send a request; `path` may have a query of its own."""
         media = BULK if bulk else JSON_API
+        path, _, query = path.partition("?")
+        pairs = [*parse_qsl(query, keep_blank_values=True), *parameters.items()]
         headers = {"x-auth-token": self.token, "content-type": media, "accept": media}
         if self.organization is not None:
             headers["x-organization-id"] = self.organization
         return await self.http.request(
             method,
-            f"/api/v2/{path}",
+            f"/api/v2/{path}?{urlencode(pairs)}",
             headers=headers,
-            params=list(parameters.items()),
             content=None if body is None else json.dumps(body),
         )
 
     async def get(self, path: str, **parameters: str) -> Any:
-        answer = await self.send("GET", path, **parameters)
-        assert answer.status_code == 200, answer.text
+        answer = await self.send("GET", with_query(path, parameters))
+        assert answer.status_code == 200, answer.text[:500]
         return answer.json()
 
     async def ids(self, path: str, **parameters: str) -> list[str]:
@@ -68,7 +71,7 @@ class Simulation:
         return attributes
 
     async def write(self, method: str, path: str, data: Any = None, **parameters: str) -> Any:
-        answer = await self.send(method, path, {"data": data}, **parameters)
+        answer = await self.send(method, with_query(path, parameters), {"data": data})
         assert answer.status_code in (200, 201), answer.text
         return answer.json()["data"]
 
@@ -84,6 +87,12 @@ class Simulation:
         answer = await self.http.request(method, f"/__simulator/{path}", json=order)
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+
+def with_query(path: str, parameters: Mapping[str, str]) -> str:
+    """Return a path with further parameters."""
+    joint = "&" if "?" in path else "?"
+    return f"{path}{joint}{urlencode(parameters)}" if parameters else path
 
 
 def pointer(error: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """The vendor's recordings, as a table of requests and what they were answered.
 
-The facts (statuses, headers, names and kinds of attributes, orders, totals) are those of 54 recorded
-answers of March 2026 and of a public set of September 2026; ids and values are ours.
+The facts (statuses, headers, names and kinds of attributes, orders, totals) are those of 54
+recorded answers of March 2026 and of a public set of September 2026; ids and values are ours.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ async def test_what_is_included_comes_row_by_row_in_the_order_of_include(
 async def test_the_tasks_of_the_recordings(admin: Simulation) -> None:
     whole = await admin.ids("tasks")
     assert whole == sorted(whole, key=int)
-    closed = [a for a in attributes(await admin.get("tasks", **{"page[size]": "200"}))]
+    closed = attributes(await admin.get("tasks", **{"page[size]": "200"}))
     assert {a["closed"] for a in closed} == {True, False}
     assert all(a["worked_time"] is None or a["worked_time"] > 0 for a in closed)
     newest = attributes(await admin.get("tasks", sort="-created_at", **{"page[size]": "200"}))
