@@ -56,7 +56,8 @@ def settle_entry(context: Context, before: Record | None, entry: Record) -> Reco
     )
     if values["billable_time"] is None or follows:
         # That the billable part follows a change of the time is inferred.
-        values["billable_time"] = (values["time"] or 0) if billable else 0
+        fits = 0 <= (values["time"] or 0) <= _DAY_MINUTES
+        values["billable_time"] = (values["time"] or 0) if billable and fits else 0
     values["recognized_time"] = values["billable_time"]
     if budget is not None:
         values["overhead"] = budget.attributes["deal_type_id"] == 1
