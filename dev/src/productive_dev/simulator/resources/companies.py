@@ -19,12 +19,14 @@ from productive_dev.simulator.declare.fields import (
 )
 from productive_dev.simulator.declare.filters import (
     by_ref,
+    inert,
     search,
     set_or_not,
 )
 from productive_dev.simulator.declare.filters import (
     choice as by_choice,
 )
+from productive_dev.simulator.declare.kinds import Kind
 from productive_dev.simulator.declare.resource import (
     CREATE,
     DELETE,
@@ -32,9 +34,11 @@ from productive_dev.simulator.declare.resource import (
     LIST,
     UPDATE,
     Lineage,
+    administrators,
     managers,
     resource,
 )
+from productive_dev.simulator.declare.sorts import by
 from productive_dev.simulator.records import Record, Ref
 from productive_dev.simulator.resources.archive import archivable
 
@@ -89,7 +93,9 @@ COMPANIES = resource(
         "full_query": search("name", "billing_name", "company_code"),
         "status": by_choice(set_or_not("archived_at")),
         "project_id": by_ref(_projects),
+        "subscriber_id": inert(Kind.RELATION),
     },
+    sorts={"parent_company": by("name", "parent_company")},
     default_sort=("name",),
     methods=frozenset({LIST, GET, CREATE, UPDATE}),
     lacks=frozenset({DELETE}),
@@ -103,6 +109,8 @@ SERVICE_TYPES = resource(
     "service_types",
     (text("name", "- f"), text("description", "-"), moment("archived_at")),
     filters={"query": search("name"), "status": by_choice(set_or_not("archived_at"))},
+    writes=administrators,
+    actions=archivable(),
     default_sort=("name",),
 )
 

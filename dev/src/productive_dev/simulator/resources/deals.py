@@ -1,7 +1,6 @@
-"""Deals and budgets, which are one collection, with the services in them.
+"""Deals and budgets, which are one collection: 111 attributes, as recorded.
 
-The recorded answers have 111 attributes on a deal and 79 on a service. Amounts of deals are whole
-numbers in minor units, those of services are fractions.
+Amounts of deals are whole numbers in minor units.
 """
 
 from __future__ import annotations
@@ -17,7 +16,6 @@ from productive_dev.simulator.declare.fields import (
     absent,
     choice,
     computed,
-    currencies,
     day,
     flag,
     hidden,
@@ -36,7 +34,6 @@ from productive_dev.simulator.declare.filters import (
     attribute,
     inert,
     search,
-    to,
 )
 from productive_dev.simulator.declare.filters import (
     choice as by_choice,
@@ -59,8 +56,7 @@ from productive_dev.simulator.declare.sorts import by, by_names
 from productive_dev.simulator.errors import Fault, conflict
 from productive_dev.simulator.records import Record
 from productive_dev.simulator.resources.people import NAMES
-from productive_dev.simulator.rules.totals import minutes_on, tracked
-from productive_dev.simulator.rules.tracking import is_assigned, may_track
+from productive_dev.simulator.rules.totals import tracked
 from productive_dev.simulator.writing.feed import note_activity
 
 _ALL: Final = frozenset({LIST, GET, CREATE, UPDATE, DELETE})
@@ -74,12 +70,14 @@ _SORTED_AMOUNTS: Final = frozenset(_AMOUNTS) - {
 }
 
 
-def _open_or_closed(_: Context, deal: Record) -> Sequence[str]:
+def open_or_closed(_: Context, deal: Record) -> Sequence[str]:
+    """Read "1" while a deal is open and "2" once it is closed."""
     # Recorded: `status` is open while closed_at is null, for deals and budgets alike.
     return ("1" if deal.attributes["closed_at"] is None else "2",)
 
 
-def _type(_: Context, deal: Record) -> Sequence[str]:
+def deal_type(_: Context, deal: Record) -> Sequence[str]:
+    """Read "1" for a sales deal and "2" for a budget."""
     return ("2" if deal.attributes["budget"] else "1",)
 
 
@@ -101,11 +99,16 @@ def _usage(_: Context, deal: Record) -> Sequence[str]:
     return (str(round(100 * deal.attributes["budget_used"] / total)),) if total else ()
 
 
+def _remaining(_: Context, deal: Record) -> Sequence[str]:
+    return (str(deal.attributes["budget_total"] - deal.attributes["budget_used"]),)
+
+
 def _todos(context: Context, deal: Record) -> int:
     return len(tuple(context.state.pointing("todos", "deal", deal.ref)))
 
 
-def _sees(context: Context, _: Record) -> bool:
+def employees(context: Context, _: Record) -> bool:
+    """Let everybody but clients see deals and services (inferred)."""
     return not context.caller.is_client
 
 
@@ -177,7 +180,7 @@ DEALS = resource(
         texts("tag_list", "f=tags"),
         number("origin_deal_id", "-"),
         *(
-            hidden(text(f"profit_margin{form}", "-", "100.0"))
+            hidden(text(f"profit_margin{form}", "-" if form else "- o", "100.0"))
             for form in ("", "_normalized", "_default")
         ),
         text("email_key", "-", "0"),
@@ -270,12 +273,16 @@ DEALS = resource(
         "query": search("name", "deal_number"),
         "full_query": search("name", "deal_number"),
         "jump_query": search("name", "deal_number"),
-        "type": by_choice(_type),
-        "status": by_choice(_open_or_closed),
-        "budget_status": by_choice(_open_or_closed),
+        "type": by_choice(deal_type),
+        "status": by_choice(open_or_closed),
+        "budget_status": by_choice(open_or_closed),
         "sales_status_id": by_choice(_sales_status),
         "stage_status_id": by_choice(_sales_status),
         "budget_usage": Filter(_usage, Kind.NUMBER),
+        "budget_remaining": Filter(_remaining, Kind.NUMBER),
+        "profit_margin": Filter(attribute("profit_margin"), Kind.NUMBER),
+        "contract_id": inert(Kind.RELATION),
+        "lost_reason_id": inert(Kind.RELATION),
         "recurring": by_flag(lambda _, __: ("false",)),
         "needs_invoicing": inert(Kind.FLAG),
         "needs_closing": inert(Kind.FLAG),
@@ -285,7 +292,7 @@ DEALS = resource(
     methods=_ALL,
     # The guide: no bulk creation.
     bulk=frozenset({UPDATE, DELETE}),
-    sees=_sees,
+    sees=employees,
     writes=managers,
     check=_check_deal,
     settle=_settle_deal,
@@ -293,149 +300,4 @@ DEALS = resource(
     # The vendor's gem sends PUT, the guide says PATCH.
     puts=frozenset({"close", "open"}),
     lineage=Lineage("Deal", lambda r: str(r.attributes["name"]), "project", ("project",)),
-)
-
-_SERVICE_AMOUNTS: Final = (
-    *("profit", "work_cost", "future_cost", "cost", "price", "estimated_cost", "revenue"),
-    *("projected_revenue", "expense_amount", "expense_billable_amount", "budget_total"),
-    *("budget_used", "future_revenue", "future_budget_used", "discount_amount", "markup_amount"),
-)
-
-
-def _service_amount(name: str) -> tuple[Attribute, ...]:
-    if name == "budget_used":
-        return money(name, compute=_used)
-    return money(name, "" if name in ("price", "estimated_cost") else "-", 0.0)
-
-
-def _used(context: Context, service: Record) -> float:
-    # Inferred: billable time at the price of an hour.
-    price = float(service.attributes["price"] or 0)
-    return minutes_on(context.state, service, "billable_time") / 60 * price
-
-
-def _booked(context: Context, service: Record) -> int:
-    found = context.state.pointing("bookings", "service", service.ref)
-    return sum(int(b.attributes["total_time"] or 0) for b in found if not b.attributes["canceled"])
-
-
-def _tracks_time(_: Context, service: Record) -> Sequence[str]:
-    # Measured: the filter is right where the attribute of the same name is not.
-    return ("true" if service.facts.get("tracks_time", True) else "false",)
-
-
-def _budget_status(context: Context, service: Record) -> Sequence[str]:
-    deal = context.follow(service, "deal")
-    return _open_or_closed(context, deal) if deal else ()
-
-
-def _trackers(context: Context, service: Record) -> Sequence[str]:
-    # In the spec, not measured: here it agrees with what a POST accepts.
-    return tuple(p.id for p in context.all("people") if may_track(context, p, service))
-
-
-def _assigned(context: Context, service: Record) -> Sequence[str]:
-    return tuple(p.id for p in context.all("people") if is_assigned(context, p, service))
-
-
-def _settle_service(context: Context, before: Record | None, service: Record) -> Record:
-    if before is None:
-        service = service.with_attributes(initial_service_id=int(service.id))
-    deal = context.follow(service, "deal")
-    currency = deal.attributes["currency"] if deal else "EUR"
-    billing = service.attributes["billing_type_id"]
-    return service.with_attributes(currency=currency, billable=billing != 3)
-
-
-SERVICES = resource(
-    "services",
-    (
-        text("name", "! o"),
-        number("position", "", 1),
-        moment("deleted_at"),
-        flag("billable", "-", default=True),
-        html("description"),
-        flag("time_tracking_enabled", "", default=True),
-        flag("expense_tracking_enabled", "f"),
-        flag("booking_tracking_enabled", "f", default=True),
-        number("origin_service_id", "-"),
-        number("initial_service_id", "-"),
-        flag("budget_cap_enabled", "f"),
-        mapping("editor_config", "", {}),
-        mapping("custom_fields"),
-        choice("billing_type_id", "! f=billing_type"),
-        computed("unapproved_time", tracked("unapproved_time"), Kind.MINUTES),
-        computed("worked_time", tracked("time"), Kind.MINUTES, "- f"),
-        computed("billable_time", tracked("billable_time"), Kind.MINUTES, "- f"),
-        minutes("estimated_time", "f", 0),
-        minutes("budgeted_time", "- f"),
-        minutes("rolled_over_time", "", 0),
-        hidden(text("profit_margin", "-", "100.0")),
-        computed("booked_time", _booked, Kind.MINUTES, "- f"),
-        choice("unit_id", "! f=unit"),
-        minutes("future_booked_time", "-", 0),
-        hidden(text("markup")),
-        hidden(text("discount")),
-        hidden(text("quantity", "", "0.0")),
-        text("limitation_type", "f", "no_limitation"),
-        currencies(),
-        *(part for name in _SERVICE_AMOUNTS for part in _service_amount(name)),
-    ),
-    (
-        relation("service_type", "service_types", "f"),
-        relation("deal", "deals", "! f o=budget"),
-        relation("person", "people", "f"),
-        relation("section", "sections", "f"),
-        absent("custom_field_people", "custom_field_attachments"),
-    ),
-    filters={
-        "name": Filter(attribute("name"), Kind.TEXT),
-        "query": search("name"),
-        "project_id": to("deal.project"),
-        "budget_id": to("deal"),
-        "company_id": to("deal.company"),
-        "time_tracking_enabled": by_flag(_tracks_time),
-        "budget_status": by_choice(_budget_status),
-        "stage_type": by_choice(
-            lambda c, s: _type(c, d) if (d := c.follow(s, "deal")) is not None else ()
-        ),
-        "trackable_by_person_id": Filter(_trackers, Kind.RELATION),
-        # The vendor's schema: services on which that person may track, by the budget's tracking
-        # type. Where every budget is open to all it changes nothing, as was measured.
-        "person_id": Filter(_assigned, Kind.RELATION),
-        "task_id": inert(Kind.RELATION),
-        "for_tracking": inert(Kind.FLAG),
-        "bookable_date": inert(Kind.DAY),
-        "after": inert(Kind.DAY),
-        "before": inert(Kind.DAY),
-    },
-    sorts={
-        "project_name": by("name", "deal", "project"),
-        "company": by("name", "deal", "company"),
-    },
-    methods=_ALL,
-    bulk=frozenset({CREATE, UPDATE, DELETE}),
-    sees=_sees,
-    writes=managers,
-    settle=_settle_service,
-    lineage=Lineage("Service", lambda r: str(r.attributes["name"]), "deal", ("deal", "project")),
-)
-
-SECTIONS = resource(
-    "sections",
-    (text("name", "!"), number("position", "", 1)),
-    (relation("deal", "deals", "! f"),),
-    default_sort=("name",),
-    methods=_ALL,
-    sees=_sees,
-    writes=managers,
-)
-
-SERVICE_ASSIGNMENTS = resource(
-    "service_assignments",
-    (),
-    (relation("person", "people", "! f"), relation("service", "services", "! f")),
-    methods=frozenset({LIST, GET, CREATE, DELETE}),
-    bulk=frozenset({CREATE, DELETE}),
-    writes=managers,
 )

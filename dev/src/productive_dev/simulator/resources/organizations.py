@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from productive_dev.simulator.context import Context
 from productive_dev.simulator.declare.fields import (
@@ -15,13 +15,14 @@ from productive_dev.simulator.declare.fields import (
     moment,
     number,
     relation,
+    relations,
     text,
     texts,
 )
 from productive_dev.simulator.declare.filters import Filter, related
 from productive_dev.simulator.declare.kinds import Kind
 from productive_dev.simulator.declare.resource import resource
-from productive_dev.simulator.records import Record
+from productive_dev.simulator.records import Record, Ref
 
 
 def _of_the_token(context: Context) -> Iterable[Record]:
@@ -51,6 +52,11 @@ def _organization_of(_: Context, membership: Record) -> tuple[str, ...]:
     return (membership.organization,)
 
 
+def _members(context: Context, team: Record) -> Sequence[Ref]:
+    found = context.state.pointing("team_memberships", "team", team.ref)
+    return [person for one in found if (person := one.to_one("person")) is not None]
+
+
 ORGANIZATIONS = resource(
     "organizations",
     (
@@ -75,6 +81,10 @@ ORGANIZATIONS = resource(
         choice("time_format_id", "-", 1),
         choice("number_format_id", "-", 1),
         mapping("flags", "-", {}),
+        text("release_channel", "-"),
+        texts("addons", "-"),
+        number("subsidiary_count", "-", 1),
+        mapping("expense_settings", "-", {}),
     ),
     (
         relation("company", "companies", "-"),
@@ -98,6 +108,7 @@ USERS = resource(
         flag("two_factor_auth", "-"),
         number("default_organization_id", "-"),
         moment("updated_at"),
+        mapping("flags", "-", {}),
     ),
     default_sort=("first_name", "last_name"),
     listed=_caller_alone,
@@ -126,7 +137,7 @@ SUBSIDIARIES = resource("subsidiaries", (text("name", "- o"),), filters={})
 TEAMS = resource(
     "teams",
     (text("name", "- f o"), choice("color_id", "-"), text("icon_id", "-")),
-    (),
+    (relations("members", "people", find=_members),),
     filters={"query": Filter(lambda _, r: (r.attributes["name"],), Kind.TEXT, "contains")},
     default_sort=("name",),
 )

@@ -234,6 +234,7 @@ MEMBERSHIPS = resource(
         relation("deal", "deals", "f"),
         absent("agent"),
     ),
+    filters={"agent_id": inert(Kind.RELATION)},
     methods=frozenset({LIST, GET, CREATE, UPDATE, DELETE}),
     writes=managers,
     settle=_membership_kind,

@@ -1,4 +1,4 @@
-"""What hangs on tasks: todos, dependencies, attachments, custom fields and tags."""
+"""What hangs on tasks: todos, dependencies, attachments and tags."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Final
 
 from productive_dev.simulator.context import Context
 from productive_dev.simulator.declare.fields import (
+    absent,
     choice,
     day,
     flag,
     moment,
     number,
     relation,
-    relations,
     text,
 )
 from productive_dev.simulator.declare.filters import (
@@ -33,13 +33,11 @@ from productive_dev.simulator.declare.resource import (
     GET,
     LIST,
     UPDATE,
-    administrators,
     resource,
 )
 from productive_dev.simulator.declare.sorts import by_id
 from productive_dev.simulator.errors import Fault
-from productive_dev.simulator.records import Record, Ref
-from productive_dev.simulator.resources.archive import archivable
+from productive_dev.simulator.records import Record
 
 _ALL: Final = frozenset({LIST, GET, CREATE, UPDATE, DELETE})
 _MIRRORED: Final = {1: 2, 2: 1, 3: 3}
@@ -186,61 +184,13 @@ ATTACHMENTS = resource(
         relation("page", "pages", "- ~ f"),
         relation("comment", "comments", "- ~ f"),
         relation("deal", "deals", "- ~"),
+        absent("expense"),
     ),
     filters={"project_id": to("task.project")},
     sorts={"id": by_id},
     sees=_sees_parent,
 )
 
-
-def _options(context: Context, field: Record) -> Sequence[Ref]:
-    found = context.state.pointing("custom_field_options", "custom_field", field.ref)
-    return [option.ref for option in found]
-
-
-def _archived(_: Context, record: Record) -> Sequence[str]:
-    return ("false" if record.attributes["archived_at"] is None else "true",)
-
-
-CUSTOM_FIELDS = resource(
-    "custom_fields",
-    (
-        text("name", "! f"),
-        text("description"),
-        choice("data_type_id", "!"),
-        text("customizable_type", "! f"),
-        flag("global", "f", default=True),
-        flag("required"),
-        number("position"),
-        flag("sensitive"),
-        moment("archived_at"),
-        number("aggregation_type_id"),
-        number("formatting_type_id"),
-        flag("show_in_add_edit_views", "f", default=True),
-        flag("quick_add_enabled"),
-        moment("created_at"),
-        moment("updated_at"),
-    ),
-    (
-        relation("project", "projects", "f"),
-        relations("options", "custom_field_options", find=_options),
-    ),
-    filters={"archived": Filter(_archived, Kind.FLAG)},
-    methods=_ALL,
-    writes=administrators,
-    actions=archivable(),
-)
-
-CUSTOM_FIELD_OPTIONS = resource(
-    "custom_field_options",
-    (text("name", "! f"), number("position"), moment("archived_at"), number("color_id")),
-    (relation("custom_field", "custom_fields", "! ~ f"),),
-    filters={"archived": Filter(_archived, Kind.FLAG)},
-    default_sort=("position",),
-    methods=_ALL,
-    writes=administrators,
-    actions=archivable(),
-)
 
 _TAGGED: Final = ("companies", "deals", "people", "tasks")
 

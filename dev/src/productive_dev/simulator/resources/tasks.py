@@ -36,6 +36,9 @@ from productive_dev.simulator.declare.filters import (
 from productive_dev.simulator.declare.filters import (
     choice as by_choice,
 )
+from productive_dev.simulator.declare.filters import (
+    flag as by_flag,
+)
 from productive_dev.simulator.declare.kinds import Kind
 from productive_dev.simulator.declare.resource import (
     CREATE,
@@ -93,6 +96,10 @@ def _bookings(context: Context, task: Record) -> int:
 
 def _status(_: Context, task: Record) -> Sequence[str]:
     return ("2" if task.attributes["closed"] else "1",)
+
+
+def _public(_: Context, task: Record) -> Sequence[str]:
+    return ("false" if task.attributes["private"] else "true",)
 
 
 def _overdue(context: Context, task: Record) -> Sequence[str]:
@@ -204,6 +211,7 @@ TASKS = resource(
         "project_type": by_choice(_project_type),
         "folder_id": to("task_list.folder"),
         "board_id": to("task_list.folder"),
+        "public_access": by_flag(_public),
         "task_type": by_choice(_parent_type),
         "status": by_choice(_status),
         "overdue_status": by_choice(_overdue),
