@@ -128,6 +128,7 @@ READ: list[tuple[str, str, int]] = [
         200,
     ),
     ("S", "reports/project_reports", 200),
+    ("S", "reports/budget_reports?group=deal&include=deal", 200),
     ("S", "activities?filter[project_id]=30201&include=creator", 200),
     # Recorded relations of a time entry and of a task; neither has these.
     ("S wrong", "time_entries?include=project", 400),

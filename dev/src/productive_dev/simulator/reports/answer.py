@@ -19,6 +19,7 @@ from productive_dev.simulator.reports.reports import REPORTS, rows_of
 _TARGETS = {
     "budget": "deals",
     "company": "companies",
+    "deal": "deals",
     "event": "events",
     "person": "people",
     "project": "projects",

@@ -94,13 +94,20 @@ REPORTS: Final[Mapping[str, Report]] = {
         "budget",
         {
             "budget": itself,
+            # A client groups by it and includes it.
+            "deal": itself,
             "project": to("project"),
             "company": to("company"),
             "responsible": to("responsible"),
             **periods("date"),
         },
         of_budgets,
-        {"budget": itself, "project": to("project"), "company": to("company")},
+        {
+            "budget": itself,
+            "deal": itself,
+            "project": to("project"),
+            "company": to("company"),
+        },
     ),
     "booking_reports": Report(
         "bookings",
