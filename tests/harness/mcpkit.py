@@ -19,7 +19,8 @@ from productive_contract.mapping import Access, Person, State
 from productive_contract.secret import Secret
 from productive_dev.simulator.app import simulator
 from productive_dev.simulator.config import SimulatorConfig
-from productive_dev.simulator.world import Logged, World
+from productive_dev.simulator.request_log import Logged
+from productive_dev.simulator.world import World
 from productive_gateway.errors import InvalidToken
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import Authenticate, McpEndpoint

@@ -22,7 +22,7 @@ from productive_dev.simulator.config import SimulatorConfig
 from productive_dev.simulator.control import control_routes
 from productive_dev.simulator.errors import ErrorObject, Problem, too_many_requests
 from productive_dev.simulator.faults import Fault
-from productive_dev.simulator.http import finish, response_to
+from productive_dev.simulator.headers import finish, response_to
 from productive_dev.simulator.landing import landing_page
 from productive_dev.simulator.request_log import Logged
 from productive_dev.simulator.world import World

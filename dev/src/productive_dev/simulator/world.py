@@ -21,8 +21,6 @@ from productive_dev.simulator.seed.start import seeded
 from productive_dev.simulator.seed.tokens import tokens
 from productive_dev.simulator.tokens import Token, Tokens
 
-__all__ = ["Logged", "World"]
-
 
 @dataclass(slots=True)
 class World:
