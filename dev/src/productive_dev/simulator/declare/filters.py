@@ -150,12 +150,12 @@ def search(*names: str, also: Sequence[str] = ()) -> Filter:
     return Filter(read, Kind.TEXT, default="contains")
 
 
-def choice(read: Read) -> Filter:
+def by_choice(read: Read) -> Filter:
     """Return a filter by one of the numbers that stand for states."""
     return Filter(read, Kind.CHOICE)
 
 
-def flag(read: Read) -> Filter:
+def by_flag(read: Read) -> Filter:
     """Return a filter by true or false."""
     return Filter(read, Kind.FLAG)
 

@@ -30,6 +30,9 @@ GET: Final = "get"
 CREATE: Final = "create"
 UPDATE: Final = "update"
 DELETE: Final = "delete"
+READS: Final = frozenset({LIST, GET})
+WRITES: Final = frozenset({CREATE, UPDATE, DELETE})
+EVERYTHING: Final = READS | WRITES
 
 
 def everybody(_: Context, __: Record) -> bool:
@@ -77,7 +80,7 @@ class Resource:
     """Relations of a new record."""
     default_sort: tuple[str, ...] = ("id",)
     """Attributes, "id" or names of sorts, each with a minus where it falls."""
-    methods: frozenset[str] = frozenset({LIST, GET})
+    methods: frozenset[str] = READS
     lacks: frozenset[str] = frozenset()
     """Methods that the original does not have either: 404 instead of 501."""
     bulk: frozenset[str] = frozenset()

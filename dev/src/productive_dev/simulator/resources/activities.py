@@ -16,20 +16,13 @@ from productive_dev.simulator.declare.fields import (
 )
 from productive_dev.simulator.declare.filters import (
     Filter,
+    by_choice,
     since,
     to,
     until,
 )
-from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
-)
 from productive_dev.simulator.declare.kinds import Kind
-from productive_dev.simulator.declare.resource import (
-    CREATE,
-    DELETE,
-    UPDATE,
-    resource,
-)
+from productive_dev.simulator.declare.resource import WRITES, resource
 from productive_dev.simulator.records import Record
 
 _KINDS: Final = {
@@ -119,6 +112,6 @@ ACTIVITIES = resource(
     },
     # The vendor's schema.
     default_sort=("-created_at", "-id"),
-    lacks=frozenset({CREATE, UPDATE, DELETE}),
+    lacks=WRITES,
     sees=_sees,
 )

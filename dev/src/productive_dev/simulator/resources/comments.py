@@ -28,15 +28,7 @@ from productive_dev.simulator.declare.filters import (
     to,
 )
 from productive_dev.simulator.declare.kinds import Kind
-from productive_dev.simulator.declare.resource import (
-    CREATE,
-    DELETE,
-    GET,
-    LIST,
-    UPDATE,
-    Lineage,
-    resource,
-)
+from productive_dev.simulator.declare.resource import EVERYTHING, Lineage, resource
 from productive_dev.simulator.errors import Fault, access_denied, conflict, invalid
 from productive_dev.simulator.records import Record, Ref
 from productive_dev.simulator.writing.body import action_value
@@ -168,7 +160,7 @@ COMMENTS = resource(
         "draft": Filter(attribute("draft"), Kind.FLAG),
     },
     default_sort=("created_at",),
-    methods=frozenset({LIST, GET, CREATE, UPDATE, DELETE}),
+    methods=EVERYTHING,
     sees=_sees,
     check=_check,
     settle=_settle,

@@ -18,20 +18,16 @@ from productive_dev.simulator.declare.fields import (
     texts,
 )
 from productive_dev.simulator.declare.filters import (
+    by_choice,
     by_ref,
     inert,
     search,
     set_or_not,
 )
-from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
-)
 from productive_dev.simulator.declare.kinds import Kind
 from productive_dev.simulator.declare.resource import (
-    CREATE,
     DELETE,
-    GET,
-    LIST,
+    EVERYTHING,
     UPDATE,
     Lineage,
     administrators,
@@ -97,7 +93,7 @@ COMPANIES = resource(
     },
     sorts={"parent_company": by("name", "parent_company")},
     default_sort=("name",),
-    methods=frozenset({LIST, GET, CREATE, UPDATE}),
+    methods=EVERYTHING - {DELETE},
     lacks=frozenset({DELETE}),
     bulk=frozenset({UPDATE}),
     writes=managers,

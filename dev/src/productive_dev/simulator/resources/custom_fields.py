@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from productive_dev.simulator.context import Context
 from productive_dev.simulator.declare.fields import (
@@ -20,19 +19,9 @@ from productive_dev.simulator.declare.filters import (
     Filter,
 )
 from productive_dev.simulator.declare.kinds import Kind
-from productive_dev.simulator.declare.resource import (
-    CREATE,
-    DELETE,
-    GET,
-    LIST,
-    UPDATE,
-    administrators,
-    resource,
-)
+from productive_dev.simulator.declare.resource import EVERYTHING, administrators, resource
 from productive_dev.simulator.records import Record, Ref
 from productive_dev.simulator.resources.archive import archivable
-
-_ALL: Final = frozenset({LIST, GET, CREATE, UPDATE, DELETE})
 
 
 def _options(context: Context, field: Record) -> Sequence[Ref]:
@@ -69,7 +58,7 @@ CUSTOM_FIELDS = resource(
         relations("options", "custom_field_options", find=_options),
     ),
     filters={"archived": Filter(_archived, Kind.FLAG)},
-    methods=_ALL,
+    methods=EVERYTHING,
     writes=administrators,
     actions=archivable(),
 )
@@ -80,7 +69,7 @@ CUSTOM_FIELD_OPTIONS = resource(
     (relation("custom_field", "custom_fields", "! ~ f"),),
     filters={"archived": Filter(_archived, Kind.FLAG)},
     default_sort=("position",),
-    methods=_ALL,
+    methods=EVERYTHING,
     writes=administrators,
     actions=archivable(),
 )

@@ -32,21 +32,15 @@ from productive_dev.simulator.declare.fields import (
 from productive_dev.simulator.declare.filters import (
     Filter,
     attribute,
+    by_choice,
+    by_flag,
     inert,
     search,
 )
-from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
-)
-from productive_dev.simulator.declare.filters import (
-    flag as by_flag,
-)
 from productive_dev.simulator.declare.kinds import Kind, day_of
 from productive_dev.simulator.declare.resource import (
-    CREATE,
     DELETE,
-    GET,
-    LIST,
+    EVERYTHING,
     UPDATE,
     Lineage,
     managers,
@@ -59,7 +53,6 @@ from productive_dev.simulator.resources.people import NAMES
 from productive_dev.simulator.rules.totals import tracked
 from productive_dev.simulator.writing.feed import note_activity
 
-_ALL: Final = frozenset({LIST, GET, CREATE, UPDATE, DELETE})
 _AMOUNTS: Final = (
     *("revenue", "services_revenue", "budget_total", "budget_used", "projected_revenue"),
     *("cost", "profit", "invoiced", "pending_invoicing", "manually_invoiced"),
@@ -289,7 +282,7 @@ DEALS = resource(
         "subscriber_id": inert(Kind.RELATION),
     },
     sorts={"deal_number": by("deal_number"), "responsible": by_names(NAMES, "responsible")},
-    methods=_ALL,
+    methods=EVERYTHING,
     # The guide: no bulk creation.
     bulk=frozenset({UPDATE, DELETE}),
     sees=employees,

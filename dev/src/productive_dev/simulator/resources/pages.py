@@ -27,29 +27,18 @@ from productive_dev.simulator.declare.fields import (
 )
 from productive_dev.simulator.declare.filters import (
     Filter,
+    by_choice,
     search,
     set_or_not,
     to,
 )
-from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
-)
 from productive_dev.simulator.declare.kinds import Kind
-from productive_dev.simulator.declare.resource import (
-    CREATE,
-    DELETE,
-    GET,
-    LIST,
-    UPDATE,
-    Lineage,
-    resource,
-)
+from productive_dev.simulator.declare.resource import EVERYTHING, Lineage, resource
 from productive_dev.simulator.declare.sorts import by, by_id, by_names
 from productive_dev.simulator.errors import conflict, internal_error
 from productive_dev.simulator.records import Record, Ref
 from productive_dev.simulator.resources.people import NAMES
 
-_ALL: Final = frozenset({LIST, GET, CREATE, UPDATE, DELETE})
 EMPTY: Final = '{"type":"doc","content":[{"type":"paragraph"}]}'
 _NAMESPACE: Final = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 
@@ -138,7 +127,7 @@ PAGES = resource(
         "jump_query": search("title"),
     },
     sorts={"id": by_id, "project": by("name", "project")},
-    methods=_ALL,
+    methods=EVERYTHING,
     sees=_sees,
     writes=lambda context, _: not context.caller.is_client,
     settle=_settle,
@@ -178,7 +167,7 @@ DISCUSSIONS = resource(
         "project_id": to("page.project"),
         "query": Filter(lambda _, r: (str(r.attributes["excerpt"]),), Kind.TEXT, "contains"),
     },
-    methods=_ALL,
+    methods=EVERYTHING,
     sees=_sees_page,
     actions={"resolve": _resolved(wanted=True), "reopen": _resolved(wanted=False)},
 )

@@ -26,20 +26,16 @@ from productive_dev.simulator.declare.fields import (
 from productive_dev.simulator.declare.filters import (
     Filter,
     attribute,
+    by_choice,
     by_ref,
     inert,
     search,
     set_or_not,
 )
-from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
-)
 from productive_dev.simulator.declare.kinds import Kind
 from productive_dev.simulator.declare.resource import (
-    CREATE,
     DELETE,
-    GET,
-    LIST,
+    EVERYTHING,
     UPDATE,
     Lineage,
     administrators,
@@ -180,7 +176,7 @@ PEOPLE = resource(
     sorts={"name": by_names(NAMES)},
     # Recorded.
     default_sort=NAMES,
-    methods=frozenset({LIST, GET, CREATE, UPDATE}),
+    methods=EVERYTHING - {DELETE},
     lacks=frozenset({DELETE}),
     bulk=frozenset({UPDATE}),
     writes=administrators,

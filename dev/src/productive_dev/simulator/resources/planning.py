@@ -25,6 +25,8 @@ from productive_dev.simulator.declare.fields import (
 from productive_dev.simulator.declare.filters import (
     Filter,
     attribute,
+    by_choice,
+    by_flag,
     inert,
     related,
     set_or_not,
@@ -32,19 +34,10 @@ from productive_dev.simulator.declare.filters import (
     to,
     until,
 )
-from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
-)
-from productive_dev.simulator.declare.filters import (
-    flag as by_flag,
-)
 from productive_dev.simulator.declare.kinds import Kind
 from productive_dev.simulator.declare.resource import (
-    CREATE,
-    DELETE,
-    GET,
-    LIST,
-    UPDATE,
+    EVERYTHING,
+    WRITES,
     Lineage,
     administrators,
     managers,
@@ -62,7 +55,6 @@ from productive_dev.simulator.rules.bookings import (
     writes_booking,
 )
 
-_ALL: Final = frozenset({LIST, GET, CREATE, UPDATE, DELETE})
 _DAY: Final = 480
 
 
@@ -141,8 +133,8 @@ BOOKINGS = resource(
         "booking_type": inert(),
         "person_type": inert(),
     },
-    methods=_ALL,
-    bulk=frozenset({CREATE, UPDATE, DELETE}),
+    methods=EVERYTHING,
+    bulk=WRITES,
     writes=writes_booking,
     check=check_booking,
     settle=settle_booking,
@@ -175,7 +167,7 @@ EVENTS = resource(
     filters={"status": by_choice(set_or_not("archived_at"))},
     # The vendor's schema.
     default_sort=("name",),
-    methods=_ALL,
+    methods=EVERYTHING,
     writes=administrators,
     refuse_delete=_refuse_active,
     actions=archivable(),
@@ -216,7 +208,7 @@ ENTITLEMENTS = resource(
         relation("person", "people", "! f o", sorted_by=by_names(NAMES, "person")),
         relation("event", "events", "! f o", sorted_by=by("name", "event")),
     ),
-    methods=_ALL,
+    methods=EVERYTHING,
     sees=lambda context, r: context.caller.manages or context.caller.is_person(r),
     writes=managers,
 )
@@ -224,7 +216,7 @@ ENTITLEMENTS = resource(
 HOLIDAY_CALENDARS = resource(
     "holiday_calendars",
     (text("name", "! o"), text("country"), text("state"), flag("autogenerate_holidays")),
-    methods=_ALL,
+    methods=EVERYTHING,
     writes=administrators,
 )
 
@@ -235,6 +227,6 @@ HOLIDAYS = resource(
     (relation("holiday_calendar", "holiday_calendars", "! f"), relation("creator", "people", "-")),
     filters={"after": since("date"), "before": until("date")},
     default_sort=("date",),
-    methods=_ALL,
+    methods=EVERYTHING,
     writes=administrators,
 )

@@ -22,20 +22,16 @@ from productive_dev.simulator.declare.fields import (
 from productive_dev.simulator.declare.filters import (
     Filter,
     attribute,
+    by_choice,
     by_ref,
     inert,
     search,
     set_or_not,
 )
-from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
-)
 from productive_dev.simulator.declare.kinds import Kind
 from productive_dev.simulator.declare.resource import (
-    CREATE,
     DELETE,
-    GET,
-    LIST,
+    EVERYTHING,
     UPDATE,
     Lineage,
     administrators,
@@ -151,7 +147,7 @@ PROJECTS = resource(
     },
     # Recorded.
     default_sort=("name",),
-    methods=frozenset({LIST, GET, CREATE, UPDATE}),
+    methods=EVERYTHING - {DELETE},
     lacks=frozenset({DELETE}),
     bulk=frozenset({UPDATE}),
     sees=_sees,
@@ -185,7 +181,7 @@ WORKFLOWS = resource(
             lambda _, r: ("false" if r.attributes["archived_at"] is None else "true",), Kind.FLAG
         ),
     },
-    methods=frozenset({LIST, GET, CREATE, UPDATE}),
+    methods=EVERYTHING - {DELETE},
     lacks=frozenset({DELETE}),
     writes=administrators,
     actions=archivable(),
@@ -203,7 +199,7 @@ WORKFLOW_STATUSES = resource(
     (relation("workflow", "workflows", "! f"),),
     filters={"query": search("name")},
     default_sort=("position",),
-    methods=frozenset({LIST, GET, CREATE, UPDATE}),
+    methods=EVERYTHING - {DELETE},
     lacks=frozenset({DELETE}),
     writes=administrators,
 )
@@ -235,7 +231,7 @@ MEMBERSHIPS = resource(
         absent("agent"),
     ),
     filters={"agent_id": inert(Kind.RELATION)},
-    methods=frozenset({LIST, GET, CREATE, UPDATE, DELETE}),
+    methods=EVERYTHING,
     writes=managers,
     settle=_membership_kind,
 )

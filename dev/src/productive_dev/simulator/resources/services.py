@@ -29,23 +29,19 @@ from productive_dev.simulator.declare.fields import (
 from productive_dev.simulator.declare.filters import (
     Filter,
     attribute,
+    by_choice,
+    by_flag,
     inert,
     search,
     to,
-)
-from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
-)
-from productive_dev.simulator.declare.filters import (
-    flag as by_flag,
 )
 from productive_dev.simulator.declare.kinds import Kind
 from productive_dev.simulator.declare.resource import (
     CREATE,
     DELETE,
-    GET,
-    LIST,
+    EVERYTHING,
     UPDATE,
+    WRITES,
     Lineage,
     managers,
     resource,
@@ -56,7 +52,6 @@ from productive_dev.simulator.resources.deals import deal_type, employees, open_
 from productive_dev.simulator.rules.totals import minutes_on, tracked
 from productive_dev.simulator.rules.tracking import is_assigned, may_track
 
-_ALL: Final = frozenset({LIST, GET, CREATE, UPDATE, DELETE})
 _SERVICE_AMOUNTS: Final = (
     *("profit", "work_cost", "future_cost", "cost", "price", "estimated_cost", "revenue"),
     *("projected_revenue", "expense_amount", "expense_billable_amount", "budget_total"),
@@ -178,8 +173,8 @@ SERVICES = resource(
         "project_name": by("name", "deal", "project"),
         "company": by("name", "deal", "company"),
     },
-    methods=_ALL,
-    bulk=frozenset({CREATE, UPDATE, DELETE}),
+    methods=EVERYTHING,
+    bulk=WRITES,
     sees=employees,
     writes=managers,
     settle=_settle_service,
@@ -191,7 +186,7 @@ SECTIONS = resource(
     (text("name", "!"), number("position", "", 1)),
     (relation("deal", "deals", "! f"),),
     default_sort=("name",),
-    methods=_ALL,
+    methods=EVERYTHING,
     sees=employees,
     writes=managers,
 )
@@ -200,7 +195,7 @@ SERVICE_ASSIGNMENTS = resource(
     "service_assignments",
     (),
     (relation("person", "people", "! f"), relation("service", "services", "! f")),
-    methods=frozenset({LIST, GET, CREATE, DELETE}),
+    methods=EVERYTHING - {UPDATE},
     bulk=frozenset({CREATE, DELETE}),
     writes=managers,
 )

@@ -17,22 +17,12 @@ from productive_dev.simulator.declare.fields import (
     text,
 )
 from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
-)
-from productive_dev.simulator.declare.filters import (
+    by_choice,
     search,
     set_or_not,
     to,
 )
-from productive_dev.simulator.declare.resource import (
-    CREATE,
-    DELETE,
-    GET,
-    LIST,
-    UPDATE,
-    Lineage,
-    resource,
-)
+from productive_dev.simulator.declare.resource import DELETE, EVERYTHING, Lineage, resource
 from productive_dev.simulator.declare.sorts import by
 from productive_dev.simulator.errors import Fault, invalid
 from productive_dev.simulator.records import Record, Ref
@@ -184,7 +174,7 @@ FOLDERS = resource(
     (relation("project", "projects", "! f"),),
     filters={"query": search("name"), "status": by_choice(set_or_not("archived_at"))},
     default_sort=("position",),
-    methods=frozenset({LIST, GET, CREATE, UPDATE}),
+    methods=EVERYTHING - {DELETE},
     lacks=frozenset({DELETE}),
     sees=_own_project,
     writes=_writes,
@@ -216,7 +206,7 @@ TASK_LISTS = resource(
     },
     sorts={"board_name": by("name", "folder"), "company_name": by("name", "project", "company")},
     default_sort=("placement",),
-    methods=frozenset({LIST, GET, CREATE, UPDATE}),
+    methods=EVERYTHING - {DELETE},
     lacks=frozenset({DELETE}),
     sees=_own_project,
     writes=_writes,

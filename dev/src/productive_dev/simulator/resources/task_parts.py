@@ -19,27 +19,17 @@ from productive_dev.simulator.declare.fields import (
 from productive_dev.simulator.declare.filters import (
     Filter,
     attribute,
+    by_choice,
     inert,
     search,
     to,
 )
-from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
-)
 from productive_dev.simulator.declare.kinds import Kind
-from productive_dev.simulator.declare.resource import (
-    CREATE,
-    DELETE,
-    GET,
-    LIST,
-    UPDATE,
-    resource,
-)
+from productive_dev.simulator.declare.resource import EVERYTHING, WRITES, resource
 from productive_dev.simulator.declare.sorts import by_id
 from productive_dev.simulator.errors import Fault
 from productive_dev.simulator.records import Record
 
-_ALL: Final = frozenset({LIST, GET, CREATE, UPDATE, DELETE})
 _MIRRORED: Final = {1: 2, 2: 1, 3: 3}
 
 
@@ -97,8 +87,8 @@ TODOS = resource(
     ),
     filters={"status": by_choice(_closed)},
     default_sort=("position",),
-    methods=_ALL,
-    bulk=frozenset({CREATE, UPDATE, DELETE}),
+    methods=EVERYTHING,
+    bulk=WRITES,
     sees=_sees_parent,
     writes=_no_client,
     check=_check_todo,
@@ -156,7 +146,7 @@ TASK_DEPENDENCIES = resource(
         relation("creator", "people", "-"),
     ),
     filters={"project_id": to("task.project")},
-    methods=_ALL,
+    methods=EVERYTHING,
     sees=_sees_parent,
     writes=_no_client,
     check=_check_dependency,

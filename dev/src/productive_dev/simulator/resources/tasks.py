@@ -27,28 +27,16 @@ from productive_dev.simulator.declare.fields import (
 from productive_dev.simulator.declare.filters import (
     Filter,
     attribute,
+    by_choice,
+    by_flag,
     related,
     search,
     since,
     to,
     until,
 )
-from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
-)
-from productive_dev.simulator.declare.filters import (
-    flag as by_flag,
-)
 from productive_dev.simulator.declare.kinds import Kind
-from productive_dev.simulator.declare.resource import (
-    CREATE,
-    DELETE,
-    GET,
-    LIST,
-    UPDATE,
-    Lineage,
-    resource,
-)
+from productive_dev.simulator.declare.resource import EVERYTHING, WRITES, Lineage, resource
 from productive_dev.simulator.declare.sorts import by, by_id, by_names
 from productive_dev.simulator.records import Record, Ref
 from productive_dev.simulator.resources.people import NAMES
@@ -245,8 +233,8 @@ TASKS = resource(
         "workflow_status_position": by("position", "workflow_status"),
         "last_actor_name": by_names(NAMES, "last_actor"),
     },
-    methods=frozenset({LIST, GET, CREATE, UPDATE, DELETE}),
-    bulk=frozenset({CREATE, UPDATE, DELETE}),
+    methods=EVERYTHING,
+    bulk=WRITES,
     # Recorded order.
     requires=("title", "project", "task_list"),
     sees=sees_task,

@@ -23,6 +23,8 @@ from productive_dev.simulator.declare.fields import (
 )
 from productive_dev.simulator.declare.filters import (
     attribute,
+    by_choice,
+    by_flag,
     by_ref,
     inert,
     search,
@@ -30,22 +32,8 @@ from productive_dev.simulator.declare.filters import (
     to,
     until,
 )
-from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
-)
-from productive_dev.simulator.declare.filters import (
-    flag as by_flag,
-)
 from productive_dev.simulator.declare.kinds import Kind
-from productive_dev.simulator.declare.resource import (
-    CREATE,
-    DELETE,
-    GET,
-    LIST,
-    UPDATE,
-    Lineage,
-    resource,
-)
+from productive_dev.simulator.declare.resource import EVERYTHING, WRITES, Lineage, resource
 from productive_dev.simulator.records import Record, Ref
 from productive_dev.simulator.rules.approvals import approve, reject, unapprove, unreject
 from productive_dev.simulator.rules.entries import (
@@ -173,8 +161,8 @@ TIME_ENTRIES = resource(
     },
     # Measured: the date alone; created_at, started_at and id are refused.
     sorts={},
-    methods=frozenset({LIST, GET, CREATE, UPDATE, DELETE}),
-    bulk=frozenset({CREATE, UPDATE, DELETE}),
+    methods=EVERYTHING,
+    bulk=WRITES,
     sees=sees_entry,
     writes=writes_entry,
     check=check_entry,

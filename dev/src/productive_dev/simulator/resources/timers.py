@@ -18,8 +18,7 @@ from productive_dev.simulator.declare.kinds import Kind, instant_of
 from productive_dev.simulator.declare.resource import (
     CREATE,
     DELETE,
-    GET,
-    LIST,
+    READS,
     UPDATE,
     new_record,
     resource,
@@ -136,7 +135,7 @@ TIMERS = resource(
     filters={"person_id": Filter(attribute("person_id"), Kind.RELATION)},
     # Oldest first (measured).
     default_sort=("started_at",),
-    methods=frozenset({LIST, GET, CREATE}),
+    methods=READS | {CREATE},
     lacks=frozenset({UPDATE, DELETE}),
     sees=_sees,
     actions={"stop": stop},

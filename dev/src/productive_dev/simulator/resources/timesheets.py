@@ -22,17 +22,14 @@ from productive_dev.simulator.declare.fields import (
 )
 from productive_dev.simulator.declare.filters import (
     Filter,
+    by_choice,
     set_or_not,
-)
-from productive_dev.simulator.declare.filters import (
-    choice as by_choice,
 )
 from productive_dev.simulator.declare.kinds import Kind
 from productive_dev.simulator.declare.resource import (
     CREATE,
     DELETE,
-    GET,
-    LIST,
+    EVERYTHING,
     UPDATE,
     administrators,
     resource,
@@ -73,7 +70,7 @@ TIMESHEETS = resource(
         relation("creator", "people", "- f"),
     ),
     sorts={"id": by_id, "person_id": lambda _, r: (False, float(r.to_many("person")[0].id), "")},
-    methods=frozenset({LIST, GET, CREATE, DELETE}),
+    methods=EVERYTHING - {UPDATE},
     lacks=frozenset({UPDATE}),
     bulk=frozenset({CREATE, DELETE}),
     sees=_own,
@@ -112,7 +109,7 @@ TIME_TRACKING_POLICIES = resource(
         "status": by_choice(set_or_not("archived_at")),
         "person_id": Filter(_people, Kind.RELATION),
     },
-    methods=frozenset({LIST, GET, CREATE, UPDATE}),
+    methods=EVERYTHING - {DELETE},
     writes=administrators,
     actions=archivable(),
 )
