@@ -192,6 +192,7 @@ class Commit:
         """
         budget = RetryBudget(self._limits)
         ending: End | None = None
+        was_current = False
         while True:
             try:
                 record = await budget.call(self._store.get(name))
@@ -202,7 +203,15 @@ class Commit:
                 grant, ring = await budget.call(self._read(record))
                 person = None if people is None else people.by_uid.get(grant.user_uid)
                 unfit = standing(grant, person, ring.epoch)
-                step = decide(grant, claim, ring, unfit, self._config, now=self._clock())
+                step = decide(
+                    grant,
+                    claim,
+                    ring,
+                    unfit,
+                    self._config,
+                    now=self._clock(),
+                    was_current=was_current,
+                )
 
                 match step:
                     case Repeat():
@@ -211,6 +220,7 @@ class Commit:
                         # Gone after we tried to end it: our own write, whose answer was lost.
                         raise _over(ending) if step.refusal is Refusal.GONE else _refused(step)
                     case Advance():
+                        was_current = True
                         budget.begin_write()
                         changed = encode(step.grant, ring, replacing=record)
                         self._index.note(await budget.call(self._store.update(changed)))

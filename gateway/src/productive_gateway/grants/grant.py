@@ -45,6 +45,8 @@ class Refusal(StrEnum):
     SCOPE = "wrong_scope"
     FORKED = "forked"
     """Two replicas compute different successors: our failure, not the client's."""
+    OVERTAKEN = "overtaken"
+    """The token was the current one when this request began; others have used it since."""
 
 
 class Cause(StrEnum):

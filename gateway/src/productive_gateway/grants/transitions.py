@@ -144,6 +144,7 @@ def decide(
     config: GrantConfig,
     *,
     now: float,
+    was_current: bool = False,
 ) -> Step:
     """Return what follows from a claim on a grant.
 
@@ -154,6 +155,7 @@ def decide(
         standing: why the person may not have tokens; a revocation does not depend on it.
         config: lifetimes and grace.
         now: Unix seconds.
+        was_current: whether this request already saw its own token as the current one.
 
     Raises:
         UnknownKey: `ring` lacks the key that made the current generation.
@@ -162,7 +164,7 @@ def decide(
         case Redemption():
             return redeem(grant, claim, ring, standing, now=now)
         case Refresh():
-            return refresh(grant, claim, ring, standing, config, now=now)
+            return refresh(grant, claim, ring, standing, config, now=now, was_current=was_current)
         case Revocation():
             return revoke(grant, claim, now=now)
 
@@ -173,8 +175,8 @@ def redeem(
     """Turn a code into an active grant, once.
 
     Somebody who replays a used code with everything right is the client or holds all that it holds,
-    so the grant ends (RFC 6749 4.1.2); with a wrong verifier it is an observer, who must not be
-    able to end it.
+    so the grant ends (RFC 6749 4.1.2), also when the two came at once; with a wrong verifier it is
+    an observer, who must not be able to end it.
     """
     wrong = _wrong_redemption(grant, claim)
     if wrong is not None:
@@ -197,8 +199,13 @@ def refresh(
     config: GrantConfig,
     *,
     now: float,
+    was_current: bool = False,
 ) -> Step:
     """Move to the next generation, or repeat the answer of a refresh that was already made.
+
+    A request that once read its own token as the current one comes from an honest client, however
+    far others have gone since, or is the one that made the next generation and never learnt of it:
+    it may be refused, but it never ends the grant.
 
     Raises:
         UnknownKey: `ring` lacks the key that made the current generation.
@@ -208,7 +215,8 @@ def refresh(
         return Refuse(unfit)
     cause = _ended_by_refresh(grant, claim, config, now)
     if cause is not None:
-        return End(ended(grant, cause, now=now), cause)
+        over = End(ended(grant, cause, now=now), cause)
+        return Refuse(Refusal.OVERTAKEN) if was_current else over
     if claim.scopes is not None and not (claim.scopes and claim.scopes <= grant.scopes):
         return Refuse(Refusal.SCOPE)
     if claim.generation == grant.generation:

@@ -193,6 +193,17 @@ def test_token_whose_successor_was_used_ends_the_grant() -> None:
     assert step.grant.state is GrantState.GONE
 
 
+def test_token_that_this_request_saw_as_current_never_ends_the_grant() -> None:
+    grant = active()
+    first = refresh_of(grant)
+    second = after(grant, first)
+    third = after(second, refresh_of(second, first.secret))
+    step = refresh(third, first, RING, None, CONFIG, now=NOW, was_current=True)
+    assert step == Refuse(Refusal.OVERTAKEN)
+    late = refresh(second, first, RING, None, CONFIG, now=NOW + DAY, was_current=True)
+    assert late == Refuse(Refusal.OVERTAKEN)
+
+
 @pytest.mark.attack("J-14")
 def test_generation_that_a_restored_store_does_not_know_ends_the_grant() -> None:
     grant = active()
