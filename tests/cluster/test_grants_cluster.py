@@ -346,6 +346,57 @@ async def test_newer_token_is_refused_without_loops_after_a_rollback_in_place(
             await pair.two.replica.refresh(second.refresh_token)
 
 
+async def test_grant_that_a_finalizer_keeps_from_deletion_is_gone(pair: Pair) -> None:
+    tokens = await pair.one.replica.tokens()
+    [name] = pair.stored()
+    held = {"metadata": {"finalizers": ["example.com/backup"]}}
+    pair.cluster.kube.merge(pair.path(name), held)
+    async with pair.two.replica.watching() as replica:
+        await replica.grants.authenticate(tokens.access_token)
+        pair.cluster.kube.delete(pair.path(name))
+        assert pair.stored() == [name]
+        await eventually(
+            lambda: replica.refuses(tokens.access_token), seconds=5, what="the token is refused"
+        )
+    # Neither a replica that only lists nor one that only reads takes it for a living grant.
+    async with pair.one.replica.another().watching() as late:
+        assert await late.refuses(tokens.access_token)
+    assert await pair.one.replica.another().refuses(tokens.access_token)
+    with pytest.raises(InvalidGrant) as refusal:
+        await pair.two.replica.refresh(tokens.refresh_token)
+    assert refusal.value.reason == "grant_gone"
+
+
+async def test_write_keeps_what_others_attached_to_a_grant(pair: Pair) -> None:
+    tokens = await pair.one.replica.tokens()
+    [name] = pair.stored()
+    other = pair.cluster.kube.create(pair.path(), {"kind": "Secret", "metadata": {"name": "other"}})
+    owner = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "name": "other",
+        "uid": other["metadata"]["uid"],
+    }
+    attached = {
+        "annotations": {"example.com/note": "kept"},
+        "finalizers": ["example.com/backup"],
+        "ownerReferences": [owner],
+    }
+    pair.cluster.kube.merge(
+        pair.path(name), {"metadata": attached | {"labels": {"example.com/team": "a"}}}
+    )
+    tokens = await pair.two.replica.refresh(tokens.refresh_token)
+    found = pair.cluster.kube.get(pair.path(name))["metadata"]
+    assert {field: found.get(field) for field in attached} == attached
+    assert found["labels"]["example.com/team"] == "a"
+    await pair.one.replica.grants.revoke(tokens.access_token, client_id=CLIENT)
+    found = pair.cluster.kube.get(pair.path(name))["metadata"]
+    assert {field: found.get(field) for field in attached} == attached
+    assert found["labels"]["example.com/team"] == "a"
+    assert found["labels"][LABEL_STATE] == "gone"
+    assert await pair.two.replica.another().refuses(tokens.access_token)
+
+
 async def test_subject_binding_holds_until_an_administrator_deletes_it(pair: Pair) -> None:
     await pair.one.replica.code()
     with pytest.raises(SubjectMismatch):

@@ -216,9 +216,12 @@ class Commit:
                 match step:
                     case Repeat():
                         return Committed(step.grant, ring)
+                    case Refuse(Refusal.GONE):
+                        self._index.mark_gone(name)
+                        # If we tried to end it, that was our own write, whose answer was lost.
+                        raise _over(ending)
                     case Refuse():
-                        # Gone after we tried to end it: our own write, whose answer was lost.
-                        raise _over(ending) if step.refusal is Refusal.GONE else _refused(step)
+                        raise _refused(step)
                     case Advance():
                         was_current = True
                         budget.begin_write()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
@@ -59,6 +59,10 @@ class Record:
     """Given by the store at each write; versions of one store can be compared as numbers."""
     created: float = 0.0
     """When the store made it, by the store's clock."""
+    attached: Mapping[str, object] = field(default_factory=dict)
+    """What others attached to the object: annotations, finalizers, owner references."""
+    deleting: bool = False
+    """Deleted, and only kept by a finalizer of somebody else."""
 
 
 class Tampered(Exception):
@@ -68,6 +72,8 @@ class Tampered(Exception):
 def encode(grant: Grant, ring: KeyRing, *, replacing: Record | None = None) -> Record:
     """Return the record of a grant, authenticated with the current key.
 
+    What others attached to the object that is replaced, and their labels, stay.
+
     Args:
         grant: what is stored.
         ring: its current key makes the MAC.
@@ -76,15 +82,17 @@ def encode(grant: Grant, ring: KeyRing, *, replacing: Record | None = None) -> R
     key = ring.sealing_key()
     data = {name: text.encode() for name, text in _fields(grant).items()}
     data |= {"v": FORMAT, _KEY: key.kid.encode()}
-    record = Record(RecordKind.GRANT, grant.name, _labels(grant), data)
-    if replacing is not None:
-        record = replace(record, uid=replacing.uid, version=replacing.version)
+    labels = _labels(grant)
+    if replacing is None:
+        record = Record(RecordKind.GRANT, grant.name, labels, data)
+    else:
+        record = replace(replacing, labels={**replacing.labels, **labels}, data=data)
     tag = _authenticate(key, record, grant.state)
     return replace(record, data=data | {_MAC: tag})
 
 
 def decode(record: Record, ring: KeyRing) -> Grant:
-    """Return the grant of a record.
+    """Return the grant of a record; one that is being deleted is gone, whatever it says.
 
     Raises:
         UnknownKey: the ring does not hold the key of its MAC.
@@ -99,6 +107,8 @@ def decode(record: Record, ring: KeyRing) -> Grant:
     expected = _authenticate(ring.require(kid), record, state)
     if not hmac.compare_digest(tag, expected):
         raise Tampered(record.name)
+    if record.deleting:
+        state = GrantState.GONE
     try:
         return _grant(
             record.name, state, {k: v.decode() for k, v in record.data.items() if k != _MAC}

@@ -28,6 +28,7 @@ from productive_kube.errors import (
     QuotaExceeded,
 )
 
+_ATTACHED: Final = ("annotations", "finalizers", "ownerReferences")
 RETRY_AFTER: Final = 5
 """Seconds that a client is told to wait when the API server names none."""
 
@@ -91,6 +92,7 @@ class KubernetesGrantStore:
 
     def _secret(self, record: Record) -> dict[str, Any]:
         metadata: dict[str, Any] = {
+            **record.attached,
             "name": record.name,
             "namespace": self._namespace,
             "labels": dict(record.labels),
@@ -128,6 +130,8 @@ def _record(secret: dict[str, Any]) -> Record:
         uid=metadata["uid"],
         version=metadata["resourceVersion"],
         created=datetime.fromisoformat(metadata["creationTimestamp"]).timestamp(),
+        attached={name: metadata[name] for name in _ATTACHED if name in metadata},
+        deleting="deletionTimestamp" in metadata,
     )
 
 

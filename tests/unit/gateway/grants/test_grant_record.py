@@ -229,3 +229,26 @@ async def test_key_of_the_current_refresh_token_is_needed_too() -> None:
         await read(record, keys)
     keys.stored = ahead
     assert await read(record, keys) == (grant, ahead)
+
+
+def test_record_that_is_being_deleted_is_a_gone_grant() -> None:
+    for grant in (pending(), active()):
+        record = encode(grant, RING, replacing=READ)
+        deleting = decode(replace(record, deleting=True), RING)
+        assert deleting == replace(grant, state=GrantState.GONE)
+    with pytest.raises(Tampered):
+        decode(replace(changed(record, "mac", b"wrong"), deleting=True), RING)
+
+
+def test_write_keeps_foreign_labels_and_what_others_attached() -> None:
+    read = replace(
+        encode(pending(), RING),
+        uid="uid-1",
+        version="7",
+        attached={"finalizers": ["example.com/backup"]},
+    )
+    read = replace(read, labels={**read.labels, "example.com/team": "a"})
+    record = encode(active(), RING, replacing=read)
+    assert record.attached == read.attached
+    assert record.labels == {**encode(active(), RING).labels, "example.com/team": "a"}
+    assert decode(record, RING) == active()

@@ -15,13 +15,14 @@ from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_kube.collection import Change
 from productive_kube.errors import ApiError, Conflict, NotFound, Unreachable
 
+CREATED = "2026-11-23T12:00:00Z"
 ITEM: dict[str, Any] = {
     "type": RecordKind.GRANT.value,
     "metadata": {
         "name": "g-one",
         "uid": "uid-1",
         "resourceVersion": "17",
-        "creationTimestamp": "2026-11-23T12:00:00Z",
+        "creationTimestamp": CREATED,
         "labels": {"a": "b"},
     },
     "data": {"field": base64.b64encode(b"value").decode()},
@@ -37,6 +38,7 @@ class AnsweringClient:
 
     answer: dict[str, Any] | ApiError = field(default_factory=lambda: ITEM)
     events: tuple[dict[str, Any], ...] = ()
+    written: dict[str, Any] | None = None
 
     async def get(self, *_: Any, **__: Any) -> dict[str, Any]:
         if isinstance(self.answer, ApiError):
@@ -44,6 +46,10 @@ class AnsweringClient:
         return self.answer
 
     create = get
+
+    async def replace(self, _: str, body: dict[str, Any]) -> dict[str, Any]:
+        self.written = body
+        return body | {"metadata": body["metadata"] | {"creationTimestamp": CREATED}}
 
     async def watch(self, *_: Any, **__: Any) -> AsyncGenerator[dict[str, Any], None]:
         for event in self.events:
@@ -85,6 +91,29 @@ async def test_secret_of_another_type_is_a_record_without_data() -> None:
     record = await store(ITEM | {"type": "Opaque"}).get("g-one")
     assert record is not None
     assert record.data == {}
+
+
+async def test_update_sends_back_what_others_attached_and_nothing_else() -> None:
+    attached = {
+        "annotations": {"example.com/note": "kept"},
+        "finalizers": ["example.com/backup"],
+        "ownerReferences": [{"kind": "Secret", "name": "other", "uid": "uid-2"}],
+    }
+    managed = {"managedFields": [{"manager": "x"}], "deletionTimestamp": CREATED}
+    client = AnsweringClient(ITEM | {"metadata": ITEM["metadata"] | attached | managed})
+    grants = KubernetesGrantStore(client, "grants")  # type: ignore[arg-type]
+    record = await grants.get("g-one")
+    assert record is not None
+    assert record.deleting
+    await grants.update(record)
+    assert client.written is not None
+    assert client.written["metadata"] == attached | {
+        "name": "g-one",
+        "namespace": "grants",
+        "labels": {"a": "b"},
+        "uid": "uid-1",
+        "resourceVersion": "17",
+    }
 
 
 async def test_version_that_is_not_a_number_is_not_an_answer_of_an_api_server() -> None:
