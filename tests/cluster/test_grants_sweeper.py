@@ -10,10 +10,12 @@ import pytest
 
 from harness.cluster import Cluster
 from harness.grantkit import HeldClock, Replica, ana, records, sign_in
+from harness.quota import limit_secrets
 from productive_contract.clock import system_clock, system_entropy
 from productive_gateway.grants.config import DAY, GrantConfig
+from productive_gateway.grants.errors import StoreFull
 from productive_gateway.grants.grant import Grant, GrantState
-from productive_gateway.grants.record import Record, decode, encode
+from productive_gateway.grants.record import Record, RecordKind, decode, encode
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_gateway.grants.sweeper import Sweeper
@@ -78,6 +80,7 @@ class RenewingStore:
         self.inner, self.replica, self.names = inner, replica, names
         self.create, self.get, self.update = inner.create, inner.get, inner.update
         self.list, self.grants = inner.list, inner.grants
+        self.capacity = inner.capacity
 
     async def delete(self, record: Record) -> None:
         if record.name in self.names:
@@ -124,7 +127,33 @@ async def test_oldest_grant_of_a_person_over_the_cap_is_removed(replica: Replica
     assert await one.sweep() == 1
     left = {record.name for record in await records(replica.store)}
     assert left == {one.name for one in grants[:50]}
+
+
+async def test_grants_of_an_absent_person_are_removed_after_a_day_by_another_replica(
+    replica: Replica,
+) -> None:
+    for _ in range(3):
+        await replica.tokens()
     replica.people.remove(ana())
-    await one.sweep()
-    replica.clock.forward(1200)
-    assert await one.sweep() == 50
+    assert await sweeper(replica).sweep() == 0
+    replica.clock.forward(DAY - 60)
+    assert await sweeper(replica).sweep() == 0
+    replica.clock.forward(60)
+    assert await sweeper(replica.another()).sweep() == 4
+    assert await records(replica.store) == await records(replica.store, RecordKind.SUBJECT) == []
+
+
+@pytest.mark.attack("R-10")
+async def test_grants_of_absent_people_are_removed_at_once_when_the_quota_is_used_up(
+    replica: Replica, cluster: Cluster
+) -> None:
+    for _ in range(3):
+        await replica.tokens()
+    limit_secrets(cluster, 4)
+    replica.people.remove(ana())
+    with pytest.raises(StoreFull):
+        await replica.code()
+    replica.clock.forward(1200)  # from now on a grant is deleted when it ends
+    assert await sweeper(replica).sweep() == 4
+    # That the quota is free again is for a controller to say, which the plane does not run.
+    assert await records(replica.store) == []

@@ -42,6 +42,10 @@ class FaultyStore:
     hooks: dict[Method, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     """What is done once before the next call of a method."""
 
+    @property
+    def capacity(self) -> int | None:
+        return self.inner.capacity
+
     def fail(self, method: Method, kind: FaultKind, times: int = 1) -> None:
         self.faults.append(Fault(method, kind, times))
 

@@ -21,6 +21,7 @@ LABEL_USER: Final = f"{GROUP}/user"
 LABEL_CLIENT: Final = f"{GROUP}/client"
 LABEL_STATE: Final = f"{GROUP}/state"
 LABEL_EXPIRES_DAY: Final = f"{GROUP}/expires-day"
+LABEL_ABSENT_SINCE: Final = f"{GROUP}/absent-since"
 
 DEFAULT_TOKEN_KEY: Final = "token"  # noqa: S105 (the name of a key in a Secret)
 MAPPING_KEY: Final = "users.json"

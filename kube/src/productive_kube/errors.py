@@ -17,6 +17,9 @@ The texts name the request and the status, never a body: an object here may be a
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 _MAX_RETRY_AFTER: Final = 60
@@ -63,7 +66,14 @@ class Forbidden(ApiError):
 
 
 class QuotaExceeded(ApiError):
-    """The namespace's ResourceQuota is used up."""
+    """The namespace's ResourceQuota is used up.
+
+    Attributes:
+        limits: what the quota allows, by resource as the server names it (`count/secrets`); empty
+            if the answer does not say.
+    """
+
+    limits: Mapping[str, int] = MappingProxyType({})
 
 
 class Gone(ApiError):
@@ -91,9 +101,13 @@ def from_status(
     """
     reason = str(answer.get("reason") or "")
     wait = _retry_after(retry_after, answer)
-    return _class_of(status, reason, str(answer.get("message") or ""))(
+    message = str(answer.get("message") or "")
+    error = _class_of(status, reason, message)(
         request, status=status, reason=reason, retry_after=wait
     )
+    if isinstance(error, QuotaExceeded):
+        error.limits = _limits(message)
+    return error
 
 
 def _class_of(status: int, reason: str, message: str) -> type[ApiError]:
@@ -115,6 +129,13 @@ def _class_of(status: int, reason: str, message: str) -> type[ApiError]:
             return Unreachable
         case _:
             return Unreachable if status >= 500 else Refused
+
+
+def _limits(message: str) -> dict[str, int]:
+    """Return the limits in the quota plugin's message: `…, limited: count/secrets=10k,pods=5`."""
+    _, _, listed = message.partition("limited: ")
+    found = re.findall(r"([\w./-]+)=(\d{1,12})(k?)(?=,|\s|$)", listed)
+    return {name: int(number) * (1000 if kilo else 1) for name, number, kilo in found}
 
 
 def _retry_after(header: str | None, answer: dict[str, Any]) -> int | None:

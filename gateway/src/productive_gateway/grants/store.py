@@ -22,6 +22,11 @@ class GrantStore(Protocol):
     Unavailable after a create, update or delete was sent means that it may have been made.
     """
 
+    @property
+    def capacity(self) -> int | None:
+        """How many records fit, None if it is not known."""
+        ...
+
     async def create(self, record: Record) -> Record:
         """Store a new record and return it with uid and version.
 

@@ -8,6 +8,7 @@ preconditions. Reads name no resourceVersion, so they are quorum reads.
 from __future__ import annotations
 
 import base64
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from productive_contract.names import LABEL_USER_UID
 from productive_gateway.errors import Unavailable
+from productive_gateway.grants.config import DAY
 from productive_gateway.grants.errors import Changed, Exists, Missing, StoreFull
 from productive_gateway.grants.record import Record, RecordKind
 from productive_kube.client import KubeClient, Query
@@ -29,6 +31,7 @@ from productive_kube.errors import (
 )
 
 _ATTACHED: Final = ("annotations", "finalizers", "ownerReferences")
+_QUOTAS: Final = ("count/secrets", "secrets")
 RETRY_AFTER: Final = 5
 """Seconds that a client is told to wait when the API server names none."""
 
@@ -38,17 +41,43 @@ Item = TypeVar("Item")
 class KubernetesGrantStore:
     """A GrantStore in one namespace of a cluster."""
 
-    def __init__(self, client: KubeClient, namespace: str) -> None:
-        """Use the Secrets of `namespace`; nothing else may live there."""
+    def __init__(
+        self,
+        client: KubeClient,
+        namespace: str,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Use the Secrets of `namespace`; nothing else may live there.
+
+        Args:
+            client: the API server.
+            namespace: of the Secrets.
+            monotonic: seconds from any origin.
+        """
         self._client = client
         self._path = f"/api/v1/namespaces/{namespace}/secrets"
         self._namespace = namespace
+        self._monotonic = monotonic
+        self._quota: tuple[int, float] | None = None
+        """Secrets that it allows, and when it was last met."""
+
+    @property
+    def capacity(self) -> int | None:
+        """How many Secrets the namespace's quota allows, for a day after it was met.
+
+        Nothing gives us the right to read it: we learn of it when it refuses a Secret. It may be
+        raised later without our knowledge, hence the day.
+        """
+        if self._quota is None or self._monotonic() - self._quota[1] > DAY:
+            return None
+        return self._quota[0]
 
     async def create(self, record: Record) -> Record:
         """Create the Secret."""
         try:
             with _translated():
-                return _record(await self._client.create(self._path, self._secret(record)))
+                return _record(await self._create(self._secret(record)))
         except (Missing, Changed) as error:
             # The namespace does not exist; or many creations at once met at its ResourceQuota,
             # whose 409 is about the quota. Neither says anything about the record.
@@ -89,6 +118,15 @@ class KubernetesGrantStore:
     def grants(self, decode: Callable[[Record], Item]) -> Collection[Item]:
         """Return the Secrets that are grants."""
         return Collection(self._client, self._path, _decoder(decode), _of_kind(RecordKind.GRANT))
+
+    async def _create(self, secret: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return await self._client.create(self._path, secret)
+        except QuotaExceeded as error:
+            limits = [error.limits[name] for name in _QUOTAS if name in error.limits]
+            if limits:
+                self._quota = min(limits), self._monotonic()
+            raise
 
     def _secret(self, record: Record) -> dict[str, Any]:
         metadata: dict[str, Any] = {

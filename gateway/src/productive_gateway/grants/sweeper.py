@@ -3,6 +3,11 @@
 Every replica sweeps, at random times and without a leader: each removal has uid and version as
 preconditions, so two sweepers do nothing twice and a grant that was renewed meanwhile stays. A
 sweep acts on complete lists only, and never without a complete view of the people.
+
+Since when a person is absent is stored in a label of their subject binding: written once when they
+are first found absent, removed when they are back. So it survives restarts, every replica goes by
+the same time, and whoever looks at the namespace sees it. It needs no MAC: somebody who can edit it
+can delete the grants as well.
 """
 
 from __future__ import annotations
@@ -10,15 +15,17 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Final
 
 from productive_contract.clock import Chance, Clock, system_chance, system_clock
-from productive_contract.names import LABEL_USER_UID
+from productive_contract.names import LABEL_ABSENT_SINCE, LABEL_USER_UID
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.commit import end
-from productive_gateway.grants.config import SKEW, GrantConfig
+from productive_gateway.grants.config import DAY, SKEW, GrantConfig
 from productive_gateway.grants.errors import Changed, Missing
 from productive_gateway.grants.grant import Cause, Grant, GrantState, ended
 from productive_gateway.grants.record import Record, RecordKind, Tampered, decode
@@ -29,12 +36,18 @@ from productive_gateway.people.snapshot import People
 from productive_gateway.sealing.errors import UnknownKey
 from productive_gateway.sealing.keys import KeyRing, Keys
 
-ORPHAN_AFTER: Final = 600.0
-"""Seconds that a person must be absent from complete views before their grants are removed."""
+ORPHAN_AFTER: Final = DAY
+"""Seconds that a person must be absent from complete views before their grants are removed. They
+are refused at once; this is for a mapping that lost people by mistake, as by a wrong namespace."""
+CROWDED: Final = 0.8
+"""Part of the store's capacity from which on absent people are not waited for."""
 INTERVAL: Final = (300.0, 900.0)
 """Seconds between two sweeps, drawn anew each time."""
 PACE: Final = 0.02
-"""Seconds between two removals, to spare the API server."""
+"""Seconds between two writes, to spare the API server."""
+
+_STAMP: Final = "%Y%m%dT%H%M%SZ"
+"""A time as a label's value may be written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +60,24 @@ class _Removal:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """What is remembered of a record: there may be many thousands."""
+class _Seen:
+    """What is remembered of a grant's record: there may be many thousands."""
 
     user_uid: str
+    name: str
     removal: _Removal | None = None
-    living: tuple[float, str] | None = None
-    """Last use and name of a grant that counts towards the cap of its person."""
+    last_used: float | None = None
+    """Of a grant that counts towards the cap of its person."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Binding:
+    """What is remembered of a person's subject binding."""
+
+    user_uid: str
+    absent_since: float | None
+    record: Record | None
+    """None if nothing about it can have to change."""
 
 
 class Sweeper:
@@ -88,7 +112,6 @@ class Sweeper:
         self._clock = clock
         self._chance = chance
         self._pause = pause
-        self._absent_since: dict[str, float] = {}
 
     async def run(self) -> None:
         """Sweep at random times until cancelled."""
@@ -106,61 +129,66 @@ class Sweeper:
         Raises:
             Unavailable: people, keys or store cannot be read; nothing is judged by half a view.
         """
-        present = self._view()
+        present = frozenset(self._people.snapshot().by_uid)
         ring = self._keys.ring()
+        bindings = await self._store.list(
+            RecordKind.SUBJECT, partial(self._see_binding, present=present)
+        )
+        orphans = frozenset(one.user_uid for one in bindings if self._due(one, present))
+        seen = await self._store.list(
+            RecordKind.GRANT, partial(self._see_grant, orphans=orphans, ring=ring)
+        )
+        removals = [one.removal for one in seen if one.removal is not None]
+        if self._crowded(len(bindings) + len(seen)):
+            everybody = {one.user_uid for one in bindings} | {one.user_uid for one in seen}
+            orphans = frozenset(everybody - present)
+            removals = await self._orphaned(seen, orphans, ring) + removals
+        removals += await self._over_cap(seen, ring)
         removed = 0
-        for one in await self._judge(present, ring):
+        for one in removals:
             removed += await self._remove(one, ring)
             await self._pause(PACE)
-        return removed
+        return removed + await self._update_bindings(bindings, present, orphans, ring)
 
-    def _view(self) -> frozenset[str]:
-        try:
-            return frozenset(self._people.snapshot().by_uid)
-        except Unavailable:
-            # Absence before a hole in the view was not absence all the time.
-            self._absent_since.clear()
-            raise
+    def _see_binding(self, record: Record, present: frozenset[str]) -> _Binding:
+        uid, stamp = record.labels.get(LABEL_USER_UID, ""), record.labels.get(LABEL_ABSENT_SINCE)
+        if record.deleting or (uid in present and stamp is None):
+            return _Binding(uid, None, None)
+        return _Binding(uid, None if stamp is None else self._time(stamp), record)
 
-    async def _judge(self, present: frozenset[str], ring: KeyRing) -> list[_Removal]:
-        judge_grant = partial(self._judge_grant, present=present, ring=ring)
-        judge_binding = partial(self._judge_binding, present=present)
-        judged = await self._store.list(RecordKind.GRANT, judge_grant)
-        judged += await self._store.list(RecordKind.SUBJECT, judge_binding)
-        absent = {one.user_uid for one in judged} - present
-        for uid in self._absent_since.keys() - absent:
-            del self._absent_since[uid]
-        removals = [one.removal for one in judged if one.removal is not None]
-        return removals + await self._over_cap(judged, ring)
-
-    def _judge_grant(self, record: Record, present: frozenset[str], ring: KeyRing) -> _Judged:
+    def _see_grant(self, record: Record, orphans: frozenset[str], ring: KeyRing) -> _Seen:
         grant = _read(record, ring)
         uid = record.labels.get(LABEL_USER_UID, "") if grant is None else grant.user_uid
-        cause = self._cause(record, grant, ring, orphan=self._orphan(uid, present))
+        if record.deleting:
+            return _Seen(uid, record.name)
+        cause = Cause.ORPHAN if uid in orphans else self._cause(record, grant, ring)
         if cause is not None:
-            return _Judged(uid, removal=_Removal(record, grant, cause))
+            return _Seen(uid, record.name, removal=_Removal(record, grant, cause))
         if grant is None or grant.state is GrantState.GONE:
-            return _Judged(uid)
-        return _Judged(uid, living=(grant.last_used, grant.name))
+            return _Seen(uid, record.name)
+        return _Seen(uid, record.name, last_used=grant.last_used)
 
-    def _judge_binding(self, record: Record, present: frozenset[str]) -> _Judged:
-        uid = record.labels.get(LABEL_USER_UID, "")
-        if self._orphan(uid, present):
-            return _Judged(uid, removal=_Removal(record, None, Cause.ORPHAN))
-        return _Judged(uid)
+    def _time(self, stamp: str) -> float | None:
+        try:
+            moment = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC).timestamp()
+        except ValueError:
+            return None
+        # Only an edited one is of the future.
+        return moment if moment <= self._clock() + SKEW else None
 
-    def _orphan(self, uid: str, present: frozenset[str]) -> bool:
-        if uid in present:
+    def _due(self, binding: _Binding, present: frozenset[str]) -> bool:
+        since = binding.absent_since
+        if binding.user_uid in present or since is None:
             return False
-        since = self._absent_since.setdefault(uid, self._clock())
         return self._clock() - since >= ORPHAN_AFTER
 
-    def _cause(
-        self, record: Record, grant: Grant | None, ring: KeyRing, *, orphan: bool
-    ) -> Cause | None:
+    def _crowded(self, stored: int) -> bool:
+        capacity = self._store.capacity
+        # More than fits is stored when the capacity was raised since it was learnt.
+        return capacity is not None and CROWDED * capacity <= stored <= capacity
+
+    def _cause(self, record: Record, grant: Grant | None, ring: KeyRing) -> Cause | None:
         now = self._clock()
-        if orphan:
-            return Cause.ORPHAN
         if grant is None:
             # Only the store's own time can be trusted: past a grant's life it is useless.
             over = now > record.created + self._config.absolute_life + SKEW
@@ -169,11 +197,22 @@ class Sweeper:
             return Cause.EXPIRED
         return Cause.OLD_EPOCH if grant.epoch < ring.epoch else None
 
-    async def _over_cap(self, judged: list[_Judged], ring: KeyRing) -> list[_Removal]:
+    async def _orphaned(
+        self, seen: list[_Seen], orphans: frozenset[str], ring: KeyRing
+    ) -> list[_Removal]:
+        removals: list[_Removal] = []
+        for one in seen:
+            if one.user_uid in orphans and one.last_used is not None:
+                record = await self._store.get(one.name)
+                if record is not None:
+                    removals.append(_Removal(record, _read(record, ring), Cause.ORPHAN))
+        return removals
+
+    async def _over_cap(self, seen: list[_Seen], ring: KeyRing) -> list[_Removal]:
         by_person: dict[str, list[tuple[float, str]]] = defaultdict(list)
-        for one in judged:
-            if one.living is not None:
-                by_person[one.user_uid].append(one.living)
+        for one in seen:
+            if one.last_used is not None:
+                by_person[one.user_uid].append((one.last_used, one.name))
         removals: list[_Removal] = []
         for living in by_person.values():
             excess = max(len(living) - self._config.per_person, 0)
@@ -184,6 +223,34 @@ class Sweeper:
                 if record is not None and grant is not None and grant.last_used == last_used:
                     removals.append(_Removal(record, grant, Cause.OVER_CAP))
         return removals
+
+    async def _update_bindings(
+        self,
+        bindings: list[_Binding],
+        present: frozenset[str],
+        orphans: frozenset[str],
+        ring: KeyRing,
+    ) -> int:
+        """Store since when people are absent, and remove the bindings of orphans."""
+        removed = 0
+        for one in bindings:
+            if one.record is None:
+                continue
+            if one.user_uid in orphans:
+                removed += await self._remove(_Removal(one.record, None, Cause.ORPHAN), ring)
+            elif one.user_uid in present or one.absent_since is None:
+                await self._mark(one.record, absent=one.user_uid not in present)
+            else:
+                continue
+            await self._pause(PACE)
+        return removed
+
+    async def _mark(self, binding: Record, *, absent: bool) -> None:
+        labels = {name: v for name, v in binding.labels.items() if name != LABEL_ABSENT_SINCE}
+        if absent:
+            labels[LABEL_ABSENT_SINCE] = datetime.fromtimestamp(self._clock(), UTC).strftime(_STAMP)
+        with suppress(Changed, Missing):  # another replica was first
+            await self._store.update(replace(binding, labels=labels))
 
     async def _remove(self, one: _Removal, ring: KeyRing) -> int:
         now = self._clock()

@@ -9,11 +9,14 @@ from typing import Any
 
 import pytest
 
+from harness.grantkit import HeldClock
 from productive_gateway.errors import Unavailable
+from productive_gateway.grants.config import DAY
+from productive_gateway.grants.errors import StoreFull
 from productive_gateway.grants.record import Record, RecordKind
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_kube.collection import Change
-from productive_kube.errors import ApiError, Conflict, NotFound, Unreachable
+from productive_kube.errors import ApiError, Conflict, NotFound, QuotaExceeded, Unreachable
 
 CREATED = "2026-11-23T12:00:00Z"
 ITEM: dict[str, Any] = {
@@ -114,6 +117,20 @@ async def test_update_sends_back_what_others_attached_and_nothing_else() -> None
         "uid": "uid-1",
         "resourceVersion": "17",
     }
+
+
+@pytest.mark.attack("R-10")
+async def test_capacity_is_learnt_from_the_refusal_of_a_full_namespace_and_forgotten() -> None:
+    full = QuotaExceeded("create /x", status=403, reason="Forbidden")
+    full.limits = {"count/secrets": 100, "pods": 5}
+    clock = HeldClock()
+    grants = KubernetesGrantStore(AnsweringClient(full), "grants", monotonic=clock)  # type: ignore[arg-type]
+    assert grants.capacity is None
+    with pytest.raises(StoreFull):
+        await grants.create(RECORD)
+    assert grants.capacity == 100
+    clock.forward(DAY + 1)
+    assert grants.capacity is None
 
 
 async def test_version_that_is_not_a_number_is_not_an_answer_of_an_api_server() -> None:
