@@ -144,7 +144,45 @@ def works_everywhere(visitor: Visitor, client: Registered, tokens: dict[str, str
     assert visitor.refresh(client, tokens["refresh_token"]).status_code == httpx.codes.OK
 
 
+def stored_updates(site: Deployment) -> int:
+    """Return how many updates of grants the API server accepted so far."""
+    seen = [seen for proxy in proxies(site) for seen in proxy.seen(changes_a_grant)]
+    return sum(one.upstream_status == httpx.codes.OK for one in seen)
+
+
 # --- many at once
+
+
+@pytest.mark.attack("F-02")
+async def test_one_of_twenty_parallel_redemptions_gets_tokens_and_the_grant_ends(
+    site: Deployment, visitor: Visitor
+) -> None:
+    """All have read the grant before the first of them writes."""
+    email, client = new_person(site), visitor.register()
+    code = visitor.code(client, email)
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": client.id,
+        "code": code,
+        "redirect_uri": client.redirect_uri,
+        "code_verifier": visitor.verifier,
+    }
+    read = Hold("after")
+    with audited(site) as trail, Trouble(site) as trouble:
+        trouble.add(reads_a_grant, read, times=10)
+        async with httpx.AsyncClient(base_url=site.url, timeout=30, trust_env=False) as http:
+            asked = [asyncio.create_task(http.post("/token", data=form)) for _ in range(20)]
+            for proxy in proxies(site):
+                await proxy.wait(held, count=10)
+            read.release()
+            answers = await asyncio.gather(*asked)
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes == [httpx.codes.OK] + [httpx.codes.BAD_REQUEST] * 19
+    [tokens] = [answer.json() for answer in answers if answer.is_success]
+    assert {answer.json()["error"] for answer in answers if answer.is_error} == {"invalid_grant"}
+    assert stored(site, email) == [{"state": "gone", "generation": "1"}]
+    assert trail.events().count("code_replay") == 1
+    assert visitor.refresh(client, tokens["refresh_token"]).json()["error"] == "invalid_grant"
 
 
 @pytest.mark.attack("J-03")
@@ -155,7 +193,7 @@ async def test_thirty_parallel_refreshes_over_two_replicas_get_one_successor(
     email, client = new_person(site), visitor.register()
     lost = visitor.tokens(client, email)["refresh_token"]
     form = {"grant_type": "refresh_token", "client_id": client.id, "refresh_token": lost}
-    since, read = len(site.ingress.served), Hold("after")
+    since, read, updates = len(site.ingress.served), Hold("after"), stored_updates(site)
     with audited(site) as trail, Trouble(site) as trouble:
         trouble.add(reads_a_grant, read, times=PARALLEL // 2)
         trouble.add(changes_a_grant, Answer(409, "Conflict"), times=LOST_RACES)
@@ -168,6 +206,8 @@ async def test_thirty_parallel_refreshes_over_two_replicas_get_one_successor(
         made_up = [seen for seen in trouble.hits() if changes_a_grant(seen)]
     assert [answer.status_code for answer in answers] == [httpx.codes.OK] * PARALLEL
     assert len(made_up) == LOST_RACES * site.plan.replicas
+    # All of them compute the same successor: only the writes show that one of them won.
+    assert stored_updates(site) == updates + 1
     served = [one.replica for one in site.ingress.served[since:] if one.path == "/token"]
     assert (served.count(0), served.count(1)) == (PARALLEL // 2, PARALLEL // 2)
     [successor] = {answer.json()["refresh_token"] for answer in answers}

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 import pytest
 
 from harness.cluster import Cluster
-from harness.faults import Answer, CutAfter, CutBefore, Delay, HalfOpen, Seen
+from harness.faults import Answer, CutAfter, CutBefore, Delay, HalfOpen, Hold, Seen
 from harness.grantkit import (
     CLIENT,
     HeldClock,
@@ -105,6 +105,11 @@ def get_of_a_grant(seen: Seen) -> bool:
     return seen.method == "GET" and (seen.name or "").startswith("g-")
 
 
+def held(seen: Seen) -> bool:
+    """Whether a grant was read and its reader does not have the answer yet."""
+    return get_of_a_grant(seen) and seen.upstream_status == 200 and seen.status is None
+
+
 def watch(seen: Seen) -> bool:
     return seen.watch
 
@@ -118,19 +123,36 @@ async def test_code_of_one_replica_is_redeemed_at_another_at_once(pair: Pair) ->
     await pair.one.replica.grants.authenticate(tokens.access_token)
 
 
+async def race(pair: Pair, calls: list[Callable[[Replica], Awaitable[Tokens]]]) -> list[object]:
+    """Make the calls in turns at both replicas; all have read the grant before the first writes."""
+    read, half = Hold("after"), len(calls) // 2
+    for one in (pair.one, pair.two):
+        one.proxy.rule(get_of_a_grant, read, times=half)
+    replicas = (pair.one.replica, pair.two.replica)
+    tasks = [asyncio.ensure_future(call(replicas[n % 2])) for n, call in enumerate(calls)]
+    for one in (pair.one, pair.two):
+        await one.proxy.wait(held, count=half)
+    read.release()
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def stored_updates(pair: Pair) -> int:
+    """Return how many updates of grants the API server accepted."""
+    proxies = (pair.one.proxy, pair.two.proxy)
+    return sum(seen.upstream_status == 200 for proxy in proxies for seen in proxy.seen(put))
+
+
 @pytest.mark.attack("F-02")
 async def test_one_of_twenty_parallel_redemptions_gets_tokens_and_the_grant_ends(
     pair: Pair,
 ) -> None:
     code = await pair.one.replica.code()
-    replicas = [pair.one.replica, pair.two.replica]
-    answers = await asyncio.gather(
-        *(replicas[n % 2].redeem(code) for n in range(20)), return_exceptions=True
-    )
+    answers = await race(pair, [lambda replica: replica.redeem(code)] * 20)
     assert sum(isinstance(answer, Tokens) for answer in answers) == 1
     assert sum(isinstance(answer, InvalidGrant) for answer in answers) == 19
     [record] = await records(pair.one.replica.store)
     assert record.labels[LABEL_STATE] == "gone"
+    assert stored_updates(pair) == 2
 
 
 @pytest.mark.attack("J-03")
@@ -138,15 +160,35 @@ async def test_thirty_parallel_refreshes_through_conflicts_get_one_successor(
     pair: Pair,
 ) -> None:
     first = await pair.one.replica.tokens()
+    before = stored_updates(pair)
     for one in (pair.one, pair.two):
         one.proxy.rule(put, Answer(409, "Conflict"), times=5)
-    replicas = [pair.one.replica, pair.two.replica]
-    answers = await asyncio.gather(
-        *(replicas[n % 2].refresh(first.refresh_token) for n in range(30))
-    )
-    assert len({tokens.refresh_token for tokens in answers}) == 1
+    answers = await race(pair, [lambda replica: replica.refresh(first.refresh_token)] * 30)
+    successors = {answer.refresh_token for answer in answers if isinstance(answer, Tokens)}
+    assert all(isinstance(answer, Tokens) for answer in answers)
+    [successor] = successors
     assert await pair.generation() == 2
-    await pair.two.replica.refresh(answers[0].refresh_token)
+    # All of them compute the same successor: only the writes show that one of them won.
+    assert stored_updates(pair) == before + 1
+    await pair.two.replica.refresh(successor)
+
+
+@pytest.mark.attack("J-03")
+async def test_refresh_that_writes_after_two_others_does_not_bring_an_old_generation_back(
+    pair: Pair,
+) -> None:
+    first = await pair.one.replica.tokens()
+    write = pair.one.proxy.rule(put, Hold("before"))
+    late = asyncio.create_task(pair.one.replica.refresh(first.refresh_token))
+    await pair.one.proxy.wait(lambda _: bool(write.hits))
+    second = await pair.two.replica.refresh(first.refresh_token)
+    third = await pair.two.replica.refresh(second.refresh_token)
+    write.remove()
+    with pytest.raises(InvalidGrant) as refusal:
+        await late
+    assert refusal.value.reason == "overtaken"
+    assert await pair.generation() == 3
+    await pair.one.replica.refresh(third.refresh_token)
 
 
 async def test_sign_in_and_refresh_make_as_few_writes_as_promised(pair: Pair) -> None:

@@ -41,6 +41,7 @@ class FaultyStore:
     calls: list[str] = field(default_factory=list)
     hooks: dict[Method, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     """What is done once before the next call of a method."""
+    barrier: asyncio.Barrier | None = None
 
     @property
     def capacity(self) -> int | None:
@@ -52,11 +53,20 @@ class FaultyStore:
     def writes(self) -> int:
         return sum(call in {"create", "update", "delete"} for call in self.calls)
 
+    def hold_until_all_read(self, readers: int) -> None:
+        """Let the next reads of single records return only when so many have been made."""
+        self.barrier = asyncio.Barrier(readers)
+
     async def create(self, record: Record) -> Record:
         return await self._call("create", self.inner.create, record)
 
     async def get(self, name: str) -> Record | None:
-        return await self._call("get", self.inner.get, name)
+        record = await self._call("get", self.inner.get, name)
+        barrier = self.barrier
+        if barrier is not None:
+            await barrier.wait()
+            self.barrier = None
+        return record
 
     async def update(self, record: Record) -> Record:
         return await self._call("update", self.inner.update, record)

@@ -237,6 +237,7 @@ class Commit:
                         self._index.mark_gone(name)
                         raise _over(ending)
             except (Changed, Missing):
+                ending = None  # somebody else's write; theirs to audit if it ended the grant
                 await budget.conflict()
             except Unavailable as error:
                 await budget.failure(error)

@@ -120,16 +120,18 @@ async def test_code_used_twice_ends_the_grant_and_its_tokens(
 
 @pytest.mark.attack("F-02")
 async def test_one_of_twenty_parallel_redemptions_gets_tokens_and_the_grant_ends(
-    replica: Replica,
+    replica: Replica, store: FaultyStore, audited: AuditLog
 ) -> None:
     code = await replica.code()
     replicas = [replica, replica.another()]
+    store.hold_until_all_read(20)
     answers = await asyncio.gather(
         *(replicas[n % 2].redeem(code) for n in range(20)), return_exceptions=True
     )
     tokens = [answer for answer in answers if isinstance(answer, Tokens)]
     assert len(tokens) == 1
     assert sum(isinstance(answer, InvalidGrant) for answer in answers) == 19
+    assert audited.reasons("code_replay") == ["code_replay"]
     replica.clock.forward(10)  # no watch runs here: until then a replica goes by what it wrote
     for one in replicas:
         assert await one.refuses(tokens[0].access_token)
@@ -388,14 +390,18 @@ async def test_thirty_parallel_refreshes_over_two_replicas_get_one_successor(
     replica: Replica, store: FaultyStore
 ) -> None:
     first = await replica.tokens()
+    [before] = await records(store)
     replicas = [replica, replica.another()]
     store.fail("update", "changed", times=5)
+    store.hold_until_all_read(30)
     answers = await asyncio.gather(
         *(replicas[n % 2].refresh(first.refresh_token) for n in range(30))
     )
     assert len({tokens.refresh_token for tokens in answers}) == 1
     [record] = await records(store)
     assert decode(record, replica.keys.ring()).generation == 2
+    # All of them compute the same successor: only the version shows that one of them wrote.
+    assert int(record.version) == int(before.version) + 1
 
 
 @pytest.mark.attack("J-04")
