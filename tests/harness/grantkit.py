@@ -66,11 +66,13 @@ class HeldPeople:
 
     def __init__(self, *people: Person) -> None:
         self.people: dict[str, Person] | None = {person.email: person for person in people}
+        self.proves_absence = True
 
     def snapshot(self) -> Snapshot:
         if self.people is None:
             raise Unavailable("No mapping was read yet. Try again.", reason="mapping_missing")
-        return Snapshot.of(Mapping(1, MappingProxyType(dict(self.people))))
+        snapshot = Snapshot.of(Mapping(1, MappingProxyType(dict(self.people))))
+        return replace(snapshot, proves_absence=self.proves_absence)
 
     def put(self, person: Person) -> None:
         assert self.people is not None

@@ -41,9 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     keys = commands.add_parser("keys", help="the key ring").add_subparsers(
         required=True, metavar="COMMAND"
     )
-    init = keys.add_parser(
-        "init", help="make the key ring Secret, unless it exists"
-    )
+    init = keys.add_parser("init", help="make the key ring Secret, unless it exists")
     init.add_argument("--name", required=True, help="of the Secret")
     init.add_argument("--namespace", help="default: the pod's, else the kubeconfig context's")
     init.set_defaults(run=_init_keys)

@@ -182,7 +182,7 @@ class Commit:
         Args:
             name: of the grant.
             claim: what was presented.
-            people: a complete view; a revocation does not need one.
+            people: who may have tokens; a revocation does not ask.
 
         Raises:
             InvalidGrant: the claim is refused or ended the grant, or there is no grant.
@@ -201,7 +201,7 @@ class Commit:
                     raise _over(ending)
 
                 grant, ring = await budget.call(self._read(record))
-                person = None if people is None else people.by_uid.get(grant.user_uid)
+                person = None if people is None else people.person(grant.user_uid)
                 unfit = standing(grant, person, ring.epoch)
                 step = decide(
                     grant,

@@ -129,7 +129,7 @@ class Sweeper:
         Raises:
             Unavailable: people, keys or store cannot be read; nothing is judged by half a view.
         """
-        present = frozenset(self._people.snapshot().by_uid)
+        present = self._people.snapshot().all_uids()
         ring = self._keys.ring()
         bindings = await self._store.list(
             RecordKind.SUBJECT, partial(self._see_binding, present=present)

@@ -36,7 +36,7 @@ class Authenticator:
             Unavailable: it cannot be decided now.
         """
         grant = await self._grants.authenticate(access_token)
-        person = self._people.snapshot().by_uid.get(grant.user_uid)
+        person = self._people.snapshot().person(grant.user_uid)
         denial = check(person, grant.auth_time)
         if person is None or denial is Denial.PERSON_GONE:
             raise InvalidToken(

@@ -145,7 +145,7 @@ class CallbackHandler:
         return response
 
     def _person(self, identity: VerifiedIdentity) -> Person:
-        person = self.context.people.snapshot().by_email.get(identity.email)
+        person = self.context.people.snapshot().person_of(identity.email)
         if person is None:
             raise NoAccess("not_mapped")
         if person.state is State.SUSPENDED:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -110,7 +111,7 @@ class MappingSource:
         return self._good.problem
 
     def snapshot(self) -> Snapshot:
-        """Return the last good complete view.
+        """Return the last good view; one from the mount proves nobody's absence.
 
         Raises:
             Unavailable: no mapping could be read yet, or it is too stale to be acted on.
@@ -124,7 +125,7 @@ class MappingSource:
                 reason="mapping_stale",
                 retry_after=30,
             )
-        return snapshot
+        return snapshot if self._secret.confirmed else replace(snapshot, proves_absence=False)
 
     async def run(self) -> None:
         """Follow the Secret until cancelled."""

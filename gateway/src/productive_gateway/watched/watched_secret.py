@@ -178,6 +178,7 @@ class WatchedSecret(Generic[Value]):
         self._monotonic = monotonic
         self._mounted: _Mounted[Value] | None = None
         self._mount_confirmed: float | None = None
+        self._from_mount = False
         self._reflector: Reflector[Data] = Reflector(
             Collection(client, self._path, secret_data, by_name(name)),
             self,
@@ -192,6 +193,14 @@ class WatchedSecret(Generic[Value]):
     def healthy(self) -> bool:
         """Whether the watch is."""
         return self._reflector.healthy
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the value in use is, or was, the published one, by the API server's word.
+
+        A mount may be a minute late, and one that a restarted container finds may be older.
+        """
+        return not self._from_mount
 
     @property
     def age(self) -> float:
@@ -217,7 +226,7 @@ class WatchedSecret(Generic[Value]):
             ApiError: it cannot be read.
         """
         secret: dict[str, Any] = await self._client.get(f"{self._path}/{self._name}")
-        return self._good.take(secret_data(secret))
+        return self._follow(secret_data(secret))
 
     def replace(self, listed: Listed[Data], *, fell: bool) -> None:
         """Take up what a list holds, also with an older version than before."""
@@ -237,6 +246,7 @@ class WatchedSecret(Generic[Value]):
                 self._mounted = _Mounted(value, mounted.data, self._monotonic())
         if self._mounted is not None and self._is_newer(self._mounted):
             self._good.use(self._mounted.value, self._mounted.data)
+            self._from_mount = True
             self._mount_confirmed = self._mounted.since
 
     async def _poll(self) -> None:
@@ -260,4 +270,10 @@ class WatchedSecret(Generic[Value]):
             what = self._good.name.replace("_", " ")
             self._good.reject(Absent(f"the {what} Secret does not exist"))
         else:
-            self._good.take(data)
+            self._follow(data)
+
+    def _follow(self, data: Data) -> bool:
+        in_use = self._good.take(data)
+        if in_use:
+            self._from_mount = False
+        return in_use

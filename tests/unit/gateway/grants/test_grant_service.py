@@ -515,6 +515,24 @@ async def test_removed_or_revoked_person_is_refused_a_refresh_and_a_suspended_on
         first = await replica.refresh(first.refresh_token)
 
 
+@pytest.mark.attack("J-11")
+async def test_person_absent_from_an_unconfirmed_mapping_keeps_their_tokens(
+    replica: Replica, store: FaultyStore
+) -> None:
+    code, first = await replica.code(), await replica.tokens()
+    before = await snapshot(store)
+    replica.people.remove(ana())
+    replica.people.proves_absence = False
+    with pytest.raises(Unavailable):
+        await replica.refresh(first.refresh_token)
+    with pytest.raises(Unavailable):
+        await replica.redeem(code)
+    assert await snapshot(store) == before
+    await replica.grants.revoke(first.refresh_token, client_id=CLIENT)
+    replica.people.put(ana())
+    await replica.redeem(code)
+
+
 @pytest.mark.attack("J-12")
 @pytest.mark.parametrize("method", ["get", "update"])
 async def test_unreachable_store_is_unavailable_and_the_same_token_works_later(

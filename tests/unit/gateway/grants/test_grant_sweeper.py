@@ -200,6 +200,11 @@ async def test_without_a_view_of_the_people_nothing_is_swept_or_marked(
         await sweeper(replica).sweep()
     assert store.writes() == written
     replica.people.people = people
+    replica.people.proves_absence = False
+    with pytest.raises(Unavailable):
+        await sweeper(replica).sweep()
+    assert store.writes() == written
+    replica.people.proves_absence = True
     assert await sweeper(replica).sweep() == 2
 
 

@@ -158,3 +158,15 @@ async def test_invalid_token_and_unavailable_grants_are_reported_as_such(gateway
     gateway.keys.stored = None
     with pytest.raises(Unavailable):
         await authenticator(gateway).authenticate(token)
+
+
+@pytest.mark.attack("M-09")
+async def test_person_absent_from_an_unconfirmed_mapping_is_told_to_try_again(
+    gateway: Replica,
+) -> None:
+    token = (await gateway.tokens()).access_token
+    change(gateway, None)
+    gateway.people.proves_absence = False
+    answer = await call(gateway, token)
+    assert answer.status_code == 503
+    assert "www-authenticate" not in answer.headers

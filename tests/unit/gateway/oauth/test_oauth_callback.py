@@ -521,6 +521,16 @@ async def test_unknown_and_suspended_people_get_the_same_page() -> None:
         assert await server.records() == 0
 
 
+async def test_person_absent_from_an_unconfirmed_mapping_may_try_again() -> None:
+    async with authorization_server() as server:
+        server.people.people = {}
+        server.people.proves_absence = False
+        client, browser = await server.register(), server.browser()
+        answer = await browser.sign_in(client["client_id"])
+        assert query_of(answer.headers["location"])["error"] == "temporarily_unavailable"
+        assert await server.records() == 0
+
+
 async def test_a_program_gets_the_refusal_as_json() -> None:
     async with authorization_server() as server:
         server.people.people = {}
