@@ -160,12 +160,14 @@ class McpEndpoint:
         token = bearer(headers)
         if token is None:
             raise responses.Refused(responses.no_token(self._config))
-        principal = await self._authenticate(token)
+        await self._authenticate(token)
         if scope["method"] != _METHODS:
             message = "Use POST. This endpoint has no stream and no session."
             refusal = responses.refusal(405, "method_not_allowed", message, {"allow": _METHODS})
             raise responses.Refused(refusal)
         body = await read_body(headers, receive, limit=MAX_BODY)
+        # The client decides how long its body takes; the token may have been revoked meanwhile.
+        principal = await self._authenticate(token)
         scope = {**scope, PRINCIPAL: principal}
         return _Exchange(scope, replay(body, receive), send, token, principal, body)
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -222,6 +222,42 @@ async def test_disconnect_before_the_body_is_no_error() -> None:
         }
         await mcp.endpoint(scope, receive, send)
         assert sent == []
+
+
+@pytest.mark.attack("L-16")
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        (InvalidToken("Over. Sign in again.", reason="revoked"), 401),
+        (AccessDenied("Suspended. Ask IT.", reason="suspended"), 403),
+        (Unavailable("Away.", reason="grants"), 503),
+    ],
+)
+async def test_token_that_became_invalid_while_the_body_arrived_does_nothing(
+    version: str, end: Exception, status: int
+) -> None:
+    body = json.dumps(call("log_time", {"entries": [ENTRY]}, version=version)).encode()
+    async with mcp_server() as mcp, asyncio.timeout(SECONDS):
+
+        async def arriving() -> AsyncIterator[bytes]:
+            yield body[:20]
+            await until(lambda: mcp.tokens.asked)
+            mcp.tokens.known["good"] = end
+            yield body[20:]
+
+        headers = {
+            **JSON_HEADERS,
+            "authorization": "Bearer good",
+            "mcp-protocol-version": version,
+            "mcp-method": "tools/call",
+            "mcp-name": "log_time",
+        }
+        with capture_logs() as lines:
+            response = await mcp.http.post("/mcp", content=arriving(), headers=headers)
+        assert response.status_code == status
+        assert mcp.tools.requests() == []
+        assert lines == []
 
 
 @pytest.mark.attack("L-10")
