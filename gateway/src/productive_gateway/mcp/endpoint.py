@@ -8,21 +8,21 @@ ends within the bound of design invariant 6, except that a write in flight finis
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import anyio
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
 from productive_gateway.mcp import responses
 from productive_gateway.mcp.config import MAX_BODY, McpConfig
+from productive_gateway.mcp.message import MalformedMessage, check_message, decode
 from productive_gateway.mcp.prebuilt import PrebuiltAnswers
 from productive_gateway.mcp.server import PRINCIPAL, build_server
 from productive_gateway.people.principal import Principal
@@ -148,6 +148,8 @@ class McpEndpoint:
             return await self._answer(exchange)
         except responses.Refused as refused:
             return refused.response
+        except MalformedMessage as malformed:
+            return JSONResponse(malformed.answer, 400)
         except (InvalidToken, AccessDenied, Unavailable) as error:
             return responses.of_error(self._config, error)
         except BadRequest as error:
@@ -172,7 +174,7 @@ class McpEndpoint:
         return _Exchange(scope, replay(body, receive), send, token, principal, body)
 
     async def _answer(self, exchange: _Exchange) -> Response | None:
-        message = _message(exchange.body)
+        message = check_message(decode(exchange.body))
         if message.get("method") == "tools/call":
             params = message.get("params")
             name = params.get("name") if isinstance(params, dict) else None
@@ -227,15 +229,6 @@ class McpEndpoint:
             except Unavailable:
                 # A failure of this server must not end a call.
                 continue
-
-
-def _message(body: bytes) -> dict[str, Any]:
-    """Return the JSON-RPC message, or an empty one for the SDK to refuse."""
-    try:
-        message = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return message if isinstance(message, dict) else {}
 
 
 def _with_security_headers(send: Send, origin: str | None) -> Send:

@@ -46,11 +46,9 @@ class PrebuiltAnswers:
     def answer(
         self, principal: Principal, headers: RawHeaders, message: Mapping[str, Any]
     ) -> bytes | None:
-        """Return the whole JSON-RPC answer, or None if the SDK has to answer."""
-        method, number = message.get("method"), message.get("id")
-        if method not in _METHODS or message.get("jsonrpc") != "2.0":
-            return None
-        if not isinstance(number, int | str) or isinstance(number, bool):
+        """Return the whole JSON-RPC answer to a message of valid form; None if the SDK answers."""
+        method = message.get("method")
+        if method not in _METHODS or "id" not in message:
             return None
         version = _revision(headers, message)
         if version is None or not _plain(method, version, headers, message):
@@ -58,7 +56,10 @@ class PrebuiltAnswers:
         result = self._result(method, version, self._registry.allowed(principal.person))
         if result is None:
             return None
-        return b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (json.dumps(number).encode(), result)
+        return b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (
+            json.dumps(message["id"]).encode(),
+            result,
+        )
 
     def _result(self, method: str, version: str, allowed: Allowed) -> bytes | None:
         key = (method, version, allowed)
