@@ -23,7 +23,8 @@ from productive_dev.simulator.request_log import Logged
 from productive_dev.simulator.world import World
 from productive_gateway.errors import InvalidToken
 from productive_gateway.mcp.config import McpConfig
-from productive_gateway.mcp.endpoint import Authenticate, McpEndpoint
+from productive_gateway.mcp.endpoint import McpEndpoint
+from productive_gateway.mcp.token_watch import Authenticate
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import ALL
 from productive_gateway.productive.client import ProductiveApi

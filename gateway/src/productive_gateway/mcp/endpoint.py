@@ -8,43 +8,37 @@ ends within the bound of design invariant 6, except that a write in flight finis
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
-import anyio
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
 from productive_gateway.mcp import responses
+from productive_gateway.mcp.batch import Batch
 from productive_gateway.mcp.config import MAX_BODY, McpConfig
 from productive_gateway.mcp.message import MalformedMessage, check_message, decode
 from productive_gateway.mcp.prebuilt import PrebuiltAnswers
+from productive_gateway.mcp.sdk import SdkTransport
 from productive_gateway.mcp.server import PRINCIPAL, build_server
+from productive_gateway.mcp.token_watch import RECHECK, Authenticate, TokenWatch
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.registry import ToolRegistry
 from productive_gateway.web.body import read_body, replay
 from productive_gateway.web.errors import BadRequest
-from productive_gateway.web.headers import (
-    RawHeaders,
-    accepts,
-    bearer,
-    single,
-    stripped,
-    values,
-)
+from productive_gateway.web.headers import RawHeaders, accepts, bearer, single, stripped, values
 
-Authenticate = Callable[[str], Awaitable[Principal]]
 ConnectPage = Callable[[], Response]
 """Returns the page for somebody who opens the endpoint in a browser."""
 
-RECHECK: Final = 2.0
-"""Seconds between two checks of the token of a running request."""
 _METHODS: Final = "POST"
+_REVISION_HEADER: Final = MCP_PROTOCOL_VERSION_HEADER.encode()
 _PREFLIGHT_LIFE: Final = "7200"
 _CORS_HEADERS: Final = (
     "Accept, Authorization, Content-Type, Last-Event-ID, "
@@ -90,17 +84,15 @@ class McpEndpoint:
         self._authenticate = authenticate
         self._registry = registry
         self._connect_page = connect_page
-        self._recheck = recheck
+        self._watch = TokenWatch(authenticate, recheck)
         server = build_server(registry, version=config.server_version)
         self._prebuilt = PrebuiltAnswers(server, registry)
-        self._manager = StreamableHTTPSessionManager(
-            server, stateless=True, json_response=False, max_request_body_size=MAX_BODY
-        )
+        self._sdk = SdkTransport(server)
 
     @asynccontextmanager
     async def run(self) -> AsyncIterator[None]:
         """Serve requests while the context is entered; it can be entered only once."""
-        async with self._manager.run():
+        async with self._sdk.run():
             yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -174,20 +166,52 @@ class McpEndpoint:
         return _Exchange(scope, replay(body, receive), send, token, principal, body)
 
     async def _answer(self, exchange: _Exchange) -> Response | None:
-        message = check_message(decode(exchange.body))
-        if message.get("method") == "tools/call":
-            params = message.get("params")
-            name = params.get("name") if isinstance(params, dict) else None
-            if self._registry.lacks_scope(exchange.principal, name):
-                return responses.insufficient_scope(self._config, str(name))
+        value = decode(exchange.body)
+        if isinstance(value, list):
+            return await self._answer_batch(exchange, value)
+        message = check_message(value)
+        self._check_scope(exchange.principal, message)
         headers = exchange.scope["headers"]
         prebuilt = self._prebuilt.answer(exchange.principal, headers, message)
         if prebuilt is not None:
             return Response(prebuilt, media_type="application/json")
-        await self._run_sdk(exchange)
+        await self._stream(exchange)
         return None
 
-    async def _run_sdk(self, exchange: _Exchange) -> None:
+    def _check_scope(self, principal: Principal, value: Any) -> None:
+        """Refuse a call of a tool that needs a scope which the token lacks.
+
+        Raises:
+            Refused: with a challenge for all scopes.
+        """
+        if not isinstance(value, dict) or value.get("method") != "tools/call":
+            return
+        params = value.get("params")
+        name = params.get("name") if isinstance(params, dict) else None
+        if self._registry.lacks_scope(principal, name):
+            raise responses.Refused(responses.insufficient_scope(self._config, str(name)))
+
+    async def _answer_batch(self, exchange: _Exchange, posted: list[Any]) -> Response:
+        """Answer a batch; what ran before an error stays done.
+
+        Raises:
+            MalformedMessage: the batch is refused.
+            Refused: one of its calls needs a scope that the token lacks; nothing ran.
+            InvalidToken: the token became invalid.
+            AccessDenied: the person was suspended.
+        """
+        revisions = values(exchange.scope["headers"], _REVISION_HEADER)
+        batch = Batch(posted, b",".join(revisions).decode("latin-1") or None)
+        for value in posted:
+            self._check_scope(exchange.principal, value)
+        answer = partial(self._sdk.answer, exchange.scope)
+        work = partial(batch.run, exchange.receive, answer)
+        ended = await self._watch.run(exchange.token, work)
+        if ended is not None:
+            raise ended
+        return batch.response()
+
+    async def _stream(self, exchange: _Exchange) -> None:
         """Let the SDK answer while the token stays valid.
 
         Raises:
@@ -195,7 +219,6 @@ class McpEndpoint:
             AccessDenied: the person was suspended before the response began.
         """
         begun = finished = False
-        ended: InvalidToken | AccessDenied | None = None
 
         async def sending(message: Message) -> None:
             nonlocal begun, finished
@@ -203,32 +226,13 @@ class McpEndpoint:
             finished = message["type"] == "http.response.body" and not message.get("more_body")
             await exchange.send(message)
 
-        async def watch(running: anyio.CancelScope) -> None:
-            nonlocal ended
-            ended = await self._end_of(exchange.token)
-            running.cancel()
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(watch, group.cancel_scope)
-            await self._manager.handle_request(exchange.scope, exchange.receive, sending)
-            group.cancel_scope.cancel()
+        work = partial(self._sdk.stream, exchange.scope, exchange.receive, sending)
+        ended = await self._watch.run(exchange.token, work)
         if ended is not None and not begun:
             raise ended
         if ended is not None and not finished:
             # The part that was sent cannot be taken back; end the response here.
             await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _end_of(self, token: str) -> InvalidToken | AccessDenied:
-        """Return once the token is no longer valid, with the reason."""
-        while True:
-            await anyio.sleep(self._recheck)
-            try:
-                await self._authenticate(token)
-            except (InvalidToken, AccessDenied) as error:
-                return error
-            except Unavailable:
-                # A failure of this server must not end a call.
-                continue
 
 
 def _with_security_headers(send: Send, origin: str | None) -> Send:
