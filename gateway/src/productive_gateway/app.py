@@ -31,7 +31,7 @@ from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.metadata import resource_metadata_url
 from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.observability.metrics import count_kubernetes_request
-from productive_gateway.productive.client import ProductiveApi
+from productive_gateway.productive.client import LIMITS, ProductiveApi
 from productive_gateway.sealing.keys import FixedKeys
 from productive_gateway.settings import Settings
 from productive_gateway.tools.registry import TOOLS, ToolRegistry
@@ -173,7 +173,7 @@ def _productive_http(settings: Settings) -> httpx.AsyncClient:
     if settings.ca_bundle is not None:
         trust.load_verify_locations(cafile=settings.ca_bundle)
     # Proxy variables of the environment must not carry people's tokens elsewhere.
-    return httpx.AsyncClient(verify=trust, trust_env=False)
+    return httpx.AsyncClient(verify=trust, trust_env=False, limits=LIMITS)
 
 
 def _oauth_config(settings: Settings) -> OAuthConfig:

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
@@ -38,6 +39,7 @@ from productive_gateway.productive.errors import (
     error_of,
 )
 from productive_gateway.productive.limiter import Limiter
+from productive_gateway.productive.request_slots import SLOTS, RequestSlots
 
 MEDIA_TYPE: Final = "application/vnd.api+json"
 TIMEOUT: Final = httpx.Timeout(connect=5, read=25, write=10, pool=10)
@@ -47,6 +49,8 @@ LONGEST_WAIT: Final = 8.0
 """Seconds that a request waits for a rate limit; a longer wait is reported to the caller."""
 _DEFAULT_RESET: Final = 10.0
 """Seconds to wait after a 429 that names no time: the length of Productive's window."""
+LIMITS: Final = httpx.Limits(max_connections=SLOTS, max_keepalive_connections=20)
+"""Of the connection pool: as many connections as there are slots, so that nothing waits in it."""
 _LARGEST_ANSWER: Final = 16 * 1024 * 1024
 _IDENTITY_LIFETIME: Final = 15 * 60
 _PAGE: Final = 200
@@ -74,6 +78,8 @@ class ProductiveApi:
         clock: Clock = system_clock,
         entropy: Entropy = system_entropy,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        limiter: Limiter | None = None,
+        slots: RequestSlots | None = None,
     ) -> None:
         """Create the client.
 
@@ -84,14 +90,17 @@ class ProductiveApi:
             clock: the present time.
             entropy: for the jitter of pauses.
             sleep: waits for a number of seconds.
+            limiter: limits the requests of each token.
+            slots: shares the connections between people.
         """
         self.base_url = base_url.rstrip("/")
         self.http = http
         self.default_organization = default_organization
         self.clock = clock
         self.sleep = sleep
-        self.limiter = Limiter(clock=clock)
+        self.limiter = limiter or Limiter(clock=clock)
         self.cache = Cache(clock=clock)
+        self.slots = slots or RequestSlots()
         self._entropy = entropy
         # One client serves everybody: a cookie set for one person would be sent for another.
         http.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
@@ -155,7 +164,7 @@ class ProductiveSession:
         return await self._read(path, query)
 
     async def pages(self, path: str, query: Query, *, most: int = 10) -> tuple[Document, bool]:
-        """Read a collection page by page; the second value tells whether it is complete.
+        """Read a collection page by page; the second value says whether it is complete.
 
         Args:
             path: of the collection.
@@ -186,10 +195,11 @@ class ProductiveSession:
         await self.identity()
         await self._admit()
         content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        await anyio.lowlevel.checkpoint_if_cancelled()
-        with anyio.CancelScope(shield=True):
-            document = await self._write("POST", path, query, content)
-            self.writes += 1
+        async with self._slot():
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            with anyio.CancelScope(shield=True):
+                document = await self._write("POST", path, query, content)
+                self.writes += 1
         return document
 
     async def remember(self, what: Key, lifetime: float, read: Callable[[], Awaitable[T]]) -> T:
@@ -204,6 +214,9 @@ class ProductiveSession:
         """Return how many requests this token has left in the current ten seconds."""
         limiter = self._api.limiter
         return max(0, limiter.requests - limiter.used(self._fingerprint))
+
+    def _slot(self) -> AbstractAsyncContextManager[None]:
+        return self._api.slots.slot(self._principal.person.uid)
 
     def _key(self, what: Key) -> Key:
         return (self.organization, self._fingerprint, *what)
@@ -229,7 +242,8 @@ class ProductiveSession:
             await self._admit()
             error: ProductiveError
             try:
-                answer = await self._send("GET", path, query, None)
+                async with self._slot():
+                    answer = await self._send("GET", path, query, None)
             except httpx.HTTPError as failure:
                 error, wait = Unreachable(type(failure).__name__), self._api.pause(attempt)
             else:
