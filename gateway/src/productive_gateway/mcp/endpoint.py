@@ -16,13 +16,14 @@ from typing import Any, Final
 
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
+from productive_gateway.errors import GatewayError
 from productive_gateway.mcp import responses
 from productive_gateway.mcp.batch import Batch
 from productive_gateway.mcp.config import MAX_BODY, McpConfig
+from productive_gateway.mcp.flood import OpenRequests, TooManyRequests
 from productive_gateway.mcp.message import MalformedMessage, check_message, decode
 from productive_gateway.mcp.prebuilt import PrebuiltAnswers
 from productive_gateway.mcp.sdk import SdkTransport
@@ -31,7 +32,6 @@ from productive_gateway.mcp.token_watch import RECHECK, Authenticate, TokenWatch
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.registry import ToolRegistry
 from productive_gateway.web.body import read_body, replay
-from productive_gateway.web.errors import BadRequest
 from productive_gateway.web.headers import RawHeaders, accepts, bearer, single, stripped, values
 
 ConnectPage = Callable[[], Response]
@@ -84,6 +84,7 @@ class McpEndpoint:
         self._authenticate = authenticate
         self._registry = registry
         self._connect_page = connect_page
+        self._open = OpenRequests()
         self._watch = TokenWatch(authenticate, recheck)
         server = build_server(registry, version=config.server_version)
         self._prebuilt = PrebuiltAnswers(server, registry)
@@ -99,7 +100,7 @@ class McpEndpoint:
         """Serve one request."""
         headers = stripped(scope)
         origin = single(headers, b"origin")
-        send = _with_security_headers(
+        send = responses.with_security_headers(
             send, origin if origin and self._config.allows_origin(origin) else None
         )
         response = self._without_token(scope, headers) or await self._serve(
@@ -136,30 +137,36 @@ class McpEndpoint:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Serve a request that needs a token; None when the response was sent already."""
         try:
-            exchange = await self._authenticated(scope, receive, send)
-            return await self._answer(exchange)
+            token = bearer(scope["headers"])
+            if token is None:
+                return responses.no_token(self._config)
+            principal = await self._authenticate(token)
+            with self._open.counted(principal.person.uid):
+                exchange = await self._received(scope, receive, send, token)
+                return await self._answer(exchange)
         except responses.Refused as refused:
             return refused.response
-        except MalformedMessage as malformed:
-            return JSONResponse(malformed.answer, 400)
-        except (InvalidToken, AccessDenied, Unavailable) as error:
+        except (GatewayError, MalformedMessage, TooManyRequests) as error:
             return responses.of_error(self._config, error)
-        except BadRequest as error:
-            return responses.of_bad_request(error)
         except ClientDisconnect:
             return None
 
-    async def _authenticated(self, scope: Scope, receive: Receive, send: Send) -> _Exchange:
-        headers = scope["headers"]
-        token = bearer(headers)
-        if token is None:
-            raise responses.Refused(responses.no_token(self._config))
-        await self._authenticate(token)
+    async def _received(self, scope: Scope, receive: Receive, send: Send, token: str) -> _Exchange:
+        """Receive the body of a request and authenticate it again.
+
+        Raises:
+            Refused: the method is not POST.
+            BadRequest: the body breaks a bound.
+            InvalidToken: the token became invalid.
+            AccessDenied: the person was suspended.
+            Unavailable: it cannot be decided now.
+            ClientDisconnect: the client went away.
+        """
         if scope["method"] != _METHODS:
             message = "Use POST. This endpoint has no stream and no session."
             refusal = responses.refusal(405, "method_not_allowed", message, {"allow": _METHODS})
             raise responses.Refused(refusal)
-        body = await read_body(headers, receive, limit=MAX_BODY)
+        body = await read_body(scope["headers"], receive, limit=MAX_BODY)
         # The client decides how long its body takes; the token may have been revoked meanwhile.
         principal = await self._authenticate(token)
         scope = {**scope, PRINCIPAL: principal}
@@ -233,25 +240,3 @@ class McpEndpoint:
         if ended is not None and not finished:
             # The part that was sent cannot be taken back; end the response here.
             await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def _with_security_headers(send: Send, origin: str | None) -> Send:
-    """Return a `send` that adds the headers of every response."""
-    extra = list(responses.SECURITY_HEADERS)
-    if origin is not None:
-        extra += [
-            (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"access-control-expose-headers", b"WWW-Authenticate, Retry-After"),
-        ]
-    ours = {name for name, _ in extra}
-
-    async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = [(k, v) for k, v in message.get("headers", ()) if k.lower() not in ours]
-            streams = any(k == b"content-type" and v.startswith(b"text/event") for k, v in headers)
-            kept = [(k, v) for k, v in headers if k != b"cache-control"]
-            fresh = b"no-store, no-transform" if streams else b"no-store"
-            message = {**message, "headers": [*kept, (b"cache-control", fresh), *extra]}
-        await send(message)
-
-    return sending

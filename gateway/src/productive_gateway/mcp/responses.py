@@ -10,10 +10,13 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
+from starlette.types import Message, Send
 
 from productive_gateway.errors import GatewayError, InvalidToken, Unavailable
 from productive_gateway.mcp.config import McpConfig
+from productive_gateway.mcp.flood import RETRY_AFTER, TooManyRequests
+from productive_gateway.mcp.message import MalformedMessage
 from productive_gateway.people.scopes import ALL
 from productive_gateway.web.errors import BadRequest
 from productive_gateway.web.protective_headers import PROTECTIVE
@@ -65,26 +68,51 @@ def insufficient_scope(config: McpConfig, tool: str) -> Response:
     return refusal(403, "insufficient_scope", message, {"www-authenticate": challenge})
 
 
-def of_error(config: McpConfig, error: GatewayError) -> Response:
-    """Return the response to a request whose authentication failed."""
-    headers: dict[str, str] = {}
+def of_error(
+    config: McpConfig, error: GatewayError | MalformedMessage | TooManyRequests
+) -> Response:
+    """Return the response to a request that an error ended."""
     match error:
+        case MalformedMessage():
+            return JSONResponse(error.answer, 400)
+        case TooManyRequests():
+            message = "You have too many requests open. Wait for some of them, then try again."
+            return refusal(429, "too_many_requests", message, {"retry-after": str(RETRY_AFTER)})
+        case BadRequest():
+            # After 408 the rest of the body may still come: the connection cannot be used again.
+            closing = {"connection": "close"} if error.status == 408 else None
+            return refusal(error.status, error.reason, str(error), closing)
         case InvalidToken():
-            headers["www-authenticate"] = _challenge(config, "invalid_token")
+            headers = {"www-authenticate": _challenge(config, "invalid_token")}
             return refusal(401, "invalid_token", str(error), headers)
         case Unavailable():
-            headers["retry-after"] = str(error.retry_after)
+            headers = {"retry-after": str(error.retry_after)}
             return refusal(503, error.reason, str(error), headers)
         case _:
             # No challenge: the person is known, and signing in again would not help.
             return refusal(403, error.reason, str(error))
 
 
-def of_bad_request(error: BadRequest) -> Response:
-    """Return the answer to a request that cannot be read."""
-    # After 408 the rest of the body may still come: the connection cannot be used again.
-    headers = {"connection": "close"} if error.status == 408 else None
-    return refusal(error.status, error.reason, str(error), headers)
+def with_security_headers(send: Send, origin: str | None) -> Send:
+    """Return a `send` that adds the headers of every response."""
+    extra = list(SECURITY_HEADERS)
+    if origin is not None:
+        extra += [
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-expose-headers", b"WWW-Authenticate, Retry-After"),
+        ]
+    ours = {name for name, _ in extra}
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = [(k, v) for k, v in message.get("headers", ()) if k.lower() not in ours]
+            streams = any(k == b"content-type" and v.startswith(b"text/event") for k, v in headers)
+            kept = [(k, v) for k, v in headers if k != b"cache-control"]
+            fresh = b"no-store, no-transform" if streams else b"no-store"
+            message = {**message, "headers": [*kept, (b"cache-control", fresh), *extra]}
+        await send(message)
+
+    return sending
 
 
 def _challenge(config: McpConfig, error: str | None = None) -> str:

@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 
 from productive_contract.mapping import Person, Reason
+from productive_gateway.tools.call_limit import RETRY_AFTER
 from productive_gateway.tools.errors import Problem
 from productive_gateway.tools.tool import Allowed, Tool
 
@@ -54,6 +55,16 @@ def not_connected(person: Person, whom_to_ask: str) -> Problem:
         f"Productive is not connected for {person.email}: {why}.",
         f"Ask {whom_to_ask} to store a token for you (ProductiveUser {person.user}); you stay "
         "signed in, and it works as soon as that is done.",
+    )
+
+
+def too_many_calls() -> Problem:
+    """Return the problem for a call beyond those that one person may have at the same time."""
+    return Problem(
+        "rate_limited",
+        "You have too many calls running at the same time, so this one was not started.",
+        f"Wait {RETRY_AFTER} seconds, then try again with fewer calls at a time.",
+        retry_after_s=RETRY_AFTER,
     )
 
 

@@ -24,6 +24,7 @@ from productive_gateway.people.scopes import WRITE
 from productive_gateway.productive.client import ProductiveApi, ProductiveSession
 from productive_gateway.productive.errors import ProductiveError
 from productive_gateway.tools import refusals
+from productive_gateway.tools.call_limit import CallLimit, TooManyCalls
 from productive_gateway.tools.errors import Explainer, Problem, ToolError
 from productive_gateway.tools.me import GET_ME
 from productive_gateway.tools.time_entries import LOG_TIME
@@ -96,6 +97,7 @@ class ToolRegistry:
         toolsets: Collection[str] | None = None,
         read_only: bool = False,
         admin_contact: str | None = None,
+        call_limit: CallLimit | None = None,
         entropy: Entropy = system_entropy,
     ) -> None:
         """Create the registry.
@@ -106,6 +108,7 @@ class ToolRegistry:
             toolsets: tool groups that may be used on this server; None allows all.
             read_only: tools that change something may not be used on this server.
             admin_contact: whom people are told to ask.
+            call_limit: limits the running calls of each person.
             entropy: for request ids.
         """
         self._tools = {tool.name: tool for tool in tools}
@@ -114,6 +117,7 @@ class ToolRegistry:
         self._toolsets = tuple(name for name in known if toolsets is None or name in toolsets)
         self._read_only = read_only
         self._explain = Explainer(admin_contact)
+        self._call_limit = call_limit or CallLimit()
         self._entropy = entropy
 
     def allowed(self, person: Person) -> Allowed:
@@ -156,7 +160,10 @@ class ToolRegistry:
             raise UnknownTool(name)
         attempt = _Attempt(principal, tool, arguments, self._entropy(6).hex())
         try:
-            return await self._answer(attempt)
+            async with self._call_limit.turn(principal.person.uid):
+                return await self._answer(attempt)
+        except TooManyCalls:
+            return attempt.failed(refusals.too_many_calls())
         finally:
             attempt.record()
 
