@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
+import json
+import resource
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +27,9 @@ from harness.signin import Registered, Visitor
 REPLICAS = (0, 1)
 GONE_WITHIN = 10.0
 """Seconds; twice what is promised while the watches are healthy."""
+WARM_UP, FLOWS = 1_000, 10_000
+MOST_GROWTH = 8 * 1024 * 1024
+"""Bytes of memory by which a gateway may grow: less than a kilobyte for each flow."""
 LIST = {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}
 ANA = 9104
 BOTH = {"accept": "application/json, text/event-stream"}
@@ -76,6 +85,139 @@ def test_sign_in_address_can_be_found_from_the_challenge(deployment: Deployment)
         assert found.json()["resource"] == deployment.mcp_url
         assert found.json()["authorization_servers"] == [deployment.url]
         assert "productive:write" in found.json()["scopes_supported"]
+
+
+TRICKS = (
+    "//mcp",
+    "/mcp/",
+    "/mcp/.",
+    "/mcp/..",
+    "/MCP",
+    "/%2fmcp",
+    "/%6dcp",
+    "/mcp%2f",
+    "/mcp;x",
+    "/./mcp",
+    "/livez/../mcp",
+    "/readyz/../mcp",
+    "/healthz/..%2fmcp",
+    "/register/../mcp",
+    "/.well-known/../mcp",
+    "/livez",
+    "/readyz",
+    "/healthz",
+)
+PROBES = ("kube-probe/1.37", "GoogleHC/1.0", "ELB-HealthChecker/2.0", "GoogleStackdriverMonitoring")
+INTERNAL = (
+    "/livez",
+    "/readyz",
+    "/healthz",
+    "/metrics",
+    "/metrics/",
+    "/debug",
+    "/debug/pprof",
+    "/docs",
+    "/redoc",
+    "/openapi.json",
+    "/admin",
+    "/.env",
+    "/static/style.css",
+)
+
+
+def raw_request(
+    deployment: Deployment, replica: int, method: str, path: str, agent: str = "test"
+) -> tuple[int, bytes]:
+    """Send a request whose path no client library tidies; return status and body."""
+    connection = http.client.HTTPConnection("127.0.0.1", deployment.ports[replica], timeout=15)
+    body = json.dumps(LIST).encode() if method == "POST" else b""
+    headers = {
+        **BOTH,
+        "host": deployment.url.partition("://")[2],
+        "user-agent": agent,
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+    }
+    with closing(connection):
+        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
+        for name, value in headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(body)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+@pytest.mark.attack("L-14")
+@pytest.mark.parametrize("path", TRICKS)
+def test_no_path_or_user_agent_gets_around_authentication(
+    deployment: Deployment, path: str
+) -> None:
+    with nothing_stored(deployment):
+        for agent in PROBES:
+            for method in ("GET", "POST", "HEAD"):
+                status, body = raw_request(deployment, 0, method, path, agent)
+                assert status in {401, 404, 405}, (method, agent)
+                assert b"get_me" not in body
+
+
+@pytest.mark.attack("L-15")
+@pytest.mark.parametrize("path", INTERNAL)
+def test_public_port_serves_nothing_internal(deployment: Deployment, path: str) -> None:
+    for replica in REPLICAS:
+        for method in ("GET", "POST"):
+            status, body = raw_request(deployment, replica, method, path)
+            assert status == httpx.codes.NOT_FOUND, method
+            assert b"productive_mcp" not in body
+
+
+@pytest.mark.attack("Q-06")
+def test_unauthenticated_flows_leave_memory_files_and_records_as_they_were(
+    deployment: Deployment,
+) -> None:
+    process = Path(f"/proc/{deployment.gateways[0].pid}")
+    with nothing_stored(deployment):
+        asyncio.run(unauthenticated_flows(deployment, WARM_UP))
+        memory, files = resident(process), open_files(process)
+        asyncio.run(unauthenticated_flows(deployment, FLOWS))
+        assert resident(process) - memory < MOST_GROWTH
+        eventually(lambda: open_files(process) <= files + 5, what="its connections are closed")
+
+
+async def unauthenticated_flows(deployment: Deployment, count: int) -> None:
+    """Begin sign-ins that nobody finishes, and call /mcp and /token with made-up tokens."""
+    own = {"host": deployment.url.partition("://")[2]}
+    address = f"http://127.0.0.1:{deployment.ports[0]}"
+    with Visitor(deployment) as visitor:
+        query = visitor.request(visitor.register())
+    limits = httpx.Limits(max_connections=16)
+    async with httpx.AsyncClient(
+        base_url=address, headers=own, trust_env=False, limits=limits, timeout=60
+    ) as client:
+        numbers = iter(range(count))
+
+        async def flows() -> None:
+            for number in numbers:
+                client.cookies.clear()
+                bearer = {"authorization": f"Bearer pmcp_at_{secrets.token_urlsafe(100)}"}
+                form = {"grant_type": "authorization_code", "code": secrets.token_urlsafe(60)}
+                answer = await client.get("/authorize", params={**query, "state": str(number)})
+                assert answer.status_code == httpx.codes.OK
+                if number % 10 == 0:
+                    await client.post("/mcp", json=LIST, headers=bearer)
+                    await client.post("/token", data=form)
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(16):
+                group.create_task(flows())
+
+
+def resident(process: Path) -> int:
+    """Return the bytes of memory that a process holds."""
+    return int((process / "statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def open_files(process: Path) -> int:
+    return len(list((process / "fd").iterdir()))
 
 
 # --- with the token of somebody whose access has changed
