@@ -28,6 +28,7 @@ from productive_gateway.mcp.token_watch import Authenticate
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import ALL
 from productive_gateway.productive.client import ProductiveApi
+from productive_gateway.productive.limiter import Limiter
 from productive_gateway.tools.registry import TOOLS, Answer, ToolRegistry
 from productive_gateway.tools.tool import Tool
 
@@ -141,6 +142,7 @@ class SimulatedTools:
 async def simulated_tools(
     *,
     tools: tuple[Tool, ...] = TOOLS,
+    limiter: Limiter | None = None,
     **settings: Any,
 ) -> AsyncIterator[SimulatedTools]:
     """Start a simulator and yield the tools over it."""
@@ -149,7 +151,12 @@ async def simulated_tools(
     transport = SimulatorTransport(app)
     async with httpx.AsyncClient(transport=transport) as http:
         api = ProductiveApi(
-            "http://simulator.test/api/v2", http, "1200", clock=time, sleep=time.sleep
+            "http://simulator.test/api/v2",
+            http,
+            "1200",
+            clock=time,
+            sleep=time.sleep,
+            limiter=limiter,
         )
         registry = ToolRegistry(tools, api, admin_contact=ADMIN, **settings)
         yield SimulatedTools(time, app, transport, api, registry)

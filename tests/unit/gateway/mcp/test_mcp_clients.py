@@ -15,6 +15,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 from harness.mcpkit import McpServer, mcp_server, until
 from productive_dev.simulator.faults import Fault
+from productive_dev.sockets import listen, port_of
 from productive_gateway.tools.registry import TOOLS
 
 Mode = Literal["auto", "legacy"]
@@ -29,7 +30,6 @@ async def served(
     async with mcp_server(config={"local": True}) as mcp:
         config = uvicorn.Config(
             mcp.endpoint,
-            port=0,
             http=http,
             ws="none",
             lifespan="off",
@@ -38,9 +38,10 @@ async def served(
             timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
-        serving = asyncio.create_task(server._serve(None))
+        listener = listen(0)
+        port = port_of(listener)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
         await until(lambda: server.started)
-        port = server.servers[0].sockets[0].getsockname()[1]
         try:
             yield mcp, f"http://127.0.0.1:{port}/mcp"
         finally:

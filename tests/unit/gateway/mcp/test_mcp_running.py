@@ -24,6 +24,7 @@ from harness.mcpkit import (
 )
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
 from productive_gateway.mcp.flood import MOST_REQUESTS
+from productive_gateway.productive.limiter import Limiter
 from productive_gateway.tools.registry import TOOLS
 
 SECONDS = 10
@@ -66,7 +67,7 @@ def held(
 @pytest.mark.attack("M-11")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
 async def test_concurrent_requests_never_see_another_person(version: str) -> None:
-    async with mcp_server() as mcp:
+    async with mcp_server(limiter=Limiter(requests=10_000)) as mcp:
         for name, (token, number) in PEOPLE.items():
             email = f"{name}@northlight.example"
             mcp.tokens.known[name] = principal(person(token, user_id=number, email=email))
@@ -80,7 +81,6 @@ async def test_concurrent_requests_never_see_another_person(version: str) -> Non
 
         mcp.tools.transport.before = mix
         mcp.tools.world.limiter.count = lambda *_, **__: None  # type: ignore[method-assign]
-        mcp.tools.api.limiter._requests = 10_000
         gauge = asyncio.Semaphore(40)
 
         async def one(number: int) -> None:
