@@ -158,6 +158,7 @@ def test_the_notes_say_the_next_three_steps(helm: Helm) -> None:
         (nested("gateway.replicas", 1), "One replica of the gateway"),
         (nested("gateway.podDisruptionBudget.enabled", False), "No PodDisruptionBudget"),
         (nested("networkPolicy.enabled", False), "No NetworkPolicy"),
+        ({}, "may reach any address on 6443"),
         (nested("signIn.emailTrust", "issuer"), "without signIn.requiredClaims"),
         (nested("crds.keep", False), "will delete every ProductiveUser"),
     ],
@@ -172,7 +173,10 @@ def test_the_notes_do_not_warn_of_what_is_mended(helm: Helm) -> None:
     notes = helm.notes(
         {
             "ingress": {"enabled": True},
-            "networkPolicy": {"ingressFrom": [{"namespaceSelector": {}}]},
+            "networkPolicy": {
+                "ingressFrom": [{"namespaceSelector": {}}],
+                "apiServer": {"addresses": ["10.96.0.1"]},
+            },
             "admissionPolicies": {"enabled": True},
             "adminContact": "#help",
         }

@@ -22,6 +22,7 @@ ACCESS = {
     "jwksUrl": "https://team.example.com/o/jwks",
 }
 PEER = [{"namespaceSelector": {"matchLabels": {"a": "b"}}}]
+RULES = [{"to": PEER, "ports": [{"protocol": "TCP", "port": 1}]}]
 GATEWAYS = [{"name": "public", "namespace": "gateways"}]
 INGRESS = {"ingress": {"enabled": True}}
 ROUTE = {"httpRoute": {"enabled": True, "parentRefs": GATEWAYS}}
@@ -230,29 +231,44 @@ CASES: list[Case] = [
     ),
     Case("networkPolicy.metricsFrom", PEER, "NetworkPolicy/gateway", "spec.ingress.1.from", PEER),
     Case("networkPolicy.metricsFrom", PEER, "NetworkPolicy/operator", "spec.ingress.0.from", PEER),
-    Case("networkPolicy.dns.to", PEER, "NetworkPolicy/keys", "spec.egress.0.to", PEER),
     Case(
-        "networkPolicy.dns.ports", [5353], "NetworkPolicy/keys", "spec.egress.0.ports.0.port", 5353
+        "networkPolicy.flavor",
+        "cilium",
+        "CiliumNetworkPolicy/gateway",
+        "spec.egress.0.toEntities",
+        ["kube-apiserver"],
+    ),
+    Case("networkPolicy.dns.egress", RULES, "NetworkPolicy/keys", "spec.egress.0", RULES[0]),
+    Case(
+        "networkPolicy.dns.addresses",
+        ["10.96.0.10"],
+        "NetworkPolicy/keys",
+        "spec.egress.2.to",
+        [{"ipBlock": {"cidr": "10.96.0.10/32"}}],
     ),
     Case(
-        "networkPolicy.apiServer.cidrs",
-        ["192.0.2.1/32"],
+        "networkPolicy.apiServer.addresses",
+        ["192.0.2.1", "2001:db8::/64"],
         "NetworkPolicy/operator",
-        "spec.egress.1.to",
-        [{"ipBlock": {"cidr": "192.0.2.1/32"}}],
+        "spec.egress.2.to",
+        [{"ipBlock": {"cidr": "192.0.2.1/32"}}, {"ipBlock": {"cidr": "2001:db8::/64"}}],
     ),
     Case(
         "networkPolicy.apiServer.ports",
-        [443],
+        [16443],
         "NetworkPolicy/operator",
-        "spec.egress.1.ports",
-        [{"protocol": "TCP", "port": 443}],
+        "spec.egress.2.ports",
+        [{"protocol": "TCP", "port": 16443}],
     ),
+    Case(
+        "networkPolicy.apiServer.egress", RULES, "NetworkPolicy/operator", "spec.egress.2", RULES[0]
+    ),
+    Case("networkPolicy.publicEgress", RULES, "NetworkPolicy/gateway", "spec.egress.3", RULES[0]),
     Case(
         "networkPolicy.privateRanges",
         ["10.0.0.0/8"],
         "NetworkPolicy/gateway",
-        "spec.egress.2.to",
+        "spec.egress.3.to",
         [
             {"ipBlock": {"cidr": "0.0.0.0/0", "except": ["10.0.0.0/8"]}},
             {"ipBlock": {"cidr": "::/0"}},
@@ -262,7 +278,7 @@ CASES: list[Case] = [
         "networkPolicy.gatewayEgress",
         [{"to": PEER}],
         "NetworkPolicy/gateway",
-        "spec.egress.3",
+        "spec.egress.4",
         {"to": PEER},
     ),
     Case(

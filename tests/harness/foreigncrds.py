@@ -1,4 +1,4 @@
-"""The CustomResourceDefinitions of Gateway API and Prometheus operator, from their Go modules.
+"""The CustomResourceDefinitions of Gateway API, Prometheus operator and Cilium: from Go modules.
 
 Versions and checksums are pinned; the modules are downloaded once, into the harness' cache.
 """
@@ -16,6 +16,7 @@ import yaml
 
 from harness.build import SOURCE
 from harness.golang import BuildError, find_go, required_version
+from harness.helm import LOADER
 from harness.kube import Object
 from harness.plane import Plane, served_paths
 from harness.processes import eventually
@@ -44,6 +45,11 @@ MODULES: Final = (
             "example/prometheus-operator-crd/monitoring.coreos.com_prometheusrules.yaml",
         ),
     ),
+    Module(
+        "github.com/cilium/cilium@v1.18.4",
+        "h1:/HrbeMmk46UDkJs4uJemIqxB7wuZ+QRMNVscNYua5C8=",
+        ("pkg/k8s/apis/cilium.io/client/crds/v2/ciliumnetworkpolicies.yaml",),
+    ),
 )
 
 
@@ -54,7 +60,7 @@ def foreign_crds() -> list[Object]:
         BuildError: a module cannot be downloaded, or its checksum is wrong.
     """
     return [
-        yaml.safe_load((folder / file).read_text())
+        yaml.load((folder / file).read_text(), LOADER)
         for module in MODULES
         for folder in (_folder(module),)
         for file in module.files

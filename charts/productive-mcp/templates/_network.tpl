@@ -1,24 +1,107 @@
 {{/* Egress rules that several policies share. */}}
 
-{{- define "productive-mcp.egressToDns" -}}
-- to:
-    {{- toYaml .Values.networkPolicy.dns.to | nindent 4 }}
-  ports:
-    {{- range .Values.networkPolicy.dns.ports }}
-    - {protocol: UDP, port: {{ . }}}
-    - {protocol: TCP, port: {{ . }}}
-    {{- end }}
+{{/* Addresses and ranges, as peers. */}}
+{{- define "productive-mcp.addressPeers" -}}
+{{- range . }}
+- ipBlock: {cidr: {{ contains "/" . | ternary . (printf "%s/%s" . (contains ":" . | ternary "128" "32")) | quote }}}
+{{- end }}
 {{- end -}}
 
-{{- define "productive-mcp.egressToApiServer" -}}
+{{- define "productive-mcp.egressToDns" -}}
+{{- $dns := .Values.networkPolicy.dns -}}
+{{- with $dns.egress }}
+{{- toYaml . }}
+{{- end }}
+{{- with $dns.addresses }}
 - to:
-    {{- range .Values.networkPolicy.apiServer.cidrs }}
-    - ipBlock: {cidr: {{ . | quote }}}
-    {{- end }}
+    {{- include "productive-mcp.addressPeers" . | nindent 4 }}
   ports:
-    {{- range .Values.networkPolicy.apiServer.ports }}
+    - {protocol: UDP, port: 53}
+    - {protocol: TCP, port: 53}
+{{- end }}
+{{- end -}}
+
+{{/*
+Ports of the API server that a rule opens. Without its addresses all ports but 443: a rule for any address would open that
+one to the Internet.
+*/}}
+{{- define "productive-mcp.apiServerPorts" -}}
+{{- $apiServer := .Values.networkPolicy.apiServer -}}
+{{- $ports := list -}}
+{{- range $apiServer.ports -}}
+{{- if or $apiServer.addresses (ne (int .) 443) }}{{ $ports = append $ports (int .) }}{{ end -}}
+{{- end -}}
+{{- toYaml $ports -}}
+{{- end -}}
+
+{{/* With Cilium, no rule for any address: the policy of its own kind says who the API server is. */}}
+{{- define "productive-mcp.egressToApiServer" -}}
+{{- $apiServer := .Values.networkPolicy.apiServer -}}
+{{- if $apiServer.egress }}
+{{- toYaml $apiServer.egress }}
+{{- else if or $apiServer.addresses (not (include "productive-mcp.cilium" .)) }}
+- to:
+    {{- include "productive-mcp.addressPeers" ($apiServer.addresses | default (list "0.0.0.0/0" "::/0")) | nindent 4 }}
+  ports:
+    {{- range include "productive-mcp.apiServerPorts" . | fromYamlArray }}
     - {protocol: TCP, port: {{ . }}}
     {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Not empty if Cilium's own kind is wanted. Where it is not enforced, such a policy does nothing. */}}
+{{- define "productive-mcp.cilium" -}}
+{{- $flavor := .Values.networkPolicy.flavor -}}
+{{- if and .Values.networkPolicy.enabled (or (eq $flavor "cilium") (and (eq $flavor "auto") (.Capabilities.APIVersions.Has "cilium.io/v2/CiliumNetworkPolicy"))) -}}
+true
+{{- end -}}
+{{- end -}}
+
+{{/* The policy of Cilium's own kind, which adds to the NetworkPolicy of the same name; takes root, component, annotations. */}}
+{{- define "productive-mcp.ciliumPolicy" -}}
+{{- if include "productive-mcp.cilium" .root }}
+---
+apiVersion: cilium.io/v2
+kind: CiliumNetworkPolicy
+metadata:
+  name: {{ .root.Release.Name }}-{{ .component }}
+  namespace: {{ .root.Release.Namespace }}
+  labels:
+    {{- include "productive-mcp.labels" . | nindent 4 }}
+  {{- with .annotations }}
+  annotations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  endpointSelector:
+    matchLabels:
+      {{- include "productive-mcp.selectorLabels" . | nindent 6 }}
+  egress:
+    - toEntities: [kube-apiserver]
+      toPorts:
+        - ports:
+            {{- range .root.Values.networkPolicy.apiServer.ports }}
+            - {port: {{ . | quote }}, protocol: TCP}
+            {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* What shows the addresses of networkPolicy.apiServer.addresses. */}}
+{{- define "productive-mcp.showApiServer" -}}
+kubectl get service/kubernetes endpointslice/kubernetes -n default
+{{- end -}}
+
+{{- define "productive-mcp.egressToPublic" -}}
+{{- with .Values.networkPolicy.publicEgress }}
+{{- toYaml . }}
+{{- else }}
+- to:
+    {{- include "productive-mcp.publicPeers" . | nindent 4 }}
+  ports:
+    {{- range include "productive-mcp.publicPorts" . | fromYamlArray }}
+    - {protocol: TCP, port: {{ . }}}
+    {{- end }}
+{{- end }}
 {{- end -}}
 
 {{/* Public addresses: everything but networkPolicy.privateRanges, of both families. */}}

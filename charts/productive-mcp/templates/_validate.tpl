@@ -6,6 +6,7 @@
       (include "productive-mcp.badSettings" . | fromYamlArray)
       (include "productive-mcp.badSignIn" . | fromYamlArray)
       (include "productive-mcp.badExposure" . | fromYamlArray)
+      (include "productive-mcp.badNetwork" . | fromYamlArray)
       (include "productive-mcp.badCombinations" . | fromYamlArray)
       (include "productive-mcp.badDevelopment" . | fromYamlArray) -}}
 {{- if $bad -}}
@@ -94,6 +95,25 @@
 {{- end -}}
 {{- if and .Values.networkPolicy.enabled .Values.metrics.serviceMonitor.enabled (not .Values.networkPolicy.metricsFrom) -}}
 {{- $bad = append $bad "metrics.serviceMonitor.enabled, but the NetworkPolicy lets nobody scrape: set networkPolicy.metricsFrom to Prometheus' namespace, such as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]." -}}
+{{- end -}}
+{{- toYaml $bad -}}
+{{- end -}}
+
+{{/* What would cut the programs off, or open more than is meant. */}}
+{{- define "productive-mcp.badNetwork" -}}
+{{- $bad := list -}}
+{{- $policy := .Values.networkPolicy -}}
+{{- if $policy.enabled -}}
+{{- if not (or $policy.dns.egress $policy.dns.addresses) -}}
+{{- $bad = append $bad "networkPolicy.dns has neither egress nor addresses: no name could be resolved. Set one of the two." -}}
+{{- end -}}
+{{- if not (or $policy.apiServer.addresses $policy.apiServer.egress (include "productive-mcp.cilium" .)) -}}
+{{- if not (include "productive-mcp.apiServerPorts" . | fromYamlArray) -}}
+{{- $bad = append $bad (printf "networkPolicy.apiServer.ports names only 443, which would be open to every address: set networkPolicy.apiServer.addresses. This shows them: %s" (include "productive-mcp.showApiServer" .)) -}}
+{{- else if regexMatch "-(eks|gke)[-.]" .Capabilities.KubeVersion.Version -}}
+{{- $bad = append $bad (printf "The API server of %s is on 443, which the NetworkPolicy opens to named addresses only: set networkPolicy.apiServer.addresses. This shows them: %s" .Capabilities.KubeVersion.Version (include "productive-mcp.showApiServer" .)) -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 {{- toYaml $bad -}}
 {{- end -}}

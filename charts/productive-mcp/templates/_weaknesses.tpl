@@ -21,6 +21,9 @@
 {{- else if not .Values.networkPolicy.ingressFrom -}}
 {{- $weak = append $weak "Any pod of the cluster may reach the gateway without TLS: set networkPolicy.ingressFrom to your ingress controller's namespace." -}}
 {{- end -}}
+{{- if and .Values.networkPolicy.enabled (not (or .Values.networkPolicy.apiServer.addresses .Values.networkPolicy.apiServer.egress (include "productive-mcp.cilium" .))) -}}
+{{- $weak = append $weak (printf "The programs may reach any address on 6443, since the API server's are not known: set networkPolicy.apiServer.addresses. This shows them: %s" (include "productive-mcp.showApiServer" .)) -}}
+{{- end -}}
 {{- if not .Values.admissionPolicies.enabled -}}
 {{- $weak = append $weak "Whoever may write Secrets in the release namespace may write the mapping: admissionPolicies.enabled leaves that to the operator." -}}
 {{- end -}}
