@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -14,6 +15,7 @@ from harness.kube import Object
 from harness.namespaces import Namespaces, new_namespaces
 from harness.plane import Plane
 from harness.processes import eventually, new_folder, remove_folder
+from harness.release import Release
 
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 
@@ -29,6 +31,14 @@ def helm() -> Iterator[Helm]:
     home = new_folder("helm")
     yield Helm(program, home)
     remove_folder(home)
+
+
+@pytest.fixture
+def installation(helm: Helm, plane: Plane) -> Iterator[Release]:
+    folder = new_folder("chart")
+    with ExitStack() as close:
+        close.callback(remove_folder, folder)
+        yield Release(helm, plane, folder, close)
 
 
 @pytest.fixture(scope="session")

@@ -6,96 +6,25 @@ Nothing runs pods there, so hooks stay out and their work is done by the tests.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harness.helm import Helm
-from harness.kube import ApiRefused, Identity, Kube, Object, secret, secret_data, secrets_path
-from harness.namespaces import Namespaces, new_namespaces
+from harness.kube import ApiRefused, Kube, Object, secret, secret_data, secrets_path
+from harness.namespaces import Namespaces
 from harness.plane import Plane, declared_crds
-from harness.processes import eventually, new_folder, remove_folder
+from harness.processes import eventually
+from harness.release import Release
 
 GRANT = "g-" + "a" * 26
 BINDING = "subject-7f1f7b39-6d46-4a43-a3ab-0e1d7f5b3d10"
-FLAGS = ("--no-hooks", "--take-ownership")
-"""The plane's CRD was there before."""
-
-
-class Installation:
-    """A release of the test's own."""
-
-    def __init__(self, helm: Helm, plane: Plane, folder: Path, close: ExitStack) -> None:
-        self.plane, self.kube, self._helm, self._close = plane, plane.kube, helm, close
-        self.names = _new_release(plane.kube)
-        admin = replace(plane.admin, namespace=self.names.release)
-        self.kubeconfig = admin.write_kubeconfig(folder / "admin.kubeconfig")
-
-    def install(self, values: dict[str, Any] | None = None) -> None:
-        self._run("install", values)
-
-    def upgrade(self, values: dict[str, Any]) -> None:
-        self._run("upgrade", values)
-
-    def uninstall(self) -> None:
-        self._helm.uninstall(self.names.release, "--no-hooks", kubeconfig=self.kubeconfig)
-
-    def program(self, name: str) -> Kube:
-        """Return the API as a program of the release, by a token of its ServiceAccount."""
-        release = self.names.release
-        path = f"/api/v1/namespaces/{release}/serviceaccounts/{release}-{name}/token"
-        request: Object = {"kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1"}
-        token = self.kube.create(path, request | {"spec": {"expirationSeconds": 3600}})
-        identity = Identity(
-            self.plane.admin.server,
-            self.plane.authority.certificate,
-            namespace=release,
-            token=str(token["status"]["token"]),
-        )
-        return self._close.enter_context(self.plane.client(identity))
-
-    def left(self, namespace: str) -> set[str]:
-        """Return what stands in a namespace, but for what every namespace has."""
-        found = set()
-        for group in GROUPS:
-            for resource in self.kube.get(group)["resources"]:
-                if "list" in resource["verbs"] and resource["namespaced"]:
-                    items = self.kube.items(f"{group}/namespaces/{namespace}/{resource['name']}")
-                    found |= {f"{resource['kind']}/{one['metadata']['name']}" for one in items}
-        return {one for one in found if one not in OF_EVERY_NAMESPACE}
-
-    def _run(self, command: str, values: dict[str, Any] | None) -> None:
-        release = self.names.release
-        self._helm.run(command, release, *FLAGS, kubeconfig=self.kubeconfig, values=values)
-
-
-GROUPS = (
-    "/api/v1",
-    "/apis/apps/v1",
-    "/apis/autoscaling/v2",
-    "/apis/batch/v1",
-    "/apis/networking.k8s.io/v1",
-    "/apis/policy/v1",
-    "/apis/productive-mcp.dev/v1alpha1",
-    "/apis/rbac.authorization.k8s.io/v1",
-)
-OF_EVERY_NAMESPACE = {"ServiceAccount/default", "ConfigMap/kube-root-ca.crt"}
-
-
-@pytest.fixture
-def installation(helm: Helm, plane: Plane) -> Iterator[Installation]:
-    folder = new_folder("chart")
-    with ExitStack() as close:
-        close.callback(remove_folder, folder)
-        yield Installation(helm, plane, folder, close)
 
 
 def test_an_installation_lives_and_leaves_what_belongs_to_people(
-    installation: Installation,
+    installation: Release,
 ) -> None:
     kube, names = installation.kube, installation.names
     installation.install()
@@ -124,7 +53,7 @@ def test_an_installation_lives_and_leaves_what_belongs_to_people(
 
 
 def test_programs_work_under_the_rights_that_the_release_gave_them(
-    installation: Installation,
+    installation: Release,
 ) -> None:
     names = installation.names
     installation.install()
@@ -142,7 +71,7 @@ def test_programs_work_under_the_rights_that_the_release_gave_them(
 
 
 def test_autoscaling_keeps_the_number_of_replicas_that_it_chose(
-    installation: Installation,
+    installation: Release,
 ) -> None:
     names = installation.names
     scaled = {"gateway": {"autoscaling": {"enabled": True}}}
@@ -153,7 +82,7 @@ def test_autoscaling_keeps_the_number_of_replicas_that_it_chose(
     assert installation.kube.get(path)["spec"]["replicas"] == 5
 
 
-def test_admission_policies_hold_each_to_its_own(installation: Installation) -> None:
+def test_admission_policies_hold_each_to_its_own(installation: Release) -> None:
     names, admin = installation.names, installation.kube
     installation.install({"admissionPolicies": {"enabled": True}})
     gateway, operator = installation.program("gateway"), installation.program("operator")
@@ -191,31 +120,23 @@ def test_a_second_installation_leaves_the_first_alone(
     helm: Helm, plane: Plane, tmp_path: Path
 ) -> None:
     with ExitStack() as close:
-        first = Installation(helm, plane, tmp_path, close)
+        first = Release(helm, plane, tmp_path, close)
         first.install()
-        second = Installation(helm, plane, tmp_path, close)
+        second = Release(helm, plane, tmp_path, close)
         second.install({"crds": {"install": False}})
         second.uninstall()
     assert f"Deployment/{first.names.release}-gateway" in first.left(first.names.release)
     assert all(plane.kube.find(_crd_path(crd)) for crd in declared_crds())
 
 
-def _new_release(kube: Kube) -> Namespaces:
-    """Return names of which only the release's namespace exists: the chart makes the others."""
-    release = new_namespaces(kube).release
-    own = Namespaces.of(f"{release}-c")
-    kube.create("/api/v1/namespaces", {"kind": "Namespace", "metadata": {"name": own.release}})
-    return own
-
-
-def _make_key_ring(installation: Installation) -> None:
+def _make_key_ring(installation: Release) -> None:
     """As the hook does."""
     names = installation.names
     ring = secret(names.key_ring, {"keys.json": b"{}"}, kind="productive-mcp.dev/key-ring")
     installation.kube.create(secrets_path(names.release), ring)
 
 
-def _work(installation: Installation) -> None:
+def _work(installation: Release) -> None:
     """Add a person and a sign-in, as administrator, operator and gateway do."""
     kube, names = installation.kube, installation.names
     person = {
@@ -251,7 +172,7 @@ def _publish(operator: Kube, names: Namespaces) -> None:
     )
 
 
-def _is_unharmed(installation: Installation) -> None:
+def _is_unharmed(installation: Release) -> None:
     """Check that people, sign-ins and keys are there."""
     names = installation.names
     kept: tuple[tuple[Callable[[], set[str]], str], ...] = (
@@ -263,7 +184,7 @@ def _is_unharmed(installation: Installation) -> None:
     assert [name for place, name in kept if name not in place()] == []
 
 
-def _mapping(installation: Installation) -> dict[str, bytes]:
+def _mapping(installation: Release) -> dict[str, bytes]:
     names = installation.names
     return secret_data(installation.kube.get(secrets_path(names.release, names.mapping)))
 

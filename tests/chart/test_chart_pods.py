@@ -133,9 +133,9 @@ def test_the_roles_are_those_that_the_programs_are_tested_with(
 
 
 @pytest.mark.attack("R-01")
-def test_nothing_is_granted_cluster_wide(default: Rendered) -> None:
-    kinds = {one["kind"] for one in default.objects}
-    assert not kinds & {"ClusterRole", "ClusterRoleBinding"}
+def test_programs_have_no_rights_beyond_their_namespaces(default: Rendered) -> None:
+    assert default.of("ClusterRoleBinding") == []
+    assert {one["roleRef"]["kind"] for one in default.of("RoleBinding")} == {"Role"}
     assert len(default.of("RoleBinding")) == len(default.of("Role")) == 5
 
 

@@ -118,6 +118,7 @@ def _of_programs() -> list[Case]:
 
 
 CASES: list[Case] = [
+    Case("scope", "cluster", "Deployment/gateway", "", ABSENT),
     env("publicUrl", "https://x.example/", "PUBLIC_URL", "https://x.example"),
     env("productive.organizationId", 1234567, "PRODUCTIVE_ORG_ID", "1234567"),
     env(
@@ -215,6 +216,7 @@ CASES: list[Case] = [
         ABSENT,
     ),
     Case("rbac.create", False, "Role/gateway-grants", "", ABSENT),
+    Case("rbac.aggregate", False, "ClusterRole/productive-mcp-edit", "", ABSENT),
     env("keys.existingSecret", "company-keys", "KEY_RING_SECRET", "company-keys"),
     Case("keys.existingSecret", "company-keys", "Job/keys", "", ABSENT),
     Case(

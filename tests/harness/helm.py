@@ -113,15 +113,23 @@ class Helm:
         return text.partition("NOTES:\n")[2]
 
     def run(
-        self, command: str, release: str, *arguments: str, kubeconfig: Path, values: Values | None
+        self,
+        command: str,
+        release: str,
+        *arguments: str,
+        kubeconfig: Path,
+        values: Values | None,
+        bare: bool = False,
     ) -> str:
         """Install or upgrade a release in the namespace of its name; return Helm's output.
+
+        `bare` is without `MINIMUM`.
 
         Raises:
             HelmRefused: Helm failed.
         """
         place = ("--namespace", release, f"--kubeconfig={kubeconfig}")
-        return self._run([command, release, str(CHART), *place, *arguments], values)
+        return self._run([command, release, str(CHART), *place, *arguments], values, bare=bare)
 
     def uninstall(self, release: str, *arguments: str, kubeconfig: Path) -> str:
         """Uninstall a release."""

@@ -22,6 +22,7 @@ from harness.processes import Program, eventually, free_port, new_folder, remove
 CRDS = Path(__file__).resolve().parents[2] / "crds"
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 CONTROLLERS = (
+    "clusterrole-aggregation-controller",
     "garbage-collector-controller",
     "namespace-controller",
     "serviceaccount-controller",

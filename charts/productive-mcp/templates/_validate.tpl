@@ -9,6 +9,9 @@
       (include "productive-mcp.badNetwork" . | fromYamlArray)
       (include "productive-mcp.badCombinations" . | fromYamlArray)
       (include "productive-mcp.badDevelopment" . | fromYamlArray) -}}
+{{- if and .Values.admissionPolicies.enabled (eq .Values.scope "namespaces") -}}
+{{- $bad = append $bad "admissionPolicies.enabled makes objects of the whole cluster, and scope is namespaces: turn it off, and let the cluster's administrator apply what `helm template` prints with scope=all and --show-only templates/admission-policies.yaml." -}}
+{{- end -}}
 {{- if $bad -}}
 {{- fail (printf "\n\nThe values have to be mended first:\n  - %s\n" (join "\n  - " $bad)) -}}
 {{- end -}}
