@@ -6,11 +6,12 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from harness.helm import Helm
+from harness.helm import Helm, at
 
 TOP = Path(__file__).parents[2]
 PAGES = sorted([*TOP.glob("docs/*.md"), TOP / "charts" / "productive-mcp" / "README.md"])
@@ -33,11 +34,29 @@ def _installations() -> Iterator[tuple[str, list[str]]]:
                 yield name, words[4:]
 
 
-@pytest.mark.parametrize("text", [pytest.param(text, id=name) for name, text in _blocks("yaml")])
-def test_values_of_the_documentation_are_accepted(helm: Helm, text: str) -> None:
-    values = yaml.safe_load(text)
+def _values() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Return the values that pages show: as they are, or as a part of another tool's manifest."""
+    for name, text in _blocks("yaml"):
+        for one in yaml.safe_load_all(text):
+            if (found := _values_in(one)) is not None:
+                yield name, found
+
+
+def _values_in(document: dict[str, Any]) -> dict[str, Any] | None:
+    if document.get("kind") == "Application":
+        sources = at(document, "spec").get("sources") or [at(document, "spec.source")]
+        return next((one["helm"]["valuesObject"] for one in sources if "helm" in one), None)
+    if document.get("kind") == "HelmRelease":
+        found: dict[str, Any] = at(document, "spec.values")
+        return found
+    # A manifest, or a chart's description, is no values.
+    return None if "apiVersion" in document else document.get("productive-mcp", document)
+
+
+@pytest.mark.parametrize("values", [pytest.param(values, id=name) for name, values in _values()])
+def test_values_of_the_documentation_are_accepted(helm: Helm, values: dict[str, Any]) -> None:
     whole = "publicUrl" in values
-    if not whole and "access" in values["signIn"]:
+    if not whole and "access" in values.get("signIn", {}):
         values["signIn"]["oidc"] = {"issuer": "", "clientId": ""}
     helm.render(values, bare=whole)
 

@@ -81,6 +81,36 @@ def test_the_operator_mounts_no_secret(default: Rendered) -> None:
     assert [volume["name"] for volume in spec["volumes"]] == ["tmp"]
 
 
+def test_an_account_of_ones_own_gets_the_rights(helm: Helm) -> None:
+    own = {"create": False, "name": "ours", "annotations": {}}
+    rendered = helm.render(
+        {"gateway": {"serviceAccount": own}, "admissionPolicies": {"enabled": True}}
+    )
+    subjects = [one["subjects"][0]["name"] for one in rendered.of("RoleBinding")]
+    assert subjects.count("ours") == 2
+    assert "productive-gateway" not in subjects
+    assert "ours" not in [one["metadata"]["name"] for one in rendered.of("ServiceAccount")]
+    [policy] = [
+        one
+        for one in rendered.of("ValidatingAdmissionPolicy")
+        if one["metadata"]["name"].endswith("gateway-writes-grants")
+    ]
+    assert "system:serviceaccount:productive:ours" in str(policy["spec"]["matchConditions"])
+
+
+def test_pods_that_run_once_go_where_the_gateway_goes(helm: Helm) -> None:
+    gateway = {
+        "runtimeClassName": "gvisor",
+        "priorityClassName": "high",
+        "hostAliases": [{"ip": "192.0.2.1", "hostnames": ["idp.example.com"]}],
+        "dnsConfig": {"searches": ["example.com"]},
+        "nodeSelector": {"a": "b"},
+    }
+    pods = helm.render({"gateway": gateway}).pods()
+    for name in ("Job/productive-keys", "Pod/productive-test", "Deployment/productive-gateway"):
+        assert gateway.items() <= pods[name]["spec"].items()
+
+
 @pytest.mark.parametrize("program", ["gateway", "operator"])
 def test_a_label_of_the_users_takes_no_pod_out_of_its_service(helm: Helm, program: str) -> None:
     label = "app.kubernetes.io/component"

@@ -78,6 +78,8 @@ def test_an_installation_without_values_is_told_all_that_is_missing(helm: Helm) 
             "needs gateway.resources.requests.cpu",
         ),
         (nested("gateway.terminationGracePeriodSeconds", 5), "must be more than gateway.preStop"),
+        (nested("operator.serviceAccount.create", False), "in operator.serviceAccount.name"),
+        (nested("fullnameOverride", "Mcp"), "(the release's, or fullnameOverride)"),
         (nested("operator.preStopSeconds", 30), "must be more than operator.preStopSeconds"),
     ],
 )
@@ -123,6 +125,9 @@ def test_a_release_name_that_cannot_begin_other_names_is_refused(helm: Helm, rel
         ("namespaces.users", "Users"),
         ("imagePullSecrets", ["registry"]),
         ("gateway.tolerations", {}),
+        ("gateway.strategy.type", "Blue"),
+        ("operator.serviceAccount.names", "own"),
+        ("nameOverride", "Mcp"),
         ("development.enabled", "yes"),
         ("development.anybody", True),
     ],

@@ -37,6 +37,8 @@ DIGEST = "sha256:" + "a" * 64
 
 POD = "spec.template.spec"
 CONTAINER = f"{POD}.containers.0"
+OF_UMBRELLAS = {"enabled", "global"}
+"""Read by Helm for a chart that has this one as a dependency."""
 ABSENT = object()
 PRESENT = object()
 
@@ -100,6 +102,23 @@ def _of_programs() -> list[Case]:
                 "/v",
             ),
             ("extraContainers", [{"name": "c"}], f"{POD}.containers.1.name", "c"),
+            ("initContainers", [{"name": "i"}], f"{POD}.initContainers.0.name", "i"),
+            ("deploymentAnnotations", {"a": "b"}, "metadata.annotations", {"a": "b"}),
+            ("strategy", {"type": "Recreate"}, "spec.strategy", {"type": "Recreate"}),
+            ("revisionHistoryLimit", 3, "spec.revisionHistoryLimit", 3),
+            ("runtimeClassName", "gvisor", f"{POD}.runtimeClassName", "gvisor"),
+            ("hostAliases", [{"ip": "192.0.2.1"}], f"{POD}.hostAliases.0.ip", "192.0.2.1"),
+            ("dnsConfig", {"searches": ["a"]}, f"{POD}.dnsConfig", {"searches": ["a"]}),
+            ("serviceAccount.name", "own", f"{POD}.serviceAccountName", "own"),
+        ]
+        account = f"ServiceAccount/{program}"
+        annotations = "serviceAccount.annotations"
+        named = {program: {"serviceAccount": {"name": "own"}}}
+        cases += [
+            Case(f"{program}.{annotations}", {"a": "b"}, account, "metadata.annotations.a", "b"),
+            Case(
+                f"{program}.serviceAccount.create", False, "ServiceAccount/own", "", ABSENT, named
+            ),
         ]
         other = {"gateway": "operator", "operator": "gateway"}[program]
         cases += [
@@ -119,6 +138,18 @@ def _of_programs() -> list[Case]:
 
 CASES: list[Case] = [
     Case("scope", "cluster", "Deployment/gateway", "", ABSENT),
+    Case(
+        "nameOverride",
+        "mcp",
+        "Deployment/productive-mcp-gateway",
+        "spec.selector.matchLabels",
+        {
+            "app.kubernetes.io/name": "mcp",
+            "app.kubernetes.io/instance": "productive",
+            "app.kubernetes.io/component": "gateway",
+        },
+    ),
+    Case("fullnameOverride", "mcp", "Secret/mcp-mapping"),
     env("publicUrl", "https://x.example/", "PUBLIC_URL", "https://x.example"),
     env("productive.organizationId", 1234567, "PRODUCTIVE_ORG_ID", "1234567"),
     env(
@@ -424,7 +455,7 @@ def test_the_schema_knows_every_value() -> None:
     """A value that it does not know is one that nobody can set."""
     schema = json.loads((CHART / "values.schema.json").read_text())
     values = yaml.safe_load((CHART / "values.yaml").read_text())
-    assert _shape(schema) - {"global"} == _paths(values, schema)
+    assert _shape(schema) - OF_UMBRELLAS == _paths(values, schema)
 
 
 def _find(rendered: Rendered, where: str, inside: str) -> Any:

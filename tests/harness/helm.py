@@ -87,6 +87,8 @@ class Helm:
             "HELM_CONFIG_HOME": str(home / "config"),
             "HELM_DATA_HOME": str(home / "data"),
         }
+        self._rendered: dict[str, str] = {}
+        """What was rendered already: many tests look at the same."""
         self._minimum = home / "minimum.yaml"
         self._minimum.write_text(yaml.safe_dump(MINIMUM))
 
@@ -103,8 +105,21 @@ class Helm:
         Raises:
             HelmRefused: the values were refused.
         """
-        command = ("template", release, str(CHART), "--namespace", namespace or release)
-        return Rendered(self._run([*command, *arguments], values, bare=bare))
+        command = ["template", release, str(CHART), "--namespace", namespace or release, *arguments]
+        key = json.dumps([command, values or {}, bare])
+        if key not in self._rendered:
+            self._rendered[key] = self._run(command, values, bare=bare)
+        return Rendered(self._rendered[key])
+
+    def render_umbrella(self, chart: Path, values: Values) -> Rendered:
+        """Fetch the dependencies of somebody else's chart, and render it as release `platform`.
+
+        Raises:
+            HelmRefused: the values were refused.
+        """
+        self._call(["dependency", "update", str(chart)], "")
+        command = ["template", "platform", str(chart), "--namespace", "platform"]
+        return Rendered(self._run(command, values, bare=True))
 
     def notes(self, values: Values | None = None) -> str:
         """Return the notes that `helm install` prints."""

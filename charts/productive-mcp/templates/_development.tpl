@@ -39,7 +39,7 @@ Never give it real people or real tokens.
 
 1. Forward its ports to the same ports of your machine:
 
-kubectl port-forward -n {{ .Release.Namespace }} deploy/{{ .Release.Name }}-gateway 8787 9400 9500
+kubectl port-forward -n {{ .Release.Namespace }} deploy/{{ include "productive-mcp.fullname" . }}-gateway 8787 9400 9500
 
 2. Add the people of the examples:
 

@@ -1,19 +1,35 @@
-{{/* Names. They begin with the release's, since docs, tests and people's habits say <release>-users. */}}
+{{/* What all names begin with: the release's name, since docs, tests and people's habits say <release>-users. */}}
+{{- define "productive-mcp.fullname" -}}
+{{- $name := .Values.nameOverride -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride -}}
+{{- else if or (not $name) (contains $name .Release.Name) -}}
+{{- .Release.Name -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name $name -}}
+{{- end -}}
+{{- end -}}
 
 {{- define "productive-mcp.usersNamespace" -}}
-{{- .Values.namespaces.users | default (printf "%s-users" .Release.Name) -}}
+{{- .Values.namespaces.users | default (printf "%s-users" (include "productive-mcp.fullname" .)) -}}
 {{- end -}}
 
 {{- define "productive-mcp.grantsNamespace" -}}
-{{- .Values.namespaces.grants | default (printf "%s-grants" .Release.Name) -}}
+{{- .Values.namespaces.grants | default (printf "%s-grants" (include "productive-mcp.fullname" .)) -}}
 {{- end -}}
 
 {{- define "productive-mcp.mapping" -}}
-{{- printf "%s-mapping" .Release.Name -}}
+{{- printf "%s-mapping" (include "productive-mcp.fullname" .) -}}
 {{- end -}}
 
 {{- define "productive-mcp.keyRing" -}}
-{{- .Values.keys.existingSecret | default (printf "%s-keys" .Release.Name) -}}
+{{- .Values.keys.existingSecret | default (printf "%s-keys" (include "productive-mcp.fullname" .)) -}}
+{{- end -}}
+
+{{/* ServiceAccount of a program, or of the key ring's Job; takes root and component. */}}
+{{- define "productive-mcp.serviceAccountName" -}}
+{{- $account := dig "serviceAccount" "name" "" (index .root.Values .component) -}}
+{{- $account | default (printf "%s-%s" (include "productive-mcp.fullname" .root) .component) -}}
 {{- end -}}
 
 {{/* The namespace that the word release, users or grants of files/rbac stands for. */}}
@@ -41,7 +57,7 @@
 {{- end -}}
 
 {{- define "productive-mcp.selectorLabels" -}}
-app.kubernetes.io/name: productive-mcp
+app.kubernetes.io/name: {{ .root.Values.nameOverride | default .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}

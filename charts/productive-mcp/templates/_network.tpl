@@ -64,7 +64,7 @@ true
 apiVersion: cilium.io/v2
 kind: CiliumNetworkPolicy
 metadata:
-  name: {{ .root.Release.Name }}-{{ .component }}
+  name: {{ include "productive-mcp.fullname" .root }}-{{ .component }}
   namespace: {{ .root.Release.Namespace }}
   labels:
     {{- include "productive-mcp.labels" . | nindent 4 }}

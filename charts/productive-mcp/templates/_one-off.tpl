@@ -9,14 +9,7 @@ imagePullSecrets:
 {{- end }}
 securityContext:
   {{- toYaml $gateway.podSecurityContext | nindent 2 }}
-{{- with $gateway.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with $gateway.tolerations }}
-tolerations:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "productive-mcp.placement" $gateway }}
 volumes:
   - name: tmp
     emptyDir:

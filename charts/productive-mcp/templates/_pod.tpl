@@ -19,8 +19,23 @@ annotations:
 {{- end }}
 {{- end -}}
 
+{{/* Where pods run and how they find names: of the programs, and of those that run once from the gateway's image. */}}
+{{- define "productive-mcp.placement" -}}
+{{- range $field := list "nodeSelector" "tolerations" "hostAliases" "dnsConfig" }}
+{{- with index $ $field }}
+{{ $field }}:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+{{- range $field := list "priorityClassName" "runtimeClassName" }}
+{{- with index $ $field }}
+{{ $field }}: {{ . }}
+{{- end }}
+{{- end }}
+{{- end -}}
+
 {{- define "productive-mcp.podSpec" -}}
-serviceAccountName: {{ .root.Release.Name }}-{{ .component }}
+serviceAccountName: {{ include "productive-mcp.serviceAccountName" . }}
 automountServiceAccountToken: true
 # Variables of other Services could look like settings.
 enableServiceLinks: false
@@ -31,19 +46,9 @@ imagePullSecrets:
 securityContext:
   {{- toYaml .values.podSecurityContext | nindent 2 }}
 terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
-{{- with .values.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
-{{- with .values.nodeSelector }}
-nodeSelector:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
+{{- include "productive-mcp.placement" .values }}
 {{- with .values.affinity }}
 affinity:
-  {{- toYaml . | nindent 2 }}
-{{- end }}
-{{- with .values.tolerations }}
-tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- with .values.topologySpreadConstraints }}
@@ -84,6 +89,24 @@ envFrom:
 {{- end }}
 {{- end -}}
 
+{{/* What a Deployment says besides its pods. */}}
+{{- define "productive-mcp.deploymentMetadata" -}}
+name: {{ include "productive-mcp.fullname" .root }}-{{ .component }}
+namespace: {{ .root.Release.Namespace }}
+labels:
+  {{- include "productive-mcp.labels" . | nindent 2 }}
+{{- with .values.deploymentAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* With Recreate, the default of the other type must not be there. */}}
+{{- define "productive-mcp.strategy" -}}
+{{- $strategy := .values.strategy -}}
+{{- toYaml (eq $strategy.type "RollingUpdate" | ternary $strategy (omit $strategy "rollingUpdate")) -}}
+{{- end -}}
+
 {{/* A disruption budget; takes root, component and values. */}}
 {{- define "productive-mcp.podDisruptionBudget" -}}
 {{- $fewest := include "productive-mcp.fewestReplicas" .values | int -}}
@@ -91,7 +114,7 @@ envFrom:
 apiVersion: policy/v1
 kind: PodDisruptionBudget
 metadata:
-  name: {{ .root.Release.Name }}-{{ .component }}
+  name: {{ include "productive-mcp.fullname" .root }}-{{ .component }}
   namespace: {{ .root.Release.Namespace }}
   labels:
     {{- include "productive-mcp.labels" . | nindent 4 }}
@@ -105,19 +128,23 @@ spec:
 {{- end -}}
 {{- end -}}
 
+{{/* The account that a program or the Job has, unless it is somebody else's; takes root, component and annotations. */}}
 {{- define "productive-mcp.serviceAccount" -}}
+{{- $values := dig "serviceAccount" dict (index .root.Values .component) -}}
+{{- if dig "create" true $values -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  name: {{ .root.Release.Name }}-{{ .component }}
+  name: {{ include "productive-mcp.serviceAccountName" . }}
   namespace: {{ .root.Release.Namespace }}
   labels:
     {{- include "productive-mcp.labels" . | nindent 4 }}
-  {{- with .annotations }}
+  {{- with merge (dict) (dig "annotations" dict $values) (.annotations | default dict) }}
   annotations:
     {{- toYaml . | nindent 4 }}
   {{- end }}
 automountServiceAccountToken: false
+{{- end -}}
 {{- end -}}
 
 {{/* Roles and their bindings, from files/rbac/<component>.yaml; takes root, component and annotations. */}}
@@ -126,7 +153,7 @@ automountServiceAccountToken: false
 {{- $text = $text | replace "MAPPING" (include "productive-mcp.mapping" .root) -}}
 {{- $text = $text | replace "KEY_RING" (include "productive-mcp.keyRing" .root) -}}
 {{- range (fromYaml $text).roles }}
-{{- $name := printf "%s-%s-%s" $.root.Release.Name $.component .namespace }}
+{{- $name := printf "%s-%s-%s" (include "productive-mcp.fullname" $.root) $.component .namespace }}
 {{- $namespace := include "productive-mcp.namespaceOf" (dict "root" $.root "role" .namespace) }}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
@@ -160,7 +187,7 @@ roleRef:
   name: {{ $name }}
 subjects:
   - kind: ServiceAccount
-    name: {{ $.root.Release.Name }}-{{ $.component }}
+    name: {{ include "productive-mcp.serviceAccountName" $ }}
     namespace: {{ $.root.Release.Namespace }}
 {{- end }}
 {{- end -}}

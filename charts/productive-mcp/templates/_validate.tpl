@@ -19,8 +19,9 @@
 
 {{- define "productive-mcp.badNames" -}}
 {{- $bad := list -}}
-{{- if or (gt (len .Release.Name) 40) (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" .Release.Name)) -}}
-{{- $bad = append $bad (printf "The release name %q becomes a part of other names: use at most 40 lower-case letters, digits and dashes, a letter first." .Release.Name) -}}
+{{- $name := include "productive-mcp.fullname" . -}}
+{{- if or (gt (len $name) 40) (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)) -}}
+{{- $bad = append $bad (printf "The name %q (the release's, or fullnameOverride) becomes a part of other names: use at most 40 lower-case letters, digits and dashes, a letter first." $name) -}}
 {{- end -}}
 {{- $users := include "productive-mcp.usersNamespace" . -}}
 {{- $grants := include "productive-mcp.grantsNamespace" . -}}
@@ -134,6 +135,9 @@
 {{- end -}}
 {{- range $component := list "gateway" "operator" -}}
 {{- $values := index $.Values $component -}}
+{{- if not (or $values.serviceAccount.create $values.serviceAccount.name) -}}
+{{- $bad = append $bad (printf "%s.serviceAccount.create is off: name the ServiceAccount that you made in %s.serviceAccount.name." $component $component) -}}
+{{- end -}}
 {{- if and (gt (int $values.preStopSeconds) 0) (le (int $values.terminationGracePeriodSeconds) (int $values.preStopSeconds)) -}}
 {{- $bad = append $bad (printf "%s.terminationGracePeriodSeconds must be more than %s.preStopSeconds: the sleep is a part of it." $component $component) -}}
 {{- end -}}

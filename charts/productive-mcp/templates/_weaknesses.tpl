@@ -3,7 +3,7 @@
 {{- $weak := list
       (printf "Tokens of people are Secrets: see that your API server encrypts Secrets at rest, and who may read those of %s and %s." (include "productive-mcp.usersNamespace" .) .Release.Namespace) -}}
 {{- if not (or .Values.ingress.enabled .Values.httpRoute.enabled (ne .Values.service.type "ClusterIP")) -}}
-{{- $weak = append $weak (printf "Nothing leads from outside to the gateway: enable ingress or httpRoute, or lead %s to the Service %s-gateway yourself, with TLS." (include "productive-mcp.publicUrl" .) .Release.Name) -}}
+{{- $weak = append $weak (printf "Nothing leads from outside to the gateway: enable ingress or httpRoute, or lead %s to the Service %s-gateway yourself, with TLS." (include "productive-mcp.publicUrl" .) (include "productive-mcp.fullname" .)) -}}
 {{- end -}}
 {{- if and .Values.ingress.enabled (not .Values.ingress.tls.enabled) -}}
 {{- $weak = append $weak "The Ingress has no TLS: something in front of it must, since tokens pass through it." -}}
