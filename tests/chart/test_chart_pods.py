@@ -98,6 +98,19 @@ def test_an_account_of_ones_own_gets_the_rights(helm: Helm) -> None:
     assert "system:serviceaccount:productive:ours" in str(policy["spec"]["matchConditions"])
 
 
+def test_a_label_or_annotation_of_the_users_makes_no_other_hook(helm: Helm) -> None:
+    """Else a Job could stay, or a pod slip out of its network policy."""
+    component = "app.kubernetes.io/component"
+    rendered = helm.render(
+        {"hooks": {"annotations": {"helm.sh/hook": "post-install"}, "podLabels": {component: "x"}}}
+    )
+    job, pod = rendered.get("Job", "productive-keys"), rendered.get("Pod", "productive-test")
+    assert job["metadata"]["annotations"]["helm.sh/hook"] == "pre-install,pre-upgrade"
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    assert job["spec"]["template"]["metadata"]["labels"][component] == "keys"
+    assert pod["metadata"]["labels"][component] == "test"
+
+
 def test_pods_that_run_once_go_where_the_gateway_goes(helm: Helm) -> None:
     gateway = {
         "runtimeClassName": "gvisor",

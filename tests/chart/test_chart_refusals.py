@@ -78,6 +78,7 @@ def test_an_installation_without_values_is_told_all_that_is_missing(helm: Helm) 
             "needs gateway.resources.requests.cpu",
         ),
         (nested("gateway.terminationGracePeriodSeconds", 5), "must be more than gateway.preStop"),
+        (nested("hooks.enabled", False), "keys.existingSecret is missing"),
         (nested("operator.serviceAccount.create", False), "in operator.serviceAccount.name"),
         (nested("fullnameOverride", "Mcp"), "(the release's, or fullnameOverride)"),
         (nested("operator.preStopSeconds", 30), "must be more than operator.preStopSeconds"),

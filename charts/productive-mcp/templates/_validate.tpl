@@ -28,6 +28,9 @@
 {{- if ne 3 (len (uniq (list .Release.Namespace $users $grants))) -}}
 {{- $bad = append $bad (printf "The namespaces of the release (%s), of users (%s) and of grants (%s) must be three: rights on Secrets are by namespace. Change namespaces.users or namespaces.grants." .Release.Namespace $users $grants) -}}
 {{- end -}}
+{{- if not (or .Values.hooks.enabled .Values.keys.existingSecret) -}}
+{{- $bad = append $bad (printf "keys.existingSecret is missing: with hooks.enabled off nothing makes the key ring. Print one with `productive-gateway keys new --name %s-keys`, put it into %s, and set keys.existingSecret to its name." (include "productive-mcp.fullname" .) .Release.Namespace) -}}
+{{- end -}}
 {{- if eq .Values.keys.existingSecret (include "productive-mcp.mapping" .) -}}
 {{- $bad = append $bad (printf "keys.existingSecret is %s, which is the mapping: give the key ring another name." .Values.keys.existingSecret) -}}
 {{- end -}}

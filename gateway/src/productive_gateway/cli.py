@@ -5,16 +5,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Sequence
+from typing import Final
 
 from productive_gateway import USER_AGENT, __version__
 from productive_gateway.observability.logs import configure_logs
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.settings import SettingsError, load_settings
-from productive_gateway.watched.init_key_ring import init_key_ring
+from productive_gateway.watched.init_key_ring import init_key_ring, key_ring_manifest
 from productive_kube.client import KubeClient
 from productive_kube.errors import ApiError, NoCluster
+
+MAX_NAME: Final = 253
+_NAME: Final = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--name", required=True, help="of the Secret")
     init.add_argument("--namespace", help="default: the pod's, else the kubeconfig context's")
     init.set_defaults(run=_init_keys)
+    new = keys.add_parser("new", help="print the manifest of a Secret with a new key ring")
+    new.add_argument("--name", required=True, type=_name, help="of the Secret")
+    new.add_argument("--namespace", type=_name, help="default: none in the manifest")
+    new.set_defaults(run=_new_keys)
     return parser
 
 
@@ -70,6 +79,21 @@ def _init_keys(options: argparse.Namespace) -> int:
 
     print(asyncio.run(run()))  # noqa: T201
     return 0
+
+
+def _new_keys(options: argparse.Namespace) -> int:
+    print(key_ring_manifest(options.name, options.namespace), end="")  # noqa: T201
+    return 0
+
+
+def _name(text: str) -> str:
+    """Return the name of an object, as Kubernetes allows it."""
+    if len(text) > MAX_NAME or not _NAME.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a name: use up to {MAX_NAME} lower-case letters, digits, dashes and "
+            "dots, with a letter or digit first and last"
+        )
+    return text
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:

@@ -1,13 +1,17 @@
-"""Makes the key ring of a new installation: `productive-gateway keys init`, run by a hook Job.
+"""Makes the key ring of a new installation.
 
-The Job may create Secrets and read this one. It never changes one that exists: a new ring would
-sign everybody out.
+`productive-gateway keys init`, run by a hook Job, creates the Secret. The Job may create Secrets
+and read this one. It never changes one that exists: a new ring would sign everybody out.
+
+`productive-gateway keys new` prints the Secret as a manifest, for those who keep their Secrets
+encrypted in git or in a vault and install without hooks.
 """
 
 from __future__ import annotations
 
 import base64
-from typing import Any
+import textwrap
+from typing import Any, Final
 
 from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.names import KEY_RING_KEY, KEY_RING_TYPE
@@ -16,6 +20,8 @@ from productive_gateway.sealing.keys import encode_ring, new_ring, parse_ring
 from productive_kube.client import KubeClient
 from productive_kube.collection import secret_data
 from productive_kube.errors import AlreadyExists
+
+PART_OF: Final = "app.kubernetes.io/part-of"
 
 
 async def init_key_ring(
@@ -40,12 +46,42 @@ async def init_key_ring(
     return f"Made the key ring {namespace}/{name}."
 
 
+def key_ring_manifest(
+    name: str,
+    namespace: str | None,
+    *,
+    clock: Clock = system_clock,
+    entropy: Entropy = system_entropy,
+) -> str:
+    """Return the manifest (YAML) of a key ring Secret with one new key.
+
+    Args:
+        name: of the Secret, a valid name of an object.
+        namespace: of the Secret; None leaves it to whoever applies the manifest.
+        clock: when the key was made.
+        entropy: where the key comes from.
+    """
+    document = encode_ring(new_ring(clock(), entropy)).decode()
+    # Quoted: a name such as 1e3 or true would be a number or a boolean.
+    place = f'  namespace: "{namespace}"\n' if namespace else ""
+    return (
+        "apiVersion: v1\n"
+        "kind: Secret\n"
+        "metadata:\n"
+        f'  name: "{name}"\n{place}'
+        f"  labels:\n    {PART_OF}: productive-mcp\n"
+        f"type: {KEY_RING_TYPE}\n"
+        "stringData:\n"
+        f"  {KEY_RING_KEY}: |\n{textwrap.indent(document, '    ')}\n"
+    )
+
+
 def _secret(name: str, document: bytes) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
         "type": KEY_RING_TYPE,
-        "metadata": {"name": name, "labels": {"app.kubernetes.io/part-of": "productive-mcp"}},
+        "metadata": {"name": name, "labels": {PART_OF: "productive-mcp"}},
         "data": {KEY_RING_KEY: base64.b64encode(document).decode()},
     }
 
