@@ -71,6 +71,14 @@ def test_installations_of_the_documentation_are_accepted(
     helm.render(None, *arguments, bare=True)
 
 
+def test_images_for_a_registry_are_built_for_the_nodes() -> None:
+    """An Apple laptop would build them for itself."""
+    pushing = [text for _, text in _blocks("sh") if "docker push" in text]
+    assert pushing
+    for text in pushing:
+        assert text.count("docker build") == text.count("docker build --platform ")
+
+
 def test_the_manifest_of_the_notes_can_be_copied_into_a_shell(helm: Helm) -> None:
     manifest, end, _ = helm.notes().partition("<<END\n")[2].partition("\nEND\n")
     assert end

@@ -197,9 +197,8 @@ def test_an_annotation_of_the_users_wins(helm: Helm) -> None:
 
 
 def test_people_are_kept_when_the_release_goes(default: Rendered) -> None:
-    kept = {"helm.sh/resource-policy": "keep"}
     for one in (*default.of("Namespace"), *default.of("CustomResourceDefinition")):
-        assert one["metadata"]["annotations"] == kept
+        assert one["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
     names = {one["metadata"]["name"]: one["metadata"]["labels"] for one in default.of("Namespace")}
     assert set(names) == {"productive-users", "productive-grants"}
     for labels in names.values():

@@ -160,7 +160,6 @@ def test_the_notes_say_the_next_three_steps(helm: Helm) -> None:
         (nested("networkPolicy.enabled", False), "No NetworkPolicy"),
         ({}, "may reach any address on 6443"),
         (nested("signIn.emailTrust", "issuer"), "without signIn.requiredClaims"),
-        (nested("crds.keep", False), "will delete every ProductiveUser"),
     ],
 )
 def test_the_notes_warn_of_what_is_weak(

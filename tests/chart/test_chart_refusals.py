@@ -77,11 +77,9 @@ def test_an_installation_without_values_is_told_all_that_is_missing(helm: Helm) 
             },
             "needs gateway.resources.requests.cpu",
         ),
-        (nested("gateway.terminationGracePeriodSeconds", 5), "must be more than gateway.preStop"),
         (nested("hooks.enabled", False), "keys.existingSecret is missing"),
         (nested("operator.serviceAccount.create", False), "in operator.serviceAccount.name"),
         (nested("fullnameOverride", "Mcp"), "(the release's, or fullnameOverride)"),
-        (nested("operator.preStopSeconds", 30), "must be more than operator.preStopSeconds"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_with_a_sentence(
@@ -126,6 +124,8 @@ def test_a_release_name_that_cannot_begin_other_names_is_refused(helm: Helm, rel
         ("namespaces.users", "Users"),
         ("imagePullSecrets", ["registry"]),
         ("gateway.tolerations", {}),
+        ("crds.keep", False),
+        ("openshift.adaptSecurityContext", True),
         ("gateway.strategy.type", "Blue"),
         ("operator.serviceAccount.names", "own"),
         ("nameOverride", "Mcp"),

@@ -56,6 +56,16 @@
 {{- if kindIs "string" $id }}{{ $id }}{{ else }}{{ int64 $id }}{{ end -}}
 {{- end -}}
 
+{{/*
+Annotations of what would take people, tokens and sign-ins with it. No tool deletes it, neither at uninstall nor when a later
+version no longer has it: Helm, Argo CD, Flux.
+*/}}
+{{- define "productive-mcp.kept" -}}
+helm.sh/resource-policy: keep
+argocd.argoproj.io/sync-options: Prune=false
+kustomize.toolkit.fluxcd.io/prune: disabled
+{{- end -}}
+
 {{- define "productive-mcp.selectorLabels" -}}
 app.kubernetes.io/name: {{ .root.Values.nameOverride | default .root.Chart.Name }}
 app.kubernetes.io/instance: {{ .root.Release.Name }}

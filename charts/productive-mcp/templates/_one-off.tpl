@@ -8,7 +8,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 securityContext:
-  {{- toYaml $gateway.podSecurityContext | nindent 2 }}
+  {{- include "productive-mcp.securityContext" (dict "root" .root "context" $gateway.podSecurityContext) | nindent 2 }}
 {{- include "productive-mcp.placement" $gateway }}
 volumes:
   - name: tmp
@@ -20,7 +20,7 @@ volumes:
 image: {{ include "productive-mcp.image" (dict "root" . "image" .Values.gateway.image) }}
 imagePullPolicy: {{ .Values.gateway.image.pullPolicy }}
 securityContext:
-  {{- toYaml .Values.gateway.securityContext | nindent 2 }}
+  {{- include "productive-mcp.securityContext" (dict "root" . "context" .Values.gateway.securityContext) | nindent 2 }}
 volumeMounts:
   - name: tmp
     mountPath: /tmp

@@ -19,6 +19,16 @@ annotations:
 {{- end }}
 {{- end -}}
 
+{{/* OpenShift gives each namespace users and groups of its own, and refuses all others; takes root and context. */}}
+{{- define "productive-mcp.securityContext" -}}
+{{- $adapt := .root.Values.openshift.adaptSecurityContext -}}
+{{- if or (eq $adapt "force") (and (eq $adapt "auto") (.root.Capabilities.APIVersions.Has "security.openshift.io/v1/SecurityContextConstraints")) -}}
+{{- toYaml (omit .context "runAsUser" "runAsGroup" "fsGroup") -}}
+{{- else -}}
+{{- toYaml .context -}}
+{{- end -}}
+{{- end -}}
+
 {{/* Where pods run and how they find names: of the programs, and of those that run once from the gateway's image. */}}
 {{- define "productive-mcp.placement" -}}
 {{- range $field := list "nodeSelector" "tolerations" "hostAliases" "dnsConfig" }}
@@ -44,7 +54,7 @@ imagePullSecrets:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 securityContext:
-  {{- toYaml .values.podSecurityContext | nindent 2 }}
+  {{- include "productive-mcp.securityContext" (dict "root" .root "context" .values.podSecurityContext) | nindent 2 }}
 terminationGracePeriodSeconds: {{ .values.terminationGracePeriodSeconds }}
 {{- include "productive-mcp.placement" .values }}
 {{- with .values.affinity }}
@@ -68,7 +78,7 @@ imagePullPolicy: {{ .values.image.pullPolicy }}
 command:
   {{- toYaml .values.command | nindent 2 }}
 securityContext:
-  {{- toYaml .values.securityContext | nindent 2 }}
+  {{- include "productive-mcp.securityContext" (dict "root" .root "context" .values.securityContext) | nindent 2 }}
 resources:
   {{- toYaml .values.resources | nindent 2 }}
 {{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" }}
@@ -99,6 +109,20 @@ labels:
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- end -}}
+
+{{/*
+With autoscaling, as many as there are: a field that leaves the manifest is set back to 1, until the autoscaler notices. Where
+no cluster is asked (helm template), no number is written.
+*/}}
+{{- define "productive-mcp.gatewayReplicas" -}}
+{{- if not .Values.gateway.autoscaling.enabled -}}
+replicas: {{ .Values.gateway.replicas }}
+{{- else -}}
+{{- with lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-gateway" (include "productive-mcp.fullname" .)) -}}
+replicas: {{ .spec.replicas }}
+{{- end -}}
+{{- end -}}
 {{- end -}}
 
 {{/* With Recreate, the default of the other type must not be there. */}}

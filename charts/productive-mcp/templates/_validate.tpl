@@ -141,8 +141,9 @@
 {{- if not (or $values.serviceAccount.create $values.serviceAccount.name) -}}
 {{- $bad = append $bad (printf "%s.serviceAccount.create is off: name the ServiceAccount that you made in %s.serviceAccount.name." $component $component) -}}
 {{- end -}}
-{{- if and (gt (int $values.preStopSeconds) 0) (le (int $values.terminationGracePeriodSeconds) (int $values.preStopSeconds)) -}}
-{{- $bad = append $bad (printf "%s.terminationGracePeriodSeconds must be more than %s.preStopSeconds: the sleep is a part of it." $component $component) -}}
+{{- $needed := add (eq $component "gateway" | ternary 30 10) $values.preStopSeconds -}}
+{{- if and (lt (int $values.terminationGracePeriodSeconds) (int $needed)) (not $.Values.development.enabled) -}}
+{{- $bad = append $bad (printf "%s.terminationGracePeriodSeconds (%d) is too short, and running work would be cut off: set it to at least %d, which is preStopSeconds and the time to finish." $component (int $values.terminationGracePeriodSeconds) (int $needed)) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $bad -}}

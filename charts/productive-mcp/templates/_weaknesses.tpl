@@ -33,8 +33,5 @@
 {{- if not .Values.adminContact -}}
 {{- $weak = append $weak "adminContact is empty: people whose sign-in is refused are not told whom to ask." -}}
 {{- end -}}
-{{- if not .Values.crds.keep -}}
-{{- $weak = append $weak "crds.keep is off: helm uninstall will delete every ProductiveUser of the cluster." -}}
-{{- end -}}
 {{- toYaml $weak -}}
 {{- end -}}
