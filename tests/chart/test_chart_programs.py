@@ -14,6 +14,7 @@ import yaml
 from harness.deployment import Deployment
 from harness.helm import CHART, Helm, nested
 from harness.processes import free_port
+from productive_gateway.grants.grant import Cause
 from productive_gateway.oauth.clients.redirect_uri import may_be_used, parse_redirect_uri
 from productive_gateway.observability import metrics as gateway_metrics
 from productive_gateway.observability.audit import Event
@@ -102,6 +103,30 @@ def test_alerts_ask_for_events_that_exist() -> None:
     assert asked <= {event.value for event in Event}
 
 
+def test_counters_that_alerts_read_are_there_before_the_first_event() -> None:
+    """A series that is born at 1 has an increase of 0: the first event would go unnoticed."""
+    exposed = {program: _exposed(module) for program, module in COUNTING.items()}
+    counted = re.findall(
+        r"(?:increase|rate)\((productive_(mcp|operator)_\w+)\{([^}]*)\}", _alerts()
+    )
+    assert counted
+    for metric, program, matchers in counted:
+        wanted = dict(re.findall(r'(\w+)="([^"]*)"', matchers))
+        wanted.pop("namespace")
+        if wanted:
+            assert _at_zero(exposed[program], metric, wanted), f"{metric}{wanted}"
+
+
+def test_events_start_at_zero_under_the_reason_that_they_get() -> None:
+    exposed = _exposed(COUNTING["mcp"])
+    for labels in (
+        {"event": Event.RECORD_TAMPERED.value, "reason": ""},
+        {"event": Event.REFRESH_REUSE.value, "reason": Cause.REFRESH_REUSE.value},
+        {"event": Event.CODE_REPLAY.value, "reason": Cause.CODE_REPLAY.value},
+    ):
+        assert _at_zero(exposed, "productive_mcp_audit_events_total", labels), labels
+
+
 def test_alerts_are_of_this_release_only(helm: Helm) -> None:
     rendered = helm.render(nested("metrics.prometheusRule.enabled", True), namespace="elsewhere")
     rules = rendered.of("PrometheusRule")[0]["spec"]["groups"][0]["rules"]
@@ -182,6 +207,38 @@ def test_the_notes_do_not_warn_of_what_is_mended(helm: Helm) -> None:
     )
     weak = notes.partition("What is weak in this installation:\n")[2].partition("\n\n")[0]
     assert [line[:30] for line in weak.splitlines()] == ["  - Tokens of people are Secre"]
+
+
+EXPOSE = """
+import sys
+import {module}
+from prometheus_client import generate_latest
+for name in sorted(sys.modules):
+    if name.startswith("productive_") and name.endswith("metrics"):
+        print(generate_latest(sys.modules[name].REGISTRY).decode())
+"""
+COUNTING = {
+    "mcp": "productive_gateway.observability.audit",
+    "operator": "productive_operator.metrics",
+}
+"""What each program counts with."""
+
+
+def _exposed(module: str) -> str:
+    """Return the metrics of a program that has only just started."""
+    command = [sys.executable, "-c", EXPOSE.format(module=module)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def _alerts() -> str:
+    rules = yaml.safe_load(ALERTS.read_text())["rules"]
+    return "\n".join(rule["expr"] for rule in rules)
+
+
+def _at_zero(exposed: str, metric: str, labels: dict[str, str]) -> bool:
+    samples = re.findall(rf"^{metric}\{{(.*)\}} (\S+)$", exposed, re.MULTILINE)
+    found = [(dict(re.findall(r'(\w+)="([^"]*)"', text)), value) for text, value in samples]
+    return any(labels.items() <= own.items() and float(value) == 0 for own, value in found)
 
 
 def _installed(helm: Helm, *, gateway: str, public_url: str) -> subprocess.CompletedProcess[str]:

@@ -8,6 +8,7 @@ or key.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import structlog
 
@@ -33,6 +34,18 @@ class Event(StrEnum):
     RECORD_TAMPERED = "record_tampered"
     WRONG_TOKEN_OWNER = "wrong_token_owner"  # noqa: S105
     TOOL_CALLED = "tool_called"
+
+
+ALERTED: Final = (
+    (Event.RECORD_TAMPERED, ""),
+    (Event.CODE_REPLAY, "code_replay"),
+    (Event.REFRESH_REUSE, "refresh_reuse"),
+)
+"""Events of which already the first one matters, with the reason they are counted under."""
+
+for _event, _reason in ALERTED:
+    # At 0 from the start: Prometheus sees no increase in a series that appears with 1.
+    AUDIT_EVENTS.labels(event=_event.value, reason=_reason)
 
 
 def audit(
