@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tarfile
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +17,7 @@ import pytest
 import yaml
 
 from harness.helm import CHART, Helm, HelmRefused, Rendered, at, nested
+from harness.processes import free_port
 from productive_dev.cli import _parser
 from productive_dev.idp.config import IdpConfig
 from productive_dev.local.people import STRANGER
@@ -94,8 +99,41 @@ def test_each_program_starts_anew_for_its_own_sources(rendered: Rendered) -> Non
 def test_kubelet_asks_where_the_gateway_listens(rendered: Rendered) -> None:
     probe = _containers(rendered)["gateway"]["readinessProbe"]
     port = rendered.environment("gateway")["INTERNAL_PORT"]
-    assert f"'http://127.0.0.1:{port}/readyz'" in probe["exec"]["command"][-1]
+    assert f"http://127.0.0.1:{port}/readyz" in probe["exec"]["command"][-1]
     assert "httpGet" not in probe
+
+
+def test_probes_are_asked_by_http_where_kubelet_reaches_the_port(rendered: Rendered) -> None:
+    by_command = [
+        (pod, probe)
+        for pod in ("gateway", "operator")
+        for container in _pod(rendered, pod)["containers"]
+        for probe in ("livenessProbe", "readinessProbe", "startupProbe")
+        if "exec" in container.get(probe, {})
+    ]
+    assert by_command == [("gateway", "readinessProbe")]
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [
+        (None, "not ready: <urlopen error [Errno 111] Connection refused>"),
+        (503, "not ready: HTTP Error 503: Service Unavailable"),
+    ],
+)
+def test_a_probe_that_fails_says_one_line(
+    rendered: Rendered, status: int | None, said: str
+) -> None:
+    with _answering(status) as port:
+        done = _probed(rendered, port)
+    assert done.returncode == 1
+    assert (done.stdout, done.stderr) == ("", f"{said}\n")
+
+
+def test_a_probe_that_succeeds_says_nothing(rendered: Rendered) -> None:
+    with _answering(200) as port:
+        done = _probed(rendered, port)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 def test_nothing_leads_there_from_outside(rendered: Rendered) -> None:
@@ -226,6 +264,34 @@ def test_skaffold_deploys_nowhere_but_to_kind(context: str) -> None:
 
 def test_skaffold_deploys_to_kind() -> None:
     assert _before_deploying("kind-kind").returncode == 0
+
+
+def _probed(rendered: Rendered, port: int) -> subprocess.CompletedProcess[str]:
+    """Run the gateway's probe against another port."""
+    interpreter, *options = _containers(rendered)["gateway"]["readinessProbe"]["exec"]["command"]
+    assert interpreter == "python"
+    told = [one.replace(":9090/", f":{port}/") for one in options]
+    return subprocess.run([sys.executable, *told], check=False, capture_output=True, text=True)
+
+
+@contextmanager
+def _answering(status: int | None) -> Iterator[int]:
+    """Answer every GET with this status; None is a port at which nobody listens."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status or 0)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None: ...
+
+    if status is None:
+        yield free_port()
+        return
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 def _before_deploying(context: str) -> subprocess.CompletedProcess[str]:
