@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import certifi
@@ -155,6 +159,16 @@ def test_helm_test_says_so_when_nothing_answers(helm: Helm) -> None:
     assert done.stderr.startswith(f"{gateway} does not answer: ")
 
 
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}"])
+def test_helm_test_says_one_line_when_something_else_answers(helm: Helm, body: bytes) -> None:
+    with _answering(body) as port:
+        gateway = f"http://127.0.0.1:{port}"
+        done = _installed(helm, gateway=gateway, public_url="https://mcp.example.com")
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert "/.well-known/oauth-protected-resource/mcp" in line
+
+
 def test_the_notes_say_the_next_three_steps(helm: Helm) -> None:
     notes = helm.notes()
     for step in (
@@ -207,6 +221,24 @@ def test_the_notes_do_not_warn_of_what_is_mended(helm: Helm) -> None:
     )
     weak = notes.partition("What is weak in this installation:\n")[2].partition("\n\n")[0]
     assert [line[:30] for line in weak.splitlines()] == ["  - Tokens of people are Secre"]
+
+
+@contextmanager
+def _answering(body: bytes) -> Iterator[int]:
+    """Answer every GET with this body."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 EXPOSE = """
