@@ -234,6 +234,49 @@ def test_the_port_of_a_provider_is_open_without_a_word(helm: Helm) -> None:
     assert may_reach(policy, Target(8443, INTERNET))
 
 
+PROXY = "192.0.2.80"
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        {"httpsProxy": f"http://{PROXY}:3128"},
+        {"httpsProxy": "http://proxy.example.com:3128", "addresses": [PROXY]},
+    ],
+    ids=["by address", "by name"],
+)
+def test_with_a_proxy_the_gateway_goes_out_through_it_alone(
+    helm: Helm, proxy: dict[str, Any]
+) -> None:
+    rendered = helm.render({"proxy": proxy | {"noProxy": ["idp.example.com", ".internal"]}})
+    policy = _policy(rendered, "gateway")
+    assert may_reach(policy, Target(3128, PROXY))
+    assert not may_reach(policy, Target(443, PROXY))
+    assert not may_reach(policy, Target(443, INTERNET))
+    variables = rendered.environment("gateway")
+    assert variables["HTTPS_PROXY"] == proxy["httpsProxy"]
+    assert variables["NO_PROXY"] == "idp.example.com,.internal"
+    assert not may_reach(_policy(rendered, "operator"), Target(3128, PROXY))
+    assert "HTTPS_PROXY" not in rendered.environment("operator")
+
+
+def test_a_password_of_the_proxy_comes_from_a_secret(helm: Helm) -> None:
+    proxy = {"httpsProxy": f"http://{PROXY}:3128", "existingSecret": "company-proxy"}
+    rendered = helm.render({"proxy": proxy})
+    assert rendered.environment("gateway")["HTTPS_PROXY"] == "company-proxy/https-proxy"
+    assert may_reach(_policy(rendered, "gateway"), Target(3128, PROXY))
+
+
+def test_the_port_of_a_proxy_is_that_of_its_scheme_unless_it_names_one(helm: Helm) -> None:
+    for url, port in (
+        (f"http://{PROXY}", 80),
+        (f"https://{PROXY}/", 443),
+        ("http://[fd00::1]", 80),
+    ):
+        policy = _policy(helm.render({"proxy": {"httpsProxy": url}}), "gateway")
+        assert may_reach(policy, Target(port, "fd00::1" if "[" in url else PROXY))
+
+
 def test_each_policy_selects_the_pods_that_it_is_named_after(default: Rendered) -> None:
     for policy in default.of("NetworkPolicy"):
         selector = policy["spec"]["podSelector"]["matchLabels"]

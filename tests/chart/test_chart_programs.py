@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -29,6 +30,8 @@ from productive_operator.settings import Settings as OperatorSettings
 VARIANTS = sorted((Path(__file__).parent / "variants").glob("*.yaml"))
 CRDS = CHART.parents[1] / "crds"
 ALERTS = CHART / "files" / "alerts.yaml"
+DASHBOARD = CHART / "files" / "dashboard.json"
+METRIC = re.compile(r"\b(?:productive_(?:mcp|operator)|mcp_server)_\w+")
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda path: path.stem)
@@ -88,18 +91,40 @@ def test_the_crd_is_installed_as_it_is(helm: Helm) -> None:
     assert installed["spec"] == source["spec"]
 
 
-def test_alerts_ask_for_metrics_that_exist() -> None:
-    text = ALERTS.read_text()
-    registries = (gateway_metrics.REGISTRY, operator_metrics.REGISTRY)
-    known = {
-        name
-        for registry in registries
-        for collector in list(registry._collector_to_names)
-        for name in registry._collector_to_names[collector]
-    }
-    asked = set(re.findall(r"\bproductive_(?:mcp|operator)_\w+", text))
+@pytest.mark.parametrize("file", [ALERTS, DASHBOARD], ids=lambda path: path.stem)
+def test_alerts_and_dashboard_ask_for_metrics_that_exist(file: Path) -> None:
+    asked = set(METRIC.findall(file.read_text()))
     assert asked
-    assert asked <= known
+    assert asked <= _metrics().keys()
+
+
+@pytest.mark.parametrize("file", [ALERTS, DASHBOARD], ids=lambda path: path.stem)
+def test_alerts_and_dashboard_ask_for_labels_that_exist(file: Path) -> None:
+    for expression in _expressions(file):
+        known = {"namespace", "pod", "le"}
+        known |= {label for name in METRIC.findall(expression) for label in _metrics()[name]}
+        matched = re.findall(r"(\w+)\s*(?:=~|!~|=|!=)\s*\"", expression)
+        grouped = re.findall(r"by \(([^)]*)\)", expression)
+        asked = {*matched, *(one.strip() for group in grouped for one in group.split(","))}
+        assert asked <= known, expression
+
+
+def test_the_dashboard_is_of_one_installation_and_asks_no_panel_in_vain() -> None:
+    dashboard = json.loads(DASHBOARD.read_text())
+    variables = {one["name"] for one in dashboard["templating"]["list"]}
+    assert variables == {"datasource", "namespace"}
+    panels = [one for one in dashboard["panels"] if one["type"] != "row"]
+    assert len({one["id"] for one in dashboard["panels"]}) == len(dashboard["panels"])
+    for expression in _expressions(DASHBOARD):
+        if METRIC.search(expression) and "label_values" not in expression:
+            assert expression.count('namespace="$namespace"') == len(METRIC.findall(expression))
+    assert all(panel["targets"] for panel in panels)
+
+
+def test_the_dashboard_is_rendered_as_it_is(helm: Helm) -> None:
+    rendered = helm.render(nested("metrics.dashboard.enabled", True))
+    data = rendered.get("ConfigMap", "productive-dashboard")["data"]
+    assert json.loads(data["productive-mcp.json"]) == json.loads(DASHBOARD.read_text())
 
 
 def test_alerts_ask_for_events_that_exist() -> None:
@@ -241,6 +266,24 @@ def _answering(body: bytes) -> Iterator[int]:
         server.shutdown()
 
 
+def _metrics() -> dict[str, tuple[str, ...]]:
+    """Return the names of all series of both programs, each with its labels."""
+    return {
+        name: collector._labelnames
+        for registry in (gateway_metrics.REGISTRY, operator_metrics.REGISTRY)
+        for collector, names in registry._collector_to_names.items()
+        for name in names
+    }
+
+
+def _expressions(file: Path) -> list[str]:
+    """Return the PromQL in a file of alerts or of a dashboard."""
+    if file == ALERTS:
+        return [rule["expr"] for rule in yaml.safe_load(file.read_text())["rules"]]
+    panels = json.loads(file.read_text())["panels"]
+    return [target["expr"] for panel in panels for target in panel.get("targets", [])]
+
+
 EXPOSE = """
 import sys
 import {module}
@@ -263,8 +306,7 @@ def _exposed(module: str) -> str:
 
 
 def _alerts() -> str:
-    rules = yaml.safe_load(ALERTS.read_text())["rules"]
-    return "\n".join(rule["expr"] for rule in rules)
+    return "\n".join(_expressions(ALERTS))
 
 
 def _at_zero(exposed: str, metric: str, labels: dict[str, str]) -> bool:

@@ -24,12 +24,14 @@ ACCESS = {
 PEER = [{"namespaceSelector": {"matchLabels": {"a": "b"}}}]
 RULES = [{"to": PEER, "ports": [{"protocol": "TCP", "port": 1}]}]
 GATEWAYS = [{"name": "public", "namespace": "gateways"}]
+PROXY = {"httpsProxy": "http://192.0.2.80:3128"}
 INGRESS = {"ingress": {"enabled": True}}
 ROUTE = {"httpRoute": {"enabled": True, "parentRefs": GATEWAYS}}
 MONITORED = {
     "metrics": {"serviceMonitor": {"enabled": True}},
     "networkPolicy": {"metricsFrom": PEER},
 }
+DASHBOARD = {"metrics": {"dashboard": {"enabled": True}}}
 ALERTS = {"metrics": {"prometheusRule": {"enabled": True}}}
 DEVELOPMENT = yaml.safe_load((CHART / "values-dev.yaml").read_text())
 SCALED = {"gateway": {"autoscaling": {"enabled": True}}}
@@ -203,6 +205,26 @@ CASES: list[Case] = [
     Case("service.type", "NodePort", "Service/gateway", "spec.type", "NodePort"),
     Case("service.port", 8080, "Service/gateway", "spec.ports.0.port", 8080),
     Case("service.annotations", {"a": "b"}, "Service/gateway", "metadata.annotations.a", "b"),
+    *(
+        Case(f"service.{name}", value, f"Service/{service}", f"spec.{name}", value, MONITORED)
+        for name, value in (("ipFamilyPolicy", "PreferDualStack"), ("ipFamilies", ["IPv6"]))
+        for service in ("gateway", "gateway-metrics", "operator-metrics")
+    ),
+    env("proxy.httpsProxy", PROXY["httpsProxy"], "HTTPS_PROXY", PROXY["httpsProxy"]),
+    env("proxy.noProxy", ["a", ".b"], "NO_PROXY", "a,.b", {"proxy": PROXY}),
+    env("proxy.existingSecret", "s", "HTTPS_PROXY", "s/https-proxy", {"proxy": PROXY}),
+    env("proxy.secretKey", "k", "HTTPS_PROXY", "s/k", {"proxy": PROXY | {"existingSecret": "s"}}),
+    Case(
+        "proxy.addresses",
+        ["192.0.2.0/24"],
+        "NetworkPolicy/gateway",
+        "spec.egress.3",
+        {
+            "to": [{"ipBlock": {"cidr": "192.0.2.0/24"}}],
+            "ports": [{"protocol": "TCP", "port": 3128}],
+        },
+        {"proxy": PROXY},
+    ),
     Case("ingress.enabled", True, "Ingress/gateway", "spec.rules.0.host", "mcp.example.com"),
     Case("ingress.className", "c", "Ingress/gateway", "spec.ingressClassName", "c", INGRESS),
     Case("ingress.streaming", False, "Ingress/gateway", "metadata.annotations", ABSENT, INGRESS),
@@ -364,6 +386,28 @@ CASES: list[Case] = [
         "metadata.labels.release",
         "p",
         ALERTS,
+    ),
+    Case(
+        "metrics.dashboard.enabled",
+        True,
+        "ConfigMap/dashboard",
+        "metadata.labels.grafana_dashboard",
+    ),
+    Case(
+        "metrics.dashboard.labels",
+        {"dashboards": "yes"},
+        "ConfigMap/dashboard",
+        "metadata.labels.dashboards",
+        "yes",
+        DASHBOARD,
+    ),
+    Case(
+        "metrics.dashboard.annotations",
+        {"folder": "MCP"},
+        "ConfigMap/dashboard",
+        "metadata.annotations",
+        {"folder": "MCP"},
+        DASHBOARD,
     ),
     Case(
         "imagePullSecrets",

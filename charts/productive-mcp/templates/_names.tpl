@@ -56,6 +56,17 @@
 {{- if kindIs "string" $id }}{{ $id }}{{ else }}{{ int64 $id }}{{ end -}}
 {{- end -}}
 
+{{/* Address families of a Service. */}}
+{{- define "productive-mcp.ipFamilies" -}}
+{{- with .Values.service.ipFamilyPolicy }}
+ipFamilyPolicy: {{ . }}
+{{- end }}
+{{- with .Values.service.ipFamilies }}
+ipFamilies:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{/*
 Annotations of what would take people, tokens and sign-ins with it. No tool deletes it, neither at uninstall nor when a later
 version no longer has it: Helm, Argo CD, Flux.

@@ -91,9 +91,17 @@ spec:
 kubectl get service/kubernetes endpointslice/kubernetes -n default
 {{- end -}}
 
+{{/* With a proxy, nothing but the proxy. */}}
 {{- define "productive-mcp.egressToPublic" -}}
-{{- with .Values.networkPolicy.publicEgress }}
-{{- toYaml . }}
+{{- if .Values.networkPolicy.publicEgress }}
+{{- toYaml .Values.networkPolicy.publicEgress }}
+{{- else if .Values.proxy.httpsProxy }}
+{{- $url := urlParse .Values.proxy.httpsProxy }}
+- to:
+    {{- include "productive-mcp.addressPeers" (.Values.proxy.addresses | default (list $url.hostname)) | nindent 4 }}
+  ports:
+    - protocol: TCP
+      port: {{ regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "https" | ternary "443" "80") }}
 {{- else }}
 - to:
     {{- include "productive-mcp.publicPeers" . | nindent 4 }}

@@ -7,6 +7,7 @@
       (include "productive-mcp.badSignIn" . | fromYamlArray)
       (include "productive-mcp.badExposure" . | fromYamlArray)
       (include "productive-mcp.badNetwork" . | fromYamlArray)
+      (include "productive-mcp.badProxy" . | fromYamlArray)
       (include "productive-mcp.badCombinations" . | fromYamlArray)
       (include "productive-mcp.badDevelopment" . | fromYamlArray) -}}
 {{- if and .Values.admissionPolicies.enabled (eq .Values.scope "namespaces") -}}
@@ -121,6 +122,24 @@
 {{- $bad = append $bad (printf "The API server of %s is on 443, which the NetworkPolicy opens to named addresses only: set networkPolicy.apiServer.addresses. This shows them: %s" .Capabilities.KubeVersion.Version (include "productive-mcp.showApiServer" .)) -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+{{- toYaml $bad -}}
+{{- end -}}
+
+{{- define "productive-mcp.badProxy" -}}
+{{- $bad := list -}}
+{{- $proxy := .Values.proxy -}}
+{{- $url := $proxy.httpsProxy | default "" -}}
+{{- if not $url -}}
+{{- if or $proxy.existingSecret $proxy.noProxy $proxy.addresses -}}
+{{- $bad = append $bad "proxy.httpsProxy is missing: set it to the address of the proxy, without user and password." -}}
+{{- end -}}
+{{- else if contains "@" $url -}}
+{{- $bad = append $bad (printf "proxy.httpsProxy has a user or a password: put the whole address into a Secret with the key %s, name it in proxy.existingSecret, and leave the two out here." $proxy.secretKey) -}}
+{{- else if not (regexMatch "^https?://([a-zA-Z0-9][-a-zA-Z0-9.]*|\\[[0-9a-fA-F:.]+\\])(:[0-9]{1,5})?/?$" $url) -}}
+{{- $bad = append $bad (printf "proxy.httpsProxy %q must be http:// or https://, a host and a port, such as http://proxy.example.com:3128." $url) -}}
+{{- else if and .Values.networkPolicy.enabled (not (or $proxy.addresses .Values.networkPolicy.publicEgress)) (not (regexMatch "^([0-9.]+|.*:.*)$" (urlParse $url).hostname)) -}}
+{{- $bad = append $bad (printf "proxy.addresses is missing: a network policy opens addresses, and %s is a name. Set it to what `getent hosts %s` shows." (urlParse $url).hostname (urlParse $url).hostname) -}}
 {{- end -}}
 {{- toYaml $bad -}}
 {{- end -}}

@@ -60,6 +60,22 @@
 - name: CA_BUNDLE
   value: /etc/productive-mcp/ca/{{ $signIn.caBundle.key }}
 {{- end }}
+{{- with .Values.proxy }}
+{{- if .existingSecret }}
+- name: HTTPS_PROXY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .existingSecret }}
+      key: {{ .secretKey }}
+{{- else if .httpsProxy }}
+- name: HTTPS_PROXY
+  value: {{ .httpsProxy | quote }}
+{{- end }}
+{{- with .noProxy }}
+- name: NO_PROXY
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- end }}
 - name: REDIRECT_HOSTS
   value: {{ join "," .Values.redirectHosts | quote }}
 {{- with .Values.allowedOrigins }}
