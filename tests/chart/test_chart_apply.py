@@ -16,6 +16,7 @@ from harness.plane import Plane
 
 VARIANTS = [
     *sorted((Path(__file__).parent / "variants").glob("*.yaml")),
+    *sorted((CHART / "clusters").glob("*.yaml")),
     CHART / "values-dev.yaml",
 ]
 

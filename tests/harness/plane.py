@@ -137,7 +137,7 @@ class Plane:
             f"--service-account-issuer={ISSUER}",
             f"--service-account-signing-key-file={signer}.key",
             f"--service-account-key-file={signer}.crt",
-            "--service-cluster-ip-range=10.96.0.0/16",
+            "--service-cluster-ip-range=10.96.0.0/16,fd00:10:96::/108",
             f"--cert-dir={self.folder}",
             *audit_arguments(self.folder),
         )
