@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import pytest
 import yaml
 
 from harness.helm import Helm, at
+from productive_contract.clock import system_entropy
+from productive_gateway.sealing.keys import encode_ring, new_ring, parse_ring
 
 TOP = Path(__file__).parents[2]
 PAGES = sorted([*TOP.glob("docs/*.md"), TOP / "charts" / "productive-mcp" / "README.md"])
@@ -77,6 +80,16 @@ def test_images_for_a_registry_are_built_for_the_nodes() -> None:
     assert pushing
     for text in pushing:
         assert text.count("docker build") == text.count("docker build --platform ")
+
+
+def test_the_key_ring_that_operations_shows_is_one() -> None:
+    [shown] = [text for name, text in _blocks("json") if name.startswith("operations.md")]
+    made = encode_ring(new_ring(1_795_500_000.0, system_entropy))
+    secret = json.loads(made)["keys"][0]["secret"]
+    ring = parse_ring(shown.replace("…", secret).encode())
+    assert ring.epoch == 0
+    assert json.loads(made).keys() == json.loads(shown).keys()
+    assert json.loads(made)["keys"][0].keys() == json.loads(shown)["keys"][0].keys()
 
 
 def test_the_manifest_of_the_notes_can_be_copied_into_a_shell(helm: Helm) -> None:
