@@ -72,20 +72,18 @@ def test_a_printed_key_ring_can_be_applied_and_is_left_alone(
 
 
 def _apply(helm: Helm, installation: Release, tag: str, *way: str) -> None:
-    values: dict[str, Any] = PLAIN | {
-        program: {"image": {"tag": tag}} for program in ("gateway", "operator")
-    }
+    # CRD and ClusterRoles are one for all tests of a plane, and most of these are Helm's.
+    values: dict[str, Any] = PLAIN | {"crds": {"install": False}}
+    values |= {program: {"image": {"tag": tag}} for program in ("gateway", "operator")}
     rendered = helm.render(values, release=installation.names.release)
     _kubectl(installation, rendered.text, *way)
 
 
 def _kubectl(installation: Release, manifests: str, *way: str) -> None:
-    # Other tests own the CRD, which all share.
-    force = ("--force-conflicts",) if way else ()
     command: list[str | Path] = [
         installation.plane.kubectl,
         f"--kubeconfig={installation.kubeconfig}",
-        *("apply", *way, *force, "--filename", "-"),
+        *("apply", *way, "--filename", "-"),
     ]
     done = subprocess.run(command, check=False, input=manifests, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
