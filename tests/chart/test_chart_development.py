@@ -42,7 +42,7 @@ def rendered(helm: Helm) -> Rendered:
 def test_the_gateway_listens_inside_its_pod_only(rendered: Rendered) -> None:
     settings = load_settings(rendered.environment("gateway"))
     assert settings.local
-    assert settings.host == settings.internal_host == "127.0.0.1"
+    assert settings.hosts == ("127.0.0.1", "::1")
 
 
 def test_the_gateway_is_told_what_the_containers_beside_it_are(rendered: Rendered) -> None:

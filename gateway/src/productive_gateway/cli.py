@@ -15,6 +15,7 @@ from productive_gateway.observability.logs import configure_logs
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.settings import SettingsError, load_settings
 from productive_gateway.watched.init_key_ring import init_key_ring, key_ring_manifest
+from productive_gateway.web.listening import ListenError
 from productive_kube.client import KubeClient
 from productive_kube.errors import ApiError, NoCluster
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-    except (SettingsError, NoCluster, ApiError, KeyRingError) as error:
+    except (SettingsError, ListenError, NoCluster, ApiError, KeyRingError) as error:
         print(f"productive-gateway: {error}", file=sys.stderr)  # noqa: T201
         return 2
     return code

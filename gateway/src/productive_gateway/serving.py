@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 from collections.abc import Awaitable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -19,19 +21,44 @@ from starlette.types import ASGIApp
 
 from productive_gateway.app import Gateway, compose
 from productive_gateway.settings import Settings
-from productive_gateway.web.request_head import BoundedHead
+from productive_gateway.web.connection import Connection, Limits, Waiting
+from productive_gateway.web.listening import close, listen
 
 _log = structlog.get_logger("gateway")
 
 DRAIN_SECONDS: Final = 25
 """How long running requests may take after SIGTERM: below the 30 s that Kubernetes gives a pod."""
-KEEP_ALIVE_SECONDS: Final = 75
-"""How long an unused connection is kept: longer than a proxy in front keeps it (60 s is usual).
-Otherwise the proxy would send a request into a connection that is just being closed."""
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its own signal handling: `run_gateway` ends two servers in order."""
+    """One port: uvicorn on given sockets, without its own signal handling."""
+
+    def __init__(self, app: ASGIApp, sockets: list[socket.socket], limits: Limits) -> None:
+        """Take the sockets, which close with the server.
+
+        Args:
+            app: what is served.
+            sockets: that listen, as of `listen`.
+            limits: bounds of this port.
+        """
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                http=partial(Connection, Waiting(limits)),  # type: ignore[arg-type]
+                ws="none",
+                timeout_graceful_shutdown=DRAIN_SECONDS,
+            )
+        )
+        self._sockets = sockets
+
+    async def run_until_exit(self) -> None:
+        """Serve until `should_exit` is set."""
+        await self.serve(sockets=self._sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -43,12 +70,25 @@ async def serve(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT, and return the process's exit code.
 
     Raises:
+        ListenError: a port cannot be opened.
         NoCluster: the settings ask for Kubernetes and there is no way to it.
     """
+    with contextlib.ExitStack() as stack:
+        ports = []
+        for port in (settings.port, settings.internal_port):
+            ports.append(listen(settings.hosts, port))
+            stack.callback(close, ports[-1])
+        return await _serve(settings, *ports)
+
+
+async def _serve(
+    settings: Settings, public: list[socket.socket], internal: list[socket.socket]
+) -> int:
+    limits = Limits(idle=settings.keep_alive_seconds, connections=settings.max_connections)
     async with compose(settings) as gateway:
         servers = [
-            http_server(gateway.public, settings.host, settings.port),
-            http_server(gateway.internal, settings.internal_host, settings.internal_port),
+            Server(gateway.public, public, limits),
+            Server(gateway.internal, internal, limits),
         ]
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -68,7 +108,7 @@ async def run_gateway(gateway: Gateway, servers: Sequence[Server], stop: asyncio
         stop: asks for the end.
     """
     tasks = [asyncio.ensure_future(_task(task())) for task in gateway.tasks]
-    serving = [asyncio.ensure_future(_task(server.serve())) for server in servers]
+    serving = [asyncio.ensure_future(_task(server.run_until_exit())) for server in servers]
     stopping = asyncio.ensure_future(stop.wait())
     done, _ = await asyncio.wait([stopping, *tasks, *serving], return_when=asyncio.FIRST_COMPLETED)
     failed = stopping not in done
@@ -86,25 +126,6 @@ async def run_gateway(gateway: Gateway, servers: Sequence[Server], stop: asyncio
     await asyncio.gather(stopping, *tasks, *serving, return_exceptions=True)
     _log.info("gateway.stopped")
     return 1 if failed else 0
-
-
-def http_server(app: ASGIApp, host: str, port: int) -> Server:
-    """Return a server of one port, with bounds on what a client may send."""
-    return Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,
-            http=BoundedHead,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=DRAIN_SECONDS,
-        )
-    )
 
 
 async def _task(work: Awaitable[None]) -> None:

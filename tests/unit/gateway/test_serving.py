@@ -14,8 +14,10 @@ from starlette.testclient import TestClient
 from harness.grantkit import eventually
 from productive_gateway.app import Gateway, public_app
 from productive_gateway.observability.metrics import REGISTRY
-from productive_gateway.serving import http_server, run_gateway
+from productive_gateway.serving import Server, run_gateway
+from productive_gateway.web.connection import Limits
 from productive_gateway.web.endpoint import Endpoint
+from productive_gateway.web.listening import listen
 from productive_gateway.web.probes import Readiness, internal_app
 
 
@@ -29,8 +31,8 @@ class RunningGateway:
         public = public_app(routes)
         gateway = Gateway(public, internal_app(self.readiness), self.readiness, tasks)
         self.servers = [
-            http_server(gateway.public, "127.0.0.1", 0),
-            http_server(gateway.internal, "127.0.0.1", 0),
+            Server(app, listen(["127.0.0.1"], 0), Limits())
+            for app in (gateway.public, gateway.internal)
         ]
         self.running = asyncio.create_task(run_gateway(gateway, self.servers, self.stop))
 

@@ -15,6 +15,7 @@ from productive_gateway.settings import values
 from productive_gateway.settings.provider import derived_issuer
 from productive_gateway.settings.values import SecretRef
 from productive_gateway.upstream.config import UpstreamConfig
+from productive_gateway.web.listening import ALL_INTERFACES, THIS_MACHINE
 from productive_gateway.web.loopback import LOOPBACK
 
 T = TypeVar("T")
@@ -43,6 +44,12 @@ class Settings(BaseModel):
     """TCP port of everything public."""
     internal_port: Annotated[int, _PORT] = 9090
     """TCP port of health and metrics."""
+    keep_alive_seconds: Annotated[int, BeforeValidator(values.keep_alive)] = 75
+    """How long a connection without a request is kept. A load balancer in front must give up its
+    connections earlier, or it sends requests into closed ones: 60 s is usual, some need 600."""
+    max_connections: Annotated[int, BeforeValidator(values.connections)] = 1000
+    """Open connections of each port. Above that, the one that has waited longest for its client is
+    closed."""
     log_level: Annotated[str, BeforeValidator(values.level)] = "info"
     """debug, info, warning or error; audit lines are written at every level."""
 
@@ -111,14 +118,9 @@ class Settings(BaseModel):
         return urlsplit(self.public_url).hostname in LOOPBACK
 
     @property
-    def host(self) -> str:
-        """Address to listen on: in local mode no other machine can connect."""
-        return "127.0.0.1" if self.local else "0.0.0.0"  # noqa: S104 (a pod's own network)
-
-    @property
-    def internal_host(self) -> str:
-        """Address of the internal port: probes come from the node."""
-        return self.host
+    def hosts(self) -> tuple[str, ...]:
+        """Addresses to listen on: in local mode no other machine can connect."""
+        return THIS_MACHINE if self.local else ALL_INTERFACES
 
     @property
     def resource(self) -> str:

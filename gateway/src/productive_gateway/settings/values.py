@@ -102,9 +102,17 @@ def grants(text: str) -> str:
 
 def port(text: str) -> int:
     """Read a TCP port."""
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
-        raise ValueError("write a port between 1 and 65535")
-    return int(text)
+    return _number(text, 1, 65535, what="port")
+
+
+def keep_alive(text: str) -> int:
+    """Read for how many seconds an unused connection is kept."""
+    return _number(text, 1, 3600)
+
+
+def connections(text: str) -> int:
+    """Read how many connections may be open."""
+    return _number(text, 100, 100_000)
 
 
 def flag(text: str) -> bool:
@@ -205,6 +213,12 @@ def secrets(text: str) -> tuple[Secret, ...]:
 def words(text: str) -> tuple[str, ...]:
     """Split at commas and white space."""
     return tuple(text.replace(",", " ").split())
+
+
+def _number(text: str, least: int, most: int, *, what: str = "number") -> int:
+    if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+        raise ValueError(f"write a {what} between {least} and {most}")
+    return int(text)
 
 
 def _absolute(text: str) -> SplitResult:

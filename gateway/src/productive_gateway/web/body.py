@@ -60,16 +60,29 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 async def _read(receive: Receive, limit: int) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body.extend(message.get("body", b""))
-        if len(body) > limit:
-            raise _too_large(limit)
-        if not message.get("more_body", False):
-            return bytes(body)
+    body, more = await _piece(receive)
+    if more:
+        # A piece is not kept while the next one is awaited: one buffer holds the body, no more.
+        buffer = bytearray(body)
+        del body
+        while more:
+            if len(buffer) > limit:
+                raise _too_large(limit)
+            piece, more = await _piece(receive)
+            buffer += piece
+            del piece
+        body = bytes(buffer)
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
+
+
+async def _piece(receive: Receive) -> tuple[bytes, bool]:
+    """Return what came of the body, and whether there is more."""
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def _too_large(limit: int) -> BadRequest:

@@ -68,7 +68,7 @@ def test_settings_of_a_cluster_are_read() -> None:
     assert settings.grants_namespace == "x-grants"
     assert settings.redirect_hosts == ("claude.ai", "chatgpt.com")
     assert (settings.port, settings.internal_port, settings.log_level) == (8787, 9090, "info")
-    assert settings.host == "0.0.0.0"
+    assert settings.hosts == ("0.0.0.0", "::")
     assert settings.productive_api_base_url == "https://api.productive.io/api/v2"
     assert not settings.local
     assert settings.needs_cluster
@@ -86,7 +86,7 @@ def test_settings_of_the_workers_local_mode_are_read() -> None:
     assert not settings.needs_cluster
     assert settings.grants_namespace is None
     assert settings.redirect_hosts == "*"
-    assert (settings.host, settings.internal_host) == ("127.0.0.1", "127.0.0.1")
+    assert settings.hosts == ("127.0.0.1", "::1")
     assert settings.user_mapping == Secret(USERS)
     assert [key.secret.hex() for key in settings.cookie_ring.keys] == [KEY, OLD]
     upstream = settings.upstream

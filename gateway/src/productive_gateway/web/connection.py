@@ -1,0 +1,338 @@
+"""uvicorn's HTTP protocol, with a deadline for each wait for the client.
+
+uvicorn has one deadline, between two requests, and the first byte that arrives ends it. Without
+more, anybody who can connect could hold connections and memory for ever: by never completing a
+head or a body, by a stray byte after an answer, or by not reading what is sent.
+
+While the gateway works on a request there is no deadline: a call may take long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from productive_gateway.web.body import SECONDS as BODY_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of one port; times are in seconds."""
+
+    head: float = 10.0
+    """For a whole head, from its first byte or from the start of the connection."""
+    body: float = BODY_SECONDS + 5.0
+    """For a whole body, from the end of the head. A handler that reads the body gives up a little
+    earlier, and can say so."""
+    idle: float = 75.0
+    """Between two requests; bytes that begin no request do not extend it."""
+    write: float = 30.0
+    """For the client to take what was sent, once the buffer of the connection is full."""
+    drain: float = 2.0
+    """After an answer that came before the end of its request: for the client to read it. A
+    connection that is closed while data arrive is reset, and the answer may be lost with it."""
+    drain_bytes: int = 1024 * 1024
+    """Bytes that are thrown away meanwhile."""
+    head_bytes: int = 32 * 1024
+    """Of an incomplete head: two transaction cookies and a sealed client id fit easily. A head that
+    arrives in one read may be longer."""
+    connections: int = 1000
+    """Open at a time. Above that, the one that has waited longest for its client is closed."""
+    bodies: int = 256
+    """Bodies that are awaited at a time, likewise: it bounds the memory that they fill."""
+
+
+class Waiting:
+    """The connections of one port that wait for their clients, the longest wait first."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self._all: dict[Connection, None] = {}
+        self._bodies: dict[Connection, None] = {}
+
+    def add(self, connection: Connection, *, body: bool = False) -> None:
+        """Note that a connection waits from now on, for a body or for anything else."""
+        self.discard(connection)
+        self._all[connection] = None
+        if body:
+            self._bodies[connection] = None
+            if len(self._bodies) > self.limits.bodies:
+                next(iter(self._bodies)).give_way()
+
+    def discard(self, connection: Connection) -> None:
+        """Note that a connection does not wait any more."""
+        self._all.pop(connection, None)
+        self._bodies.pop(connection, None)
+
+    def make_room(self, connection: Connection) -> None:
+        """Close the connection that has waited longest, or this new one if no other waits."""
+        others = (one for one in self._all if one is not connection)
+        next(others, connection).give_way()
+
+
+class Phase(Enum):
+    """What a connection is doing."""
+
+    NEW = auto()
+    """Nothing has arrived yet."""
+    HEAD = auto()
+    BODY = auto()
+    ANSWER = auto()
+    """The request is complete, its answer is not."""
+    IDLE = auto()
+    """Between two requests."""
+    DRAIN = auto()
+    """The last answer is sent; what still arrives is thrown away."""
+
+
+class Connection(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, waiting: Waiting, **options: Any) -> None:
+        """Take what uvicorn gives, and what the connections of the port share."""
+        super().__init__(**options)
+        self._waiting = waiting
+        self._limits = waiting.limits
+        self._phase = Phase.NEW
+        self._entered = True
+        """Whether the phase began since its deadline was last set."""
+        self._deadline: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+        """Deadline of a client that does not read."""
+        self._unparsed = 0
+        """Bytes since the parser last completed a head or a piece of a body, or since the answer:
+        those of an incomplete head, of trailers, or of nothing that begins a request."""
+        self._last: RequestResponseCycle | None = None
+        """The request whose answer said that the connection ends."""
+
+    # --- called by the transport
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Expect the first head."""
+        super().connection_made(transport)
+        self._set_deadline()
+        if len(self.connections) > self._limits.connections:
+            self._waiting.make_room(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more."""
+        self._clear_deadline()
+        self.resume_writing()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse the data, or throw them away after the last answer."""
+        self._unparsed += len(data)
+        if self._phase is Phase.DRAIN:
+            if self._unparsed > self._limits.drain_bytes:
+                self.transport.abort()
+            return
+        super().data_received(data)
+        if self._unparsed > self._limits.head_bytes:
+            self.send_400_response("The head of the request is too long.")
+        self._set_deadline()
+
+    def pause_writing(self) -> None:
+        """Give the client time to read."""
+        super().pause_writing()
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(self._limits.write, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Note that the client reads."""
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+        super().resume_writing()
+
+    # --- called by the parser
+
+    def on_message_begin(self) -> None:
+        """Expect the rest of this head."""
+        super().on_message_begin()
+        self._enter(Phase.HEAD)
+
+    def on_headers_complete(self) -> None:
+        """Expect the body."""
+        super().on_headers_complete()
+        self._enter(Phase.BODY)
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body, and wake the application only when the buffer is full.
+
+        A body that fits into the buffer is in this one place until it is complete, and can be let
+        go at once when the connection has to give way.
+        """
+        self._unparsed = 0
+        if self.cycle.response_complete:
+            return
+        self.cycle.body += body
+        if len(self.cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+            self.cycle.message_event.set()
+
+    def on_message_complete(self) -> None:
+        """Leave the client alone until the answer."""
+        super().on_message_complete()
+        self._enter(Phase.ANSWER)
+
+    # --- called by the application
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, partial(self._answer, cycle, app))
+
+    async def _answer(
+        self,
+        cycle: RequestResponseCycle,
+        app: ASGIApp,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Run the application; if it answers before its request is complete, say "close"."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and cycle.more_body:
+                headers = [*message.get("headers", ()), (b"connection", b"close")]
+                message = {**message, "headers": headers}
+                self._last = cycle
+            await send(message)
+            if self._last is cycle:
+                # Not closed by uvicorn: `on_response_complete` drains the connection first.
+                cycle.keep_alive = True
+
+        # Most requests arrive as a whole, before this begins.
+        await app(scope, receive, sending if cycle.more_body else send)
+
+    def on_response_complete(self) -> None:
+        """Expect the next request, or end the connection."""
+        answered_next = bool(self.pipeline)
+        super().on_response_complete()
+        # uvicorn's own deadline between two requests ends with any byte.
+        self._unset_keepalive_if_required()
+        if self.transport.is_closing():
+            self._close()
+        elif not answered_next and (self.cycle.more_body or self._last is self.cycle):
+            self._drain()
+        else:
+            if self._phase is Phase.ANSWER and not answered_next:
+                self._enter(Phase.IDLE)
+            self._entered = True
+            self._set_deadline()
+
+    def shutdown(self) -> None:
+        """Close at once, or after the answer that is under way."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._phase is Phase.DRAIN:
+            self.transport.abort()
+        elif cycle is None or cycle.response_complete:
+            self._close()
+        else:
+            cycle.keep_alive = False
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what cannot be parsed."""
+        self._refuse(400, msg)
+
+    # --- deadlines
+
+    def give_way(self) -> None:
+        """End a connection that waits for its client, in favour of others."""
+        if self._phase in {Phase.NEW, Phase.IDLE}:
+            # An answer would be taken for one to the next request.
+            self._close()
+        else:
+            self._refuse(503, "This server has too many connections. Try again soon.")
+
+    def _late(self) -> None:
+        if self._phase in {Phase.NEW, Phase.IDLE}:
+            self._close()
+        elif self._answering():
+            # A next request is late; the answer to the one before it must not suffer.
+            self.cycle.keep_alive = False
+        else:
+            self._refuse(408, "The request took too long to arrive. Send it again.")
+
+    def _answering(self) -> bool:
+        """Whether a complete request is being answered, or one before it is."""
+        # uvicorn's annotation leaves out that there is none before the first request.
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        return bool(self.pipeline) or not cycle.more_body
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase, self._entered, self._unparsed = phase, True, 0
+
+    def _set_deadline(self) -> None:
+        """Set the deadline of the phase that data or an answer led to."""
+        if not self._entered or self.transport.is_closing() or self._phase is Phase.DRAIN:
+            return
+        self._entered = False
+        self._clear_deadline()
+        answering = self._answering()
+        if self._phase is Phase.ANSWER or (self._phase is Phase.BODY and answering):
+            # A body behind an answer under way is not even read yet.
+            return
+        seconds = {
+            Phase.NEW: self._limits.head,
+            Phase.HEAD: self._limits.head,
+            Phase.BODY: self._limits.body,
+            Phase.IDLE: self._limits.idle,
+        }[self._phase]
+        self._deadline = self.loop.call_later(seconds, self._late)
+        if not answering:
+            self._waiting.add(self, body=self._phase is Phase.BODY)
+
+    def _clear_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._waiting.discard(self)
+
+    # --- ends
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer in place of the application, unless it has begun to, and end the connection."""
+        if self.transport.is_closing() or self._phase is Phase.DRAIN:
+            return
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            if cycle.response_started:
+                self._close()
+                return
+            cycle.disconnected = True
+            cycle.message_event.set()
+            # At once: many connections may be read before the application runs. And not `clear`,
+            # which shrinks the buffer in place and leaves a hole that no other buffer fits into.
+            cycle.body = bytearray()
+        head = (
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+            "content-type: text/plain; charset=utf-8\r\n"
+            f"content-length: {len(message)}\r\nconnection: close\r\n\r\n"
+        )
+        self.transport.write(f"{head}{message}".encode("ascii"))
+        self._drain()
+
+    def _close(self) -> None:
+        """End the connection once the client has taken what was sent."""
+        self._clear_deadline()
+        self._deadline = self.loop.call_later(self._limits.write, self.transport.abort)
+        self.transport.close()
+
+    def _drain(self) -> None:
+        """End the connection, but let the client read the last answer first."""
+        self._enter(Phase.DRAIN)
+        self._clear_deadline()
+        self._deadline = self.loop.call_later(self._limits.drain, self.transport.abort)
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()

@@ -1,0 +1,385 @@
+"""Deadlines and bounds of connections, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from harness.grantkit import eventually
+from productive_gateway.serving import Server
+from productive_gateway.web.connection import Limits
+from productive_gateway.web.listening import listen
+
+HEAD = b"POST / HTTP/1.1\r\nhost: x\r\n"
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+async def answer(send: Send, body: bytes, status: int = 200) -> None:
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def echo(_: Scope, receive: Receive, send: Send) -> None:
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    await answer(send, bytes(body))
+
+
+async def refuse(_: Scope, __: Receive, send: Send) -> None:
+    """Answer without reading the body."""
+    await answer(send, b"no", 401)
+
+
+class Held:
+    """Answers when it is told to."""
+
+    def __init__(self, body: bytes = b"done") -> None:
+        self.asked, self.go, self.body = asyncio.Event(), asyncio.Event(), body
+
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
+        self.asked.set()
+        await self.go.wait()
+        await answer(send, self.body)
+
+
+@asynccontextmanager
+async def serving(app: Any = echo, **limits: Any) -> AsyncIterator[Callable[[], Any]]:
+    """Serve on a free port; yields what opens a connection to it."""
+    sockets = listen(["127.0.0.1"], 0)
+    server = Server(app, sockets, Limits(**limits))
+    running = asyncio.create_task(server.run_until_exit())
+    await eventually(lambda: server.started, what="it serves")
+    async with AsyncExitStack() as stack:
+
+        async def connect() -> Connection:
+            reader, writer = await asyncio.open_connection(*sockets[0].getsockname())
+            stack.callback(writer.close)
+            return reader, writer
+
+        yield connect
+    server.should_exit = True
+    await running
+
+
+async def flood(writer: asyncio.StreamWriter, chunk: bytes, times: int) -> int:
+    """Send until the other side closes; returns how many bytes it took."""
+    sent = 0
+    with suppress(ConnectionError):
+        for _ in range(times):
+            writer.write(chunk)
+            await writer.drain()
+            sent += len(chunk)
+    return sent
+
+
+async def trickle(writer: asyncio.StreamWriter) -> None:
+    """Send a byte now and then until the other side closes."""
+    with suppress(ConnectionError):
+        while True:
+            writer.write(b"a")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+
+async def rest(reader: asyncio.StreamReader, seconds: float = 5) -> bytes:
+    """Return all that still comes; the connection must end within that time."""
+    with suppress(ConnectionError):
+        return await asyncio.wait_for(reader.read(), seconds)
+    return b""
+
+
+async def one_answer(reader: asyncio.StreamReader) -> bytes:
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    [length] = [line[15:] for line in head.splitlines() if line.startswith(b"content-length:")]
+    return head + await reader.readexactly(int(length))
+
+
+@pytest.mark.attack("L-09")
+@pytest.mark.parametrize(
+    ("begin", "more"),
+    [
+        (b"GET /", b"a" * 8192),
+        (HEAD + b"x: ", b"a" * 8192),
+        (HEAD, b"x: y\r\n" * 1024),
+        (HEAD + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n", b"x: y\r\n" * 1024),
+        (b"", b"\r\n" * 1024),
+    ],
+    ids=["address", "one header", "many headers", "trailers", "nothing"],
+)
+async def test_a_head_without_an_end_is_cut(begin: bytes, more: bytes) -> None:
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(begin)
+        sent = await asyncio.wait_for(flood(writer, more, 8192), 10)
+        assert sent < 64 * 1024 * 1024
+        answered = await rest(reader)
+        assert not answered or answered.startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.attack("E-04")
+async def test_a_head_of_sixteen_kilobytes_and_a_long_body_are_served() -> None:
+    async with serving() as connect:
+        reader, writer = await connect()
+        body = b"b" * 1_000_000
+        for _ in range(2):
+            writer.write(
+                HEAD + b"cookie: " + b"c" * 16_000 + b"\r\ncontent-length: 1000000\r\n\r\n"
+            )
+            writer.write(body)
+            answered = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+            assert answered.startswith(b"HTTP/1.1 200 ")
+            assert await asyncio.wait_for(reader.readexactly(len(body)), 10) == body
+
+
+@pytest.mark.attack("L-10")
+async def test_a_head_that_takes_too_long_is_refused() -> None:
+    async with serving(head=0.1) as connect:
+        reader, writer = await connect()
+        writer.write(b"GET / HTTP/1.1\r\nhost:")
+        assert (await rest(reader)).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.attack("L-10")
+async def test_a_connection_without_a_request_is_closed_without_an_answer() -> None:
+    async with serving(head=0.1) as connect:
+        reader, _ = await connect()
+        assert await rest(reader) == b""
+
+
+@pytest.mark.attack("L-10")
+async def test_a_body_may_take_longer_than_a_head() -> None:
+    async with serving(head=0.1) as connect:
+        reader, writer = await connect()
+        writer.write(HEAD + b"content-length: 2\r\n\r\na")
+        await asyncio.sleep(0.3)
+        writer.write(b"b")
+        assert (await one_answer(reader)).endswith(b"ab")
+
+
+@pytest.mark.attack("L-10")
+@pytest.mark.parametrize("stray", [b"", b"\n", b"\r\n\r\n"])
+async def test_a_connection_between_two_requests_is_closed_whatever_strays_in(stray: bytes) -> None:
+    async with serving(idle=0.2) as connect:
+        reader, writer = await connect()
+        writer.write(GET)
+        assert b" 200 " in await one_answer(reader)
+        writer.write(stray)
+        assert await rest(reader) == b""
+
+
+@pytest.mark.attack("L-10")
+async def test_the_next_request_may_follow_within_the_idle_time() -> None:
+    async with serving(idle=2) as connect:
+        reader, writer = await connect()
+        for _ in range(3):
+            writer.write(b"\r\n" + GET)
+            assert b" 200 " in await one_answer(reader)
+
+
+@pytest.mark.attack("L-10")
+async def test_the_head_of_the_next_request_has_its_own_deadline() -> None:
+    async with serving(idle=60, head=0.1) as connect:
+        reader, writer = await connect()
+        writer.write(GET)
+        assert b" 200 " in await one_answer(reader)
+        writer.write(b"G")
+        assert (await rest(reader)).startswith(b"HTTP/1.1 408 ")
+
+
+@pytest.mark.attack("L-10")
+async def test_a_body_has_a_deadline_in_total_however_it_trickles() -> None:
+    async with serving(body=0.4) as connect:
+        reader, writer = await connect()
+        writer.write(HEAD + b"content-length: 10000\r\n\r\n")
+        trickling = asyncio.create_task(trickle(writer))
+        assert (await rest(reader, 1.5)).startswith(b"HTTP/1.1 408 ")
+        await asyncio.wait_for(trickling, 5)
+
+
+@pytest.mark.attack("L-10")
+async def test_an_answer_before_the_end_of_the_body_ends_the_connection_and_arrives() -> None:
+    async with serving(refuse, drain=1) as connect:
+        reader, writer = await connect()
+        writer.write(HEAD + b"content-length: 10000000\r\n\r\n" + b"a" * 400_000)
+        # Still sending when the answer comes: without draining the connection would be reset.
+        sending = asyncio.create_task(flood(writer, b"a" * 1024, 200))
+        answered = await rest(reader)
+        assert answered.startswith(b"HTTP/1.1 401 ")
+        assert b"\r\nconnection: close\r\n" in answered
+        assert answered.endswith(b"no")
+        await sending
+
+
+@pytest.mark.attack("L-10")
+async def test_draining_ends_whatever_the_client_does() -> None:
+    async with serving(refuse, drain=0.2) as connect:
+        reader, writer = await connect()
+        writer.write(HEAD + b"content-length: 10\r\n\r\n")
+        await one_answer(reader)
+        await asyncio.wait_for(trickle(writer), 5)
+
+
+@pytest.mark.attack("L-10")
+async def test_a_client_that_does_not_read_is_cut() -> None:
+    lost = asyncio.Event()
+
+    async def endless(_: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        async with asyncio.TaskGroup() as group:
+
+            async def watch() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                lost.set()
+
+            group.create_task(watch())
+            while not lost.is_set():
+                await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+                await asyncio.sleep(0)
+
+    async with serving(endless, write=0.2) as connect:
+        _, writer = await connect()
+        writer.write(GET)
+        await asyncio.wait_for(lost.wait(), 10)
+
+
+async def test_a_long_call_has_no_deadline() -> None:
+    app = Held()
+    async with serving(app, head=0.05, body=0.05, idle=0.05) as connect:
+        reader, writer = await connect()
+        writer.write(GET)
+        await asyncio.sleep(0.3)
+        app.go.set()
+        assert (await one_answer(reader)).endswith(b"done")
+
+
+@pytest.mark.parametrize(
+    "pipelined", [b"GET / HTTP/1.1\r\nho", HEAD + b"content-length: 5\r\n\r\nab"]
+)
+async def test_a_late_next_request_does_not_end_the_answer_under_way(pipelined: bytes) -> None:
+    app = Held()
+    async with serving(app, head=0.05, body=0.2) as connect:
+        reader, writer = await connect()
+        writer.write(GET + pipelined)
+        await app.asked.wait()
+        await asyncio.sleep(0.3)
+        app.go.set()
+        assert b"done" in await rest(reader)
+
+
+async def test_pipelined_requests_are_answered_in_order() -> None:
+    async with serving() as connect:
+        reader, writer = await connect()
+        for word in (b"a", b"b", b"c"):
+            writer.write(HEAD + b"content-length: 1\r\n\r\n" + word)
+        assert [(await one_answer(reader))[-1:] for _ in range(3)] == [b"a", b"b", b"c"]
+
+
+@pytest.mark.attack("Q-06")
+async def test_above_the_cap_the_connection_that_has_waited_longest_is_closed() -> None:
+    app = Held()
+    async with serving(app, connections=3, head=30, idle=30) as connect:
+        working, waiting, late = await connect(), await connect(), await connect()
+        working[1].write(GET)
+        await app.asked.wait()
+        late[1].write(b"GET / HT")
+        fresh = await connect()
+        assert await rest(waiting[0]) == b"", "it had waited longest"
+        fresh[1].write(GET)
+        newest = await connect()
+        assert (await rest(late[0])).startswith(b"HTTP/1.1 503 ")
+        app.go.set()
+        for reader, _ in (working, fresh):
+            assert (await one_answer(reader)).endswith(b"done"), "whoever is answered stays"
+        newest[1].write(GET)
+        assert (await one_answer(newest[0])).endswith(b"done")
+
+
+@pytest.mark.attack("Q-06")
+async def test_above_the_cap_a_new_connection_is_closed_if_all_others_are_answered() -> None:
+    app = Held()
+    async with serving(app, connections=2) as connect:
+        busy = [await connect() for _ in range(2)]
+        for _, writer in busy:
+            app.asked.clear()
+            writer.write(GET)
+            await app.asked.wait()
+        reader, _ = await connect()
+        assert await rest(reader) == b""
+        app.go.set()
+        for reader, _ in busy:
+            assert (await one_answer(reader)).endswith(b"done")
+
+
+@pytest.mark.attack("Q-06")
+async def test_above_their_cap_the_body_that_is_awaited_longest_is_refused() -> None:
+    async with serving(bodies=2) as connect:
+        slow = [await connect() for _ in range(3)]
+        for _, writer in slow:
+            writer.write(HEAD + b"content-length: 2\r\n\r\na")
+            await asyncio.sleep(0.05)
+        assert (await rest(slow[0][0])).startswith(b"HTTP/1.1 503 ")
+        whole = await connect()
+        whole[1].write(HEAD + b"content-length: 2\r\n\r\nab")
+        assert (await one_answer(whole[0])).endswith(b"ab"), "a whole body is not waited for"
+        for reader, writer in slow[1:]:
+            writer.write(b"b")
+            assert (await one_answer(reader)).endswith(b"ab")
+
+
+@pytest.mark.attack("L-11")
+@pytest.mark.parametrize(
+    "request_",
+    [
+        HEAD
+        + b"content-length: 4\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
+        HEAD + b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n",
+        HEAD + b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n",
+        HEAD + b"content-length : 0\r\n\r\n",
+        HEAD + b"content-length: 1\r\ncontent-length: 2\r\n\r\nab",
+        HEAD + b"content-length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: x\r\nx\0: y\r\n\r\n",
+    ],
+    ids=["both lengths", "unknown coding", "blank", "blank length", "two lengths", "sign", "nul"],
+)
+async def test_ambiguous_requests_are_refused_and_the_connection_ends(request_: bytes) -> None:
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(request_)
+        answered = await rest(reader)
+        assert answered.startswith(b"HTTP/1.1 400 ")
+        assert answered.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_a_port_is_open_in_both_families(host: str) -> None:
+    sockets = listen(["127.0.0.1", "::1"], 0)
+    server = Server(echo, sockets, Limits())
+    running = asyncio.create_task(server.run_until_exit())
+    await eventually(lambda: server.started, what="it serves")
+    port = sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection(host, port)
+    writer.write(GET)
+    assert b" 200 " in await one_answer(reader)
+    writer.close()
+    server.should_exit = True
+    await running
+
+
+def test_one_family_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    [opened] = listen(["127.0.0.1", "2001:db8::1"], 0)
+    assert opened.family is socket.AF_INET
+    opened.close()
