@@ -209,7 +209,7 @@ async def authorization_server(
     index = GrantIndex(store, keys, lives)
     grants = Grants(store, index, people, keys, lives, clock=clock)
     context = OAuthContext(config, keys, grants, people, client, clock)
-    app = public_app(oauth_routes(context))
+    app = public_app(oauth_routes(context), resource=config.resource)
     try:
         yield AuthorizationServer(config, clock, keys, people, provider, store, grants, app)
     finally:

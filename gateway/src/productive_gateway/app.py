@@ -39,6 +39,7 @@ from productive_gateway.upstream.client import UpstreamClient
 from productive_gateway.watched.key_ring import KeyRingSource
 from productive_gateway.watched.mapping import MappingSource
 from productive_gateway.watched.mapping_file import LocalMapping
+from productive_gateway.web.endpoint import NotFound
 from productive_gateway.web.pages import connect_page
 from productive_gateway.web.probes import Readiness, internal_app
 from productive_gateway.web.request_log import RequestLog
@@ -129,19 +130,30 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             },
         )
         yield Gateway(
-            public=public_app([*oauth, Route("/mcp", endpoint)]),
+            public=public_app([*oauth, *mcp_routes(endpoint)], resource=settings.resource),
             internal=internal_app(readiness),
             readiness=readiness,
             tasks=tuple(tasks),
         )
 
 
-def public_app(routes: Sequence[Route]) -> ASGIApp:
-    """Return the application of the public port."""
+def mcp_routes(endpoint: ASGIApp) -> list[Route]:
+    """Return the routes of the MCP endpoint; `Route` leaves the methods to an ASGI application."""
+    # People add a slash. A redirect would make some clients send their token twice, and others die.
+    return [Route("/mcp", endpoint), Route("/mcp/", endpoint)]
+
+
+def public_app(routes: Sequence[Route], *, resource: str) -> ASGIApp:
+    """Return the application of the public port.
+
+    Args:
+        routes: all its paths.
+        resource: URL of the MCP endpoint, for those who use another path.
+    """
     # A bare router: an application of Starlette answers errors itself before `RequestLog` can.
-    # /mcp/ is not /mcp: a redirect would make some clients send their token twice.
-    router = Router(routes=routes, redirect_slashes=False)
-    return RequestLog(router, routes=[route.path for route in routes])
+    router = Router(routes=routes, redirect_slashes=False, default=NotFound(resource))
+    labels = {route.path: route.path.rstrip("/") or "/" for route in routes}
+    return RequestLog(router, routes=labels)
 
 
 def _people(settings: Settings, cluster: KubeClient | None) -> MappingSource | LocalMapping:

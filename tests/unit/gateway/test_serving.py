@@ -28,7 +28,7 @@ class RunningGateway:
         self.asked, self.answer, self.stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
         routes = [Route("/slow", self._slow), Route("/body", self._body, methods=["POST"])]
         self.readiness = Readiness({})
-        public = public_app(routes)
+        public = public_app(routes, resource="https://mcp.example.test/mcp")
         gateway = Gateway(public, internal_app(self.readiness), self.readiness, tasks)
         self.servers = [
             Server(app, listen(["127.0.0.1"], 0), Limits())
@@ -125,11 +125,10 @@ def test_an_unhandled_error_is_answered_with_a_number_for_the_administrator() ->
         raise ValueError("a detail")
 
     routes = [Route("/fail", Endpoint({"GET": fail})), Route("/mcp", PlainTextResponse("mcp"))]
-    public = public_app(routes)
+    public = public_app(routes, resource="https://mcp.example.test/mcp")
     answer = TestClient(public, raise_server_exceptions=False).get("/fail")
     assert answer.status_code == 500
     assert answer.headers["x-request-id"] in answer.text
     assert answer.headers["cache-control"] == "no-store"
     assert "a detail" not in answer.text
     assert TestClient(public).get("/none").status_code == 404
-    assert TestClient(public).get("/mcp/", follow_redirects=False).status_code == 404

@@ -38,7 +38,13 @@ def oauth_routes(context: OAuthContext, *, parts: Sequence[tuple[str, str]] = ()
     authorize = AuthorizeHandler(context)
     server, resource = server_metadata(context.config), resource_metadata(context.config)
     return [
-        Route("/", Endpoint(_readable(HomeHandler(context, parts).get))),
+        Route(
+            "/",
+            Endpoint(
+                _readable(HomeHandler(context, parts).get),
+                hint=f"MCP clients connect to {context.config.resource}.",
+            ),
+        ),
         Route("/authorize", Endpoint({"GET": authorize.get, "POST": authorize.post})),
         Route("/callback", Endpoint({"GET": CallbackHandler(context).get})),
         Route("/register", Endpoint({"POST": RegisterHandler(context).post}, cors=True)),

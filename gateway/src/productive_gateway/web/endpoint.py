@@ -1,4 +1,4 @@
-"""One path of the gateway: its methods and its CORS. A method that is not served is 405."""
+"""One path of the gateway: its methods and its CORS; and what a wrong address is told."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
+
+from productive_gateway.web.headers import accepts, stripped
+from productive_gateway.web.pages import problem
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -20,16 +23,20 @@ _PREFLIGHT: Final = {
 class Endpoint:
     """An ASGI app for one path."""
 
-    def __init__(self, handlers: Mapping[str, Handler], *, cors: bool = False) -> None:
+    def __init__(
+        self, handlers: Mapping[str, Handler], *, cors: bool = False, hint: str = ""
+    ) -> None:
         """Serve these methods.
 
         Args:
             handlers: by upper-case method; HEAD is served only if it is named.
             cors: pages of any origin may read the answers, without credentials: for clients that
                 run in a browser, and only where no cookie counts.
+            hint: what a client that uses another method should do instead.
         """
         self._handlers = dict(handlers)
         self._cors = cors
+        self._hint = hint
         self._allow = ", ".join(sorted({*handlers, *(["OPTIONS"] if cors else [])}))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -48,11 +55,31 @@ class Endpoint:
             return Response(
                 status_code=204, headers={"access-control-allow-methods": self._allow, **_PREFLIGHT}
             )
-        return PlainTextResponse(
-            f"This address takes {self._allow} only.\n",
-            status_code=405,
-            headers={"allow": self._allow},
+        message = f"This address takes {self._allow} only. {self._hint}".rstrip()
+        return _error(405, "method_not_allowed", message, allow=self._allow)
+
+
+class NotFound:
+    """An ASGI app for all paths at which there is nothing."""
+
+    def __init__(self, resource: str) -> None:
+        """Refer to the MCP endpoint at this URL."""
+        self._hint = f"MCP clients connect to {resource}."
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request: with a page for a browser, else in JSON."""
+        nothing = "There is nothing at this address."
+        request = Request(scope, receive)
+        response = (
+            problem(request, 404, "Not found", nothing, self._hint, error="not_found")
+            if accepts(stripped(scope), "text/html")
+            else _error(404, "not_found", f"{nothing} {self._hint}")
         )
+        await response(scope, receive, send)
+
+
+def _error(status: int, error: str, message: str, **headers: str) -> Response:
+    return JSONResponse({"error": error, "error_description": message}, status, headers=headers)
 
 
 def _share(response: Response) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -33,10 +33,16 @@ class RequestLog:
     anybody write into the logs.
     """
 
-    def __init__(self, app: ASGIApp, *, routes: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, *, routes: Mapping[str, str]) -> None:
+        """Wrap an app.
+
+        Args:
+            app: the public port.
+            routes: label of each known path. Others share one: otherwise anybody could make any
+                number of series.
+        """
         self._app = app
-        # Only known paths become labels: otherwise anybody could make any number of series.
-        self._routes = frozenset(routes)
+        self._routes = dict(routes)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -54,7 +60,7 @@ class RequestLog:
                 protect(headers)
             await send(message)
 
-        route = scope["path"] if scope["path"] in self._routes else "other"
+        route = self._routes.get(scope["path"], "other")
         started = time.perf_counter()
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
