@@ -182,8 +182,8 @@ class _Control:
     async def users(self, request: Request) -> Any:
         if request.method == "PUT":
             user = User(**await request.json())
-            self._provider.overrides[user.email] = user
-        people = {user.email: user for user in self._provider.config.users()}
+            self._provider.overrides[user.account] = user
+        people = {user.account: user for user in self._provider.config.users()}
         return [asdict(user) for user in (people | self._provider.overrides).values()]
 
     async def requests(self, request: Request) -> Any:

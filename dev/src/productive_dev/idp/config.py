@@ -16,7 +16,7 @@ class User:
     email: str
     name: str | None = None
     subject: str | None = None
-    """The `sub`; an opaque value derived from the e-mail unless given."""
+    """The `sub`; an opaque value derived from the e-mail, in any case, unless given."""
     email_verified: bool | None = True
     """None omits the claim."""
     claims: Mapping[str, Any] = field(default_factory=dict)
@@ -25,9 +25,14 @@ class User:
     """The person can neither sign in nor refresh any more."""
 
     @property
+    def account(self) -> str:
+        """Return what identifies the account: the e-mail, whose case makes no difference."""
+        return self.email.lower()
+
+    @property
     def sub(self) -> str:
         """Return the subject."""
-        digest = hashlib.sha256(self.email.encode()).hexdigest()
+        digest = hashlib.sha256(self.account.encode()).hexdigest()
         return self.subject or f"u-{digest[:16]}"
 
 

@@ -62,8 +62,9 @@ class Provider:
 
     def find(self, email: str) -> User | None:
         """Return the person of an address, or None if that person may not sign in."""
-        known = {user.email: user for user in self.config.users()} | self.overrides
-        user = known.get(email, User(email) if self.config.anybody and "@" in email else None)
+        known = {user.account: user for user in self.config.users()} | self.overrides
+        typed = User(email)
+        user = known.get(typed.account, typed if self.config.anybody and "@" in email else None)
         return None if user is None or user.disabled else user
 
     def check_client(self, parameters: Mapping[str, str]) -> None:

@@ -140,6 +140,19 @@ async def test_a_headless_sign_in_gives_an_id_token_that_verifies(
     }
 
 
+@pytest.mark.parametrize(("typed", "claimed"), [(ANA, ANA), ("New@Else.example", None)])
+async def test_one_account_has_one_subject_however_its_address_is_typed(
+    http: httpx.AsyncClient, typed: str, claimed: str | None
+) -> None:
+    subjects = set()
+    for spelling in (typed, typed.upper(), typed.lower()):
+        back = await authorize(http, login_hint=spelling)
+        claims = await verified(http, (await redeem(http, back["code"])).json()["id_token"])
+        subjects.add(claims["sub"])
+        assert claims["email"] == (claimed or spelling)
+    assert len(subjects) == 1
+
+
 async def test_the_page_lists_the_known_people_as_buttons(
     http: httpx.AsyncClient,
 ) -> None:
