@@ -16,6 +16,7 @@ from productive_gateway.oauth.clients.redirect_uri import (
 from productive_gateway.oauth.errors import ErrorCode, OAuthError
 from productive_gateway.oauth.resource import require_resource
 from productive_gateway.oauth.scope import parse_scope
+from productive_gateway.people.scopes import ALL
 from productive_gateway.web.form import Form
 
 MAX_STATE: Final = 1024
@@ -82,7 +83,7 @@ def read_request(
         redirect_uri=redirect.text,
         state=state,
         challenge=challenge,
-        scopes=parse_scope(form.one("scope")),
+        scopes=parse_scope(form.one("scope")) or frozenset(ALL),
         resource=resource,
     )
 

@@ -63,12 +63,13 @@ class RegisterHandler:
 async def _document(request: Request) -> dict[str, Any]:
     if not is_json(request.headers.get("content-type", "")):
         raise _wrong("Send the client metadata as application/json.")
+    raw = await read_body(stripped(request.scope), request.receive, limit=MAX_BODY)
     try:
-        return read_object(
-            await read_body(stripped(request.scope), request.receive, limit=MAX_BODY)
-        )
+        document = read_object(raw)
     except JsonError as error:
         raise _wrong(f"The client metadata cannot be read: {error}.") from error
+    # A null member is as if left out (RFC 7592 2.2).
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def read_registration(document: dict[str, Any], policy: Policy) -> Registration:

@@ -18,29 +18,24 @@ _SCOPE = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
 _MAX_LENGTH: Final = 1000
 
 
-def parse_scope(text: str | None) -> frozenset[str]:
-    """Return the scopes that are asked for; all of them when none is named.
+def parse_scope(text: str | None) -> frozenset[str] | None:
+    """Return the known scopes that are named; None if there are none.
 
-    Unknown ones, such as `offline_access` out of habit, are left out: the consent page and the
-    token answer name what is given.
+    Unknown ones, such as `openid` or `offline_access` out of habit, are ignored (RFC 6749 3.3): the
+    consent page and the token answer name what is given.
 
     Raises:
-        OAuthError: the text is malformed, or names no scope that exists.
+        OAuthError: the text is malformed.
     """
     if text is None:
-        return frozenset(ALL)
+        return None
     if len(text) > _MAX_LENGTH or not _SCOPE.fullmatch(text):
-        raise _invalid("The scope is malformed.")
-    known = frozenset(text.split(" ")) & frozenset(ALL)
-    if not known:
-        raise _invalid("None of these scopes exists.")
-    return known
+        raise OAuthError(
+            ErrorCode.INVALID_SCOPE, f"The scope is malformed. Ask for {' '.join(ALL)}."
+        )
+    return (frozenset(text.split(" ")) & frozenset(ALL)) or None
 
 
 def write_scope(scopes: frozenset[str]) -> str:
     """Write scopes in their fixed order."""
     return " ".join(scope for scope in ALL if scope in scopes)
-
-
-def _invalid(message: str) -> OAuthError:
-    return OAuthError(ErrorCode.INVALID_SCOPE, f"{message} Ask for {' '.join(ALL)}.")

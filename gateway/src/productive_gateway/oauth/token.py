@@ -62,11 +62,8 @@ class TokenHandler:
         if grant_type == "authorization_code":
             return await self._redeem(form, client)
         token = _required(form, "refresh_token")
-        scope = form.one("scope")
         return await self.context.grants.refresh(
-            token,
-            client_id=client.client_id,
-            scopes=None if scope is None else parse_scope(scope),
+            token, client_id=client.client_id, scopes=parse_scope(form.one("scope"))
         )
 
     async def _redeem(self, form: Form, client: Client) -> Tokens:

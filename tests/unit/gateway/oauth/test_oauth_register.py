@@ -167,6 +167,29 @@ async def test_unsupported_metadata_is_refused(change: dict[str, Any]) -> None:
     assert "PRIVATE" not in answer.text
 
 
+NULLS = ["client_name", "token_endpoint_auth_method", "application_type", "grant_types"]
+NULLS += ["response_types", "jwks", "jwks_uri", "scope", "contacts", "software_statement"]
+
+
+@pytest.mark.parametrize("names", [[name] for name in NULLS] + [NULLS])
+async def test_a_null_member_is_as_if_left_out(names: list[str]) -> None:
+    without = await post({"redirect_uris": [CALLBACK]})
+    answer = await post({"redirect_uris": [CALLBACK], **dict.fromkeys(names)})
+    assert answer.status_code == 201, answer.text
+    changing = {"client_id", "client_secret", "client_id_issued_at"}
+    for document in (without.json(), answer.json()):
+        assert changing <= document.keys()
+    assert {**answer.json(), **dict.fromkeys(changing)} == {
+        **without.json(),
+        **dict.fromkeys(changing),
+    }
+
+
+async def test_redirect_uris_that_are_null_are_missing() -> None:
+    answer = await post({"redirect_uris": None})
+    assert answer.json()["error"] == "invalid_redirect_uri"
+
+
 @pytest.mark.attack("O-05")
 @pytest.mark.parametrize(
     ("application_type", "uris", "status"),

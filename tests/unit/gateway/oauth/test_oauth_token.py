@@ -180,7 +180,9 @@ async def test_two_resources_are_refused() -> None:
         ("productive:read offline_access", "productive:read"),
         ("productive:read productive:write", None),
         ("productive:write", None),
-        ("offline_access", None),
+        ("offline_access", "productive:read"),
+        ("openid email profile", "productive:read"),
+        ("offline_access productive:write", None),
         ('bad"scope', None),
     ],
 )
