@@ -12,7 +12,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup ## run the product on http://localhost:8787, without a cluster or an account
-	@.venv/bin/productive-dev run
+	@.venv/bin/productive-dev run $(if $(PORT),--port $(PORT))
 
 cluster: programs ## run a local Kubernetes control plane with operator and gateway, for kubectl
 	@cd tests && ../$(PYTHON) -m harness.local

@@ -20,7 +20,8 @@ from harness.deployment import Deployment
 from harness.helm import CHART, Helm, nested
 from harness.processes import free_port
 from productive_gateway.grants.grant import Cause
-from productive_gateway.oauth.clients.redirect_uri import may_be_used, parse_redirect_uri
+from productive_gateway.oauth.clients.redirect_policy import Obstacle, RedirectPolicy
+from productive_gateway.oauth.clients.redirect_uri import parse_redirect_uri
 from productive_gateway.observability import metrics as gateway_metrics
 from productive_gateway.observability.audit import Event
 from productive_gateway.settings import load_settings
@@ -62,13 +63,15 @@ def test_both_programs_start_with_what_they_are_told(
 )
 def test_the_known_assistants_may_be_connected_without_a_setting(helm: Helm, uri: str) -> None:
     settings = load_settings(helm.render().environment("gateway"))
-    assert may_be_used(parse_redirect_uri(uri), settings.redirect_hosts)
+    policy = RedirectPolicy(settings.redirect_hosts, settings.public_url)
+    assert policy.obstacle(parse_redirect_uri(uri)) is None
 
 
 def test_nobody_else_may(helm: Helm) -> None:
     settings = load_settings(helm.render().environment("gateway"))
     other = parse_redirect_uri("https://claude.ai.evil.example/callback")
-    assert not may_be_used(other, settings.redirect_hosts)
+    policy = RedirectPolicy(settings.redirect_hosts, settings.public_url)
+    assert policy.obstacle(other) is Obstacle.ADDRESS
 
 
 def test_no_secret_is_in_a_manifest(helm: Helm) -> None:

@@ -20,7 +20,8 @@ from productive_gateway.oauth.authorization_request import (
     returnable_state,
 )
 from productive_gateway.oauth.clients.client import Client, UnknownClient, client_label
-from productive_gateway.oauth.clients.redirect_uri import RedirectUri, may_be_used
+from productive_gateway.oauth.clients.redirect_policy import Obstacle
+from productive_gateway.oauth.clients.redirect_uri import RedirectUri
 from productive_gateway.oauth.config import MAX_FORM, MAX_QUERY, OAuthConfig
 from productive_gateway.oauth.consent import Consent, consent_page, find_consent
 from productive_gateway.oauth.context import OAuthContext
@@ -206,14 +207,32 @@ class AuthorizeHandler:
 
 
 def _check_policy(redirect: RedirectUri, config: OAuthConfig) -> None:
-    if may_be_used(redirect, config.redirect_hosts):
-        return
-    contact = config.admin_contact or "your administrator"
-    raise OAuthError(
-        ErrorCode.INVALID_REQUEST,
-        f"Access would go to {redirect.shown_host or redirect.scheme + ':'}, which is not "
-        f"allowed here. Ask {contact} to add the host to REDIRECT_HOSTS if you trust it.",
-    )
+    obstacle = config.redirects.obstacle(redirect)
+    if obstacle is not None:
+        raise OAuthError(ErrorCode.INVALID_REQUEST, _explained(obstacle, redirect, config))
+
+
+def _explained(obstacle: Obstacle, redirect: RedirectUri, config: OAuthConfig) -> str:
+    match obstacle:
+        case Obstacle.PRIVATE_USE:
+            return (
+                f"This app wants its answer at {redirect.scheme}:, an address that any program on "
+                "your computer could claim. Update the app, or use one that takes its answer by "
+                "https or at http://localhost."
+            )
+        case Obstacle.OWN_ADDRESS:
+            remedy = (
+                " Start the server on another port, with its settings PORT and PUBLIC_URL or with "
+                "`make run PORT=8788`, and connect the app to that one."
+            )
+            own = f"This app wants its answer at {redirect.shown}, which is this server itself."
+            return own + (remedy if config.local else "")
+        case Obstacle.ADDRESS:
+            contact = config.admin_contact or "your administrator"
+            return (
+                f"Access would go to {redirect.shown}, which is not allowed here. Ask {contact} to "
+                "add this address to REDIRECT_HOSTS if you trust it."
+            )
 
 
 def _check_size(asked: AuthorizationRequest) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 from urllib.parse import urlsplit
 
+from productive_gateway.oauth.clients.redirect_policy import Allowed, RedirectPolicy
 from productive_gateway.web.loopback import LOOPBACK
 
 MAX_QUERY: Final = 8 * 1024
@@ -22,8 +23,8 @@ class OAuthConfig:
     """Where browsers and clients reach the gateway, without a trailing slash; also the issuer."""
     resource: str
     """Canonical URL of the MCP endpoint."""
-    redirect_hosts: tuple[str, ...] | Literal["*"] = "*"
-    """Hosts that a client's https redirect may have; loopback always may."""
+    redirect_hosts: Allowed = "*"
+    """What https redirects of clients may lead to; loopback ones are always allowed."""
     admin_contact: str | None = None
     """Whom people are told to ask for access."""
     local: bool = False
@@ -43,6 +44,11 @@ class OAuthConfig:
     def issuer(self) -> str:
         """Issuer identifier (RFC 8414 2), byte for byte as in metadata and answers."""
         return self.public_url
+
+    @property
+    def redirects(self) -> RedirectPolicy:
+        """Where codes may be sent to."""
+        return RedirectPolicy(self.redirect_hosts, self.public_url)
 
     @property
     def origin(self) -> str:

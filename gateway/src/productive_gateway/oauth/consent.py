@@ -76,7 +76,7 @@ def consent_page(context: OAuthContext, request: Request, asked: AuthorizationRe
         host=context.config.host,
         action=f"{context.config.public_url}/authorize",
         client_name=asked.client_name,
-        redirect_host=redirect.shown_host,
+        redirect_address=redirect.shown,
         loopback=asked.loopback,
         permissions=[WORDS[scope] for scope in ALL if scope in asked.scopes],
         handle=_write(context.keys.ring(), consent),

@@ -16,8 +16,8 @@ from productive_gateway.errors import Unavailable
 from productive_gateway.oauth.answers import json_error
 from productive_gateway.oauth.clients.client import AuthMethod, Client, Registration
 from productive_gateway.oauth.clients.display_name import UNNAMED, shown_name
+from productive_gateway.oauth.clients.redirect_policy import Obstacle, RedirectPolicy
 from productive_gateway.oauth.clients.redirect_uri import (
-    Policy,
     RedirectKind,
     RedirectUriError,
     parse_redirect_uri,
@@ -50,7 +50,7 @@ class RegisterHandler:
         context = self.context
         try:
             document = await _document(request)
-            registration = read_registration(document, context.config.redirect_hosts)
+            registration = read_registration(document, context.config.redirects)
             client = register_client(
                 context.keys.ring(), registration, context.config.issuer, context.entropy
             )
@@ -72,7 +72,7 @@ async def _document(request: Request) -> dict[str, Any]:
     return {name: value for name, value in document.items() if value is not None}
 
 
-def read_registration(document: dict[str, Any], policy: Policy) -> Registration:
+def read_registration(document: dict[str, Any], policy: RedirectPolicy) -> Registration:
     """Take what is needed out of client metadata.
 
     Raises:
@@ -97,12 +97,24 @@ def read_registration(document: dict[str, Any], policy: Policy) -> Registration:
         auth_method=AuthMethod.BASIC if method is None else AuthMethod(method),
         method_chosen=method is not None,
     )
-    if not registration.usable(policy):
-        raise _wrong_uri(
-            "None of redirect_uris leads to a host that this server allows. Ask its administrator "
-            "to add the host to REDIRECT_HOSTS."
-        )
+    _check_usable(registration, policy)
     return registration
+
+
+def _check_usable(registration: Registration, policy: RedirectPolicy) -> None:
+    obstacles = registration.obstacles(policy)
+    if Obstacle.ADDRESS in obstacles:
+        raise _wrong_uri(
+            "None of redirect_uris leads to an address that this server allows. Ask its "
+            "administrator to add the address to REDIRECT_HOSTS."
+        )
+    if Obstacle.OWN_ADDRESS in obstacles:
+        raise _wrong_uri("redirect_uris must lead to the client, not to this server itself.")
+    if obstacles:
+        raise _wrong_uri(
+            "redirect_uris must include an https URI, or one of http://localhost: any program "
+            "could claim another scheme."
+        )
 
 
 def _redirect_uris(document: dict[str, Any]) -> tuple[str, ...]:

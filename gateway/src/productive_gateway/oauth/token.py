@@ -56,7 +56,7 @@ class TokenHandler:
 
     async def _tokens(self, grant_type: str, form: Form, client: Client) -> Tokens:
         require_resource(form.all("resource"), self.context.config.resource)
-        if not client.registration.usable(self.context.config.redirect_hosts):
+        if not client.registration.usable(self.context.config.redirects):
             # The administrator removed its host; what the client holds must not live on.
             raise InvalidGrant("redirect_host")
         if grant_type == "authorization_code":

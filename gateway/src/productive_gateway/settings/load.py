@@ -116,8 +116,8 @@ def _only_local(settings: Settings) -> Iterator[str]:
         )
     if settings.given_redirect_hosts in {None, "*"}:
         yield (
-            "REDIRECT_HOSTS must name the hosts of the assistants that people may connect, such as "
-            "claude.ai,chatgpt.com: otherwise any site could register as an assistant."
+            "REDIRECT_HOSTS must name the assistants that people may connect, such as "
+            "claude.ai/api/mcp/auth_callback: otherwise any site could register as an assistant."
         )
     urls = {
         "PRODUCTIVE_API_BASE_URL": settings.productive_api_base_url,

@@ -104,7 +104,8 @@ class Settings(BaseModel):
     given_redirect_hosts: Annotated[
         tuple[str, ...] | Literal["*"] | None, BeforeValidator(values.redirect_hosts)
     ] = Field(default=None, alias="REDIRECT_HOSTS")
-    """Hosts that a client's https redirect URI may have; `*` in local mode (its default)."""
+    """What https redirect URIs of clients may lead to: hosts, each with a path where it is known; a
+    path that ends in a slash allows those below. `*` in local mode (its default)."""
     allowed_origins: Annotated[tuple[str, ...], BeforeValidator(values.origins)] = ()
     """Origins of web pages that may call /mcp, besides the gateway's own."""
     admin_contact: Annotated[str | None, BeforeValidator(values.contact)] = None
@@ -134,7 +135,7 @@ class Settings(BaseModel):
 
     @property
     def redirect_hosts(self) -> tuple[str, ...] | Literal["*"]:
-        """Hosts that a client's https redirect may have."""
+        """What https redirect URIs of clients may lead to."""
         if self.given_redirect_hosts is None:
             return "*" if self.local else ()
         return self.given_redirect_hosts

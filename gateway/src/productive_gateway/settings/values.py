@@ -18,7 +18,8 @@ from productive_gateway.web.loopback import LOOPBACK
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_HOST_AND_PORT = re.compile(rf"{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?")
+_ADDRESS = re.compile(rf"{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?(/|(/[A-Za-z0-9._~-]+)+/?)?")
+_DOT_SEGMENT = re.compile(r"/\.{1,2}(/|$)")
 _NAMESPACE = re.compile(_LABEL)
 _OBJECT_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _CONTACT_LENGTH: Final = 200
@@ -134,14 +135,15 @@ def level(text: str) -> str:
 
 
 def redirect_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
-    """Read host names separated by commas or spaces."""
+    """Read hosts, each with a path or not, separated by commas or spaces."""
     if text == "*":
         return "*"
     hosts = words(text)
-    if not all(map(_HOST_AND_PORT.fullmatch, hosts)):
+    if not all(_ADDRESS.fullmatch(host) and not _DOT_SEGMENT.search(host) for host in hosts):
         raise ValueError(
-            "write host names in lower case, separated by commas, such as claude.ai,chatgpt.com; "
-            "name each host, patterns are not supported"
+            "write hosts in lower case without https://, each with a path or not, separated by "
+            "commas, such as claude.ai/api/mcp/auth_callback; name each one, patterns are not "
+            "supported"
         )
     return hosts
 

@@ -199,7 +199,48 @@ async def test_a_registered_private_scheme_is_not_used() -> None:
     async with authorization_server() as server:
         uri = "cursor://anysphere.cursor-mcp/oauth/callback"
         client = await server.register(redirect_uris=[uri, CALLBACK])
-        assert is_page(await server.browser().authorize(client["client_id"], redirect_uri=uri))
+        page = await server.browser().authorize(client["client_id"], redirect_uri=uri)
+        assert is_page(page)
+        assert "REDIRECT_HOSTS" not in page.text, "that could not help"
+        assert "http://localhost" in page.text
+
+
+async def test_the_servers_own_address_is_refused_with_the_port_to_change() -> None:
+    own = "http://localhost:8787"
+    async with authorization_server(
+        oauth={"public_url": own, "resource": f"{own}/mcp", "local": True}
+    ) as server:
+        uris = [f"{own}/oauth/callback", CALLBACK]
+        client = await server.register(redirect_uris=uris)
+        page = await server.browser().authorize(
+            client["client_id"], redirect_uri=uris[0], resource=None
+        )
+        assert is_page(page)
+        assert "PORT" in page.text
+        assert "8787" in page.text
+        other = await server.browser().authorize(
+            client["client_id"], redirect_uri=CALLBACK, resource=None
+        )
+        assert other.status_code == 200
+
+
+@pytest.mark.attack("D-08")
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        (CALLBACK, CALLBACK),
+        (f"{CALLBACK}/deep/path?secret=query", f"{CALLBACK}/deep/path"),
+        ("http://localhost:50123/cb?x=1", "http://localhost:50123/cb"),
+    ],
+)
+async def test_the_consent_page_shows_the_whole_address_without_its_query(
+    uri: str, shown: str
+) -> None:
+    async with authorization_server() as server:
+        client = await server.register(redirect_uris=[uri])
+        page = await server.browser().authorize(client["client_id"], redirect_uri=uri)
+        assert f"<dd>{shown}</dd>" in page.text
+        assert "secret" not in page.text.replace(uri, "")
 
 
 @pytest.mark.attack("O-11")

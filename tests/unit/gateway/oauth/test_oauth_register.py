@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from harness.grantkit import HeldKeys, new_key
-from harness.oauthkit import CALLBACK, audit_log, authorization_server
+from harness.oauthkit import CALLBACK, PUBLIC_URL, audit_log, authorization_server
 from productive_gateway.oauth.clients.display_name import shown_name
 
 GOOD: dict[str, Any] = {"redirect_uris": [CALLBACK], "token_endpoint_auth_method": "none"}
@@ -136,6 +136,22 @@ async def test_a_client_whose_hosts_are_all_outside_the_policy_is_refused() -> N
     answer = await post(GOOD, redirect_hosts=("claude.ai",))
     assert answer.json()["error"] == "invalid_redirect_uri"
     assert "REDIRECT_HOSTS" in answer.json()["error_description"]
+
+
+@pytest.mark.attack("B-07")
+async def test_private_schemes_alone_are_refused_with_a_remedy_that_works() -> None:
+    answer = await post({"redirect_uris": ["cursor://x/cb", "urn:ietf:wg:oauth:2.0:oob"]})
+    assert answer.json()["error"] == "invalid_redirect_uri"
+    assert "REDIRECT_HOSTS" not in answer.json()["error_description"]
+    assert "http://localhost" in answer.json()["error_description"]
+
+
+async def test_the_servers_own_address_is_registered_beside_others_only() -> None:
+    own = f"{PUBLIC_URL}/callback"
+    alone = await post({"redirect_uris": [own]})
+    assert alone.json()["error"] == "invalid_redirect_uri"
+    assert "REDIRECT_HOSTS" not in alone.json()["error_description"]
+    assert (await post({"redirect_uris": [own, CALLBACK]})).status_code == 201
 
 
 @pytest.mark.attack("O-04")

@@ -118,16 +118,20 @@ def test_grants_are_in_a_namespace_or_in_memory() -> None:
 
 
 def test_lists_are_separated_by_commas_or_spaces() -> None:
-    assert values.redirect_hosts("claude.ai, chatgpt.com  localhost:3000") == (
-        "claude.ai",
-        "chatgpt.com",
+    text = "claude.ai/api/mcp/auth_callback, chatgpt.com/connector/oauth/  localhost:3000"
+    assert values.redirect_hosts(text) == (
+        "claude.ai/api/mcp/auth_callback",
+        "chatgpt.com/connector/oauth/",
         "localhost:3000",
     )
     assert values.origins("https://A.example.com:443/") == ("https://a.example.com",)
 
 
 @pytest.mark.attack("Q-07")
-@pytest.mark.parametrize("text", ["*.example.com", "https://claude.ai", "Claude.ai", "claude.ai/x"])
+@pytest.mark.parametrize(
+    "text",
+    ["*.example.com", "https://claude.ai", "Claude.ai", "claude.ai/x?y", "claude.ai/../x", "a//b"],
+)
 def test_malformed_redirect_hosts_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="patterns are not supported"):
         values.redirect_hosts(text)

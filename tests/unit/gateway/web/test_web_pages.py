@@ -202,7 +202,7 @@ def test_every_value_is_escaped() -> None:
             host=evil,
             action=f"{PUBLIC_URL}/authorize",
             client_name=evil,
-            redirect_host=evil,
+            redirect_address=evil,
             loopback=False,
             permissions=[evil],
             handle=evil,

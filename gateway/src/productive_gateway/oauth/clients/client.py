@@ -8,12 +8,11 @@ from enum import StrEnum
 
 from productive_contract.secret import Secret
 from productive_gateway.grants.grant import CLIENT_PREFIX, client_hash
+from productive_gateway.oauth.clients.redirect_policy import Obstacle, RedirectPolicy
 from productive_gateway.oauth.clients.redirect_uri import (
-    Policy,
     RedirectUri,
     RedirectUriError,
     find_registered,
-    may_be_used,
     parse_redirect_uri,
 )
 from productive_gateway.oauth.errors import ErrorCode, OAuthError
@@ -47,10 +46,20 @@ class Registration:
     method_chosen: bool
     """Whether it named the method; if not, a secret is accepted in the header and in the body."""
 
-    def usable(self, policy: Policy) -> bool:
+    def obstacles(self, policy: RedirectPolicy) -> frozenset[Obstacle]:
+        """Return why no code may be sent to any of its redirect URIs; nothing if one may be used.
+
+        Raises:
+            RedirectUriError: one of them may not even be registered.
+        """
+        found = [policy.obstacle(parse_redirect_uri(uri)) for uri in self.redirect_uris]
+        obstacles = frozenset(one for one in found if one is not None)
+        return frozenset() if None in found else obstacles
+
+    def usable(self, policy: RedirectPolicy) -> bool:
         """Whether a code may be sent to at least one of its redirect URIs."""
         try:
-            return any(may_be_used(parse_redirect_uri(uri), policy) for uri in self.redirect_uris)
+            return not self.obstacles(policy)
         except RedirectUriError:
             return False
 

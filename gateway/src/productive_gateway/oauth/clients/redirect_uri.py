@@ -1,4 +1,4 @@
-"""Redirect URIs of clients: which may be registered, which may be used, and when two are the same.
+"""Redirect URIs of clients: which may be registered, and when two are the same.
 
 Pure. OAuth 2.1 2.3.1 and 8.4.2, RFC 8252 7.3 and 8.3, RFC 9700 4.1. A URI is parsed by a grammar
 that is narrower than RFC 3986, so that no browser reads it in another way than we do, and compared
@@ -12,13 +12,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Literal
+from typing import Final
 
 MAX_LENGTH: Final = 512
 """Characters: an approved request has to fit into a cookie."""
-
-Policy = tuple[str, ...] | Literal["*"]
-"""Hosts that an https redirect may have: names, or names with a port; `*` is any."""
 
 
 class RedirectUriError(ValueError):
@@ -49,6 +46,11 @@ class RedirectUri:
     """Digits, or empty."""
     rest: str
     """Path and query."""
+
+    @property
+    def shown(self) -> str:
+        """The whole address without its query, for a person to read."""
+        return self.text.partition("?")[0]
 
     @property
     def shown_host(self) -> str:
@@ -99,18 +101,6 @@ def parse_redirect_uri(text: str) -> RedirectUri:
     if scheme not in {"http", "https"}:
         return RedirectUri(text, RedirectKind.PRIVATE_USE, scheme, "", "", rest)
     return _of_host(text, scheme, rest)
-
-
-def may_be_used(uri: RedirectUri, policy: Policy) -> bool:
-    """Whether codes may be sent there: loopback, or https to a host of the policy."""
-    if uri.kind is RedirectKind.LOOPBACK:
-        return True
-    if uri.kind is RedirectKind.PRIVATE_USE:
-        return False
-    if policy == "*":
-        return True
-    standard = uri.port in {"", "443"}
-    return f"{uri.host}:{uri.port}" in policy or (standard and uri.host in policy)
 
 
 def same_redirect_uri(registered: RedirectUri, given: RedirectUri) -> bool:
