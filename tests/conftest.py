@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import ssl
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
 
@@ -16,6 +17,7 @@ from harness.golang import BuildError
 from harness.ledger import Ledger
 from harness.plane import Plane, running_plane
 from harness.rightstable import rights
+from harness.stricttls import strict
 
 # Speed is reported by benchmarks; a busy machine must fail no test.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -89,6 +91,12 @@ def cluster(plane: Plane, ledger: Ledger, request: pytest.FixtureRequest) -> Ite
     with closing(Cluster(plane)) as mine:
         ledger.owners[mine.names.release] = test
         yield mine
+
+
+@pytest.fixture
+def strict_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process refuse certificates without key identifiers, as 3.13 does by default."""
+    monkeypatch.setattr(ssl, "create_default_context", strict(ssl.create_default_context))
 
 
 def _function(test: pytest.Item) -> str:

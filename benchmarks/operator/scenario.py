@@ -18,11 +18,11 @@ from benchmarks.operator.crowd import Crowd, crowd_of, email
 from benchmarks.operator.readings import Cost, Reading, at_start, cost, read
 
 from harness.cluster import Cluster
+from harness.gatewayclient import gateway_client
 from harness.operatorsite import OperatorSite, RunningOperator
 from productive_contract.mapping import Person, State
 from productive_gateway.errors import Unavailable
 from productive_gateway.watched.mapping import MappingSource
-from productive_kube.client import KubeClient
 
 STEADY_PASSES = 5
 REST_SECONDS = 1.2
@@ -223,8 +223,7 @@ async def measure(cluster: Cluster, people: int, repeats: int) -> Result:
 
 @asynccontextmanager
 async def _gateway(cluster: Cluster) -> AsyncIterator[MappingSource]:
-    connecting = KubeClient.connect(cluster.kubeconfig("gateway"), user_agent="productive-gateway")
-    async with await connecting as client:
+    async with gateway_client(cluster.kubeconfig("gateway")) as client:
         source = MappingSource(client, client.namespace, cluster.names.mapping)
         following = asyncio.create_task(source.run())
         try:

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
+from harness.certificates import Authority
 from harness.kube import Identity, Kube, secret, secrets_path
 from harness.namespaces import Namespaces, new_namespaces
 from harness.plane import Plane
@@ -40,9 +41,16 @@ class Cluster:
         """Return an API client with the rights of this account."""
         return self._open.enter_context(self.plane.client(self.account(name)))
 
-    def proxy(self) -> RecordingProxy:
-        """Start a recording proxy that is closed at the end of the test."""
-        return self._open.enter_context(RecordingProxy(self.plane))
+    def proxy(self, *, key_identifiers: bool = True) -> RecordingProxy:
+        """Start a recording proxy that is closed at the end of the test.
+
+        Args:
+            key_identifiers: False gives it an authority and a certificate without key identifiers,
+                like those of many clusters. Before Python 3.13 this makes a difference only with
+                `harness.stricttls`.
+        """
+        authority = None if key_identifiers else Authority("older", key_identifiers=False)
+        return self._open.enter_context(RecordingProxy(self.plane, authority=authority))
 
     def kubeconfig(
         self, name: Account | None = None, *, proxy: RecordingProxy | None = None

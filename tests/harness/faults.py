@@ -74,6 +74,16 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Page:
+    """Answer in the API server's place as something else would: without a Status object."""
+
+    status: int
+    text: str = "<html></html>"
+    location: str | None = None
+    """Where a redirect leads."""
+
+
+@dataclass(frozen=True, slots=True)
 class Delay:
     """Wait a number of seconds before forwarding the request."""
 
@@ -86,6 +96,9 @@ class HalfOpen:
 
     Streams that are already open go silent, too. Removing the rule cuts these connections.
     """
+
+    after: int = 0
+    """Bytes of the answer that still come through; of watches none do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +116,7 @@ class Hold:
             await asyncio.sleep(0.005)
 
 
-Fault = CutBefore | CutAfter | Answer | Delay | HalfOpen | Hold
+Fault = CutBefore | CutAfter | Answer | Page | Delay | HalfOpen | Hold
 
 
 @dataclass(eq=False)

@@ -41,9 +41,9 @@ class Identity:
     pair: KeyPair | None = None
     token: str | None = None
 
-    def through(self, server: str) -> Identity:
-        """Return the same identity at another address, such as that of a proxy."""
-        return replace(self, server=server)
+    def through(self, server: str, authority: bytes) -> Identity:
+        """Return the same identity at the address of a proxy, with the proxy's authority."""
+        return replace(self, server=server, authority=authority)
 
     def kubeconfig(self) -> str:
         """Return a kubeconfig document (JSON, which is YAML) with everything inline."""

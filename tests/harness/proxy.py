@@ -1,9 +1,9 @@
 """A proxy in front of the API server that records every request and injects faults.
 
 It runs in a thread of its own, so it works for programs in processes and for synchronous and
-asynchronous tests. Its TLS certificate comes from the plane's authority, so that a kubeconfig
-differs only in the address of the server. It forwards bearer tokens; it cannot forward a client
-certificate.
+asynchronous tests. Its TLS certificate comes from the plane's authority or from another, so that a
+kubeconfig differs only in the address and the authority of the server. It forwards bearer tokens;
+it cannot forward a client certificate.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from aiohttp import web
 from yarl import URL
 
 from harness.background import BackgroundLoop
+from harness.certificates import Authority
 from harness.faults import (
     Answer,
     CutAfter,
@@ -31,6 +32,7 @@ from harness.faults import (
     Fault,
     HalfOpen,
     Hold,
+    Page,
     Predicate,
     Rule,
     Seen,
@@ -47,11 +49,14 @@ LOOK_SECONDS = 0.02
 class RecordingProxy:
     """A proxy for one program, or for one replica of it."""
 
-    def __init__(self, plane: Plane, *, port: int | None = None) -> None:
+    def __init__(
+        self, plane: Plane, *, port: int | None = None, authority: Authority | None = None
+    ) -> None:
         self.port = port or free_port()
         self.server = f"https://127.0.0.1:{self.port}"
         self.requests: list[Seen] = []
         self._plane = plane
+        self._authority = authority or plane.authority
         self._changed = threading.Condition()
         self._rules: list[Rule] = []
         self._open: set[asyncio.Transport] = set()
@@ -73,7 +78,7 @@ class RecordingProxy:
     def identity(self, identity: Identity) -> Identity:
         """Return the identity with this proxy as its server."""
         assert identity.pair is None, "a proxy cannot forward a client certificate; use a token"
-        return identity.through(self.server)
+        return identity.through(self.server, self._authority.certificate)
 
     def rule(self, predicate: Predicate, fault: Fault, *, times: int | None = 1) -> Rule:
         """Apply a fault to the next `times` requests (None: all) that match the predicate.
@@ -145,16 +150,10 @@ class RecordingProxy:
     # All methods below run in the background loop.
 
     async def _start(self) -> None:
-        authority = self._plane.authority
-        pair = authority.server("recording-proxy", hosts=["127.0.0.1", "localhost"])
-        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        file = self._plane.folder / f"proxy-{self.port}.pem"
-        file.touch(mode=0o600)
-        file.write_bytes(pair.certificate + pair.key)
-        tls.load_cert_chain(file)
-        upstream = ssl.create_default_context(cadata=authority.certificate.decode())
+        pair = self._authority.server("recording-proxy", hosts=["127.0.0.1", "localhost"])
+        upstream = ssl.create_default_context(cadata=self._plane.authority.certificate.decode())
         self._upstream = new_client(upstream)
-        self._runner = await start_server(self._handle, self.port, tls)
+        self._runner = await start_server(self._handle, self.port, pair.server_tls())
 
     async def _end(self) -> None:
         await self._cut()
@@ -215,10 +214,15 @@ class RecordingProxy:
             case Answer():
                 self._note(seen, status=fault.status)
                 return _status_response(fault)
+            case Page():
+                self._note(seen, status=fault.status)
+                return _page(fault)
             case Delay():
                 await asyncio.sleep(fault.seconds)
-            case HalfOpen():
+            case HalfOpen(after=0):
                 await self._silence(seen)
+            case HalfOpen():
+                return await self._begin(request, seen, fault.after)
             case Hold(at="before"):
                 await fault.released()
             case _:
@@ -242,6 +246,15 @@ class RecordingProxy:
             await fault.released()
         self._note(seen, status=answer.status)
         return web.Response(status=answer.status, headers=end_to_end(answer.headers), body=body)
+
+    async def _begin(self, request: web.BaseRequest, seen: Seen, count: int) -> web.StreamResponse:
+        """Pass on so many bytes of the answer, then fall silent."""
+        async with self._send(seen, request.headers) as answer:
+            response = web.StreamResponse(status=answer.status, headers=end_to_end(answer.headers))
+            await response.prepare(request)
+            await response.write((await answer.read())[:count])
+        await self._silence(seen)
+        return response
 
     async def _stream(self, request: web.BaseRequest, seen: Seen) -> web.StreamResponse:
         async with self._send(seen, request.headers) as answer:
@@ -295,6 +308,13 @@ def _retrieve_exception(task: asyncio.Future[web.StreamResponse]) -> None:
     """Mark the exception of a task as retrieved if nobody awaits the task any more."""
     if not task.cancelled():
         task.exception()
+
+
+def _page(page: Page) -> web.Response:
+    headers = {} if page.location is None else {"Location": page.location}
+    return web.Response(
+        status=page.status, text=page.text, content_type="text/html", headers=headers
+    )
 
 
 def _status_response(answer: Answer) -> web.Response:

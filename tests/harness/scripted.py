@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from productive_kube.client import Listed
@@ -35,39 +35,62 @@ def unreachable() -> Unreachable:
 
 
 class ScriptedApi:
-    """Holds the Secret; `failure`, while set, is raised by every request."""
+    """Holds the Secret, in a `KubeClient`'s place."""
 
-    def __init__(self, data: Mapping[str, bytes] | None = None) -> None:
+    def __init__(self, data: Mapping[str, bytes] | None = None, *, version: int = 10) -> None:
         self.secret: dict[str, Any] | None = None
         self.failure: ApiError | None = None
+        """Raised by every request while it is set."""
+        self.failures: dict[str, ApiError] = {}
+        """Raised by requests of that verb."""
+        self.on_list: Callable[[], None] = lambda: None
+        """Called while a list is under way."""
+        self.on_get: Callable[[], Awaitable[None]] = _nothing
+        """Awaited when a read has its answer, before that arrives."""
+        self.listed_version: str | None = None
+        """The version that lists show in place of the store's."""
         self.requests: list[str] = []
-        self._version = 10
+        self._version = version
         self._windows: list[asyncio.Queue[Any]] = []
         self._opened = asyncio.Event()
         if data is not None:
             self.put(data)
 
     def put(self, data: Mapping[str, bytes]) -> None:
-        """Write the Secret and tell the open window."""
+        """Write the Secret and tell the open windows."""
         kind = "ADDED" if self.secret is None else "MODIFIED"
+        self.put_unnoticed(data)
+        self.tell({"type": kind, "object": self.secret})
+
+    def put_unnoticed(self, data: Mapping[str, bytes]) -> None:
+        """Write the Secret and tell no window."""
         encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
         self.secret = {"metadata": self._next_metadata(), "data": encoded}
-        self._tell({"type": kind, "object": self.secret})
+
+    def restore(self, data: Mapping[str, bytes], *, version: int) -> None:
+        """Go back to an earlier version, with other data; no window learns of it."""
+        self._version = version - 1
+        self.put_unnoticed(data)
 
     def remove(self) -> None:
         gone = {**(self.secret or {}), "metadata": self._next_metadata()}
         self.secret = None
-        self._tell({"type": "DELETED", "object": gone})
+        self.tell({"type": "DELETED", "object": gone})
 
     def bookmark(self) -> None:
-        self._tell({"type": "BOOKMARK", "object": {"metadata": self._next_metadata()}})
+        self.tell({"type": "BOOKMARK", "object": {"metadata": self._next_metadata()}})
 
     def end_window(self) -> None:
         """Let the open windows end in order."""
-        self._tell(None)
+        self.tell(None)
 
     def break_window(self, error: ApiError) -> None:
-        self._tell(error)
+        self.tell(error)
+
+    def tell(self, event: Any) -> None:
+        """Send an event to the open windows; None ends them, an exception breaks them."""
+        for window in self._windows:
+            window.put_nowait(event)
 
     async def window(self) -> None:
         """Wait until a watch is open."""
@@ -79,9 +102,11 @@ class ScriptedApi:
     async def get(self, path: str, *, query: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
         self._note("get", path, query)
         if not path.endswith("/secrets"):
-            if self.secret is None:
+            found = self.secret
+            await self.on_get()
+            if found is None:
                 raise NotFound(f"get {path}", status=404, reason="NotFound")
-            return self.secret
+            return found
         items = [self.secret] if self.secret is not None else []
         return {"metadata": {"resourceVersion": str(self._version)}, "items": items}
 
@@ -93,8 +118,10 @@ class ScriptedApi:
         query: Sequence[tuple[str, str]] = (),
     ) -> Listed[Item]:
         self._note("list", path, query)
+        self.on_list()
         items = [self.secret] if self.secret is not None else []
-        return Listed([decode(item) for item in items], str(self._version))
+        version = str(self._version) if self.listed_version is None else self.listed_version
+        return Listed([decode(item) for item in items], version)
 
     async def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         self._note("create", path, ())
@@ -129,16 +156,17 @@ class ScriptedApi:
     def _note(self, verb: str, path: str, query: Sequence[tuple[str, str]]) -> None:
         text = "&".join(f"{name}={value}" for name, value in query)
         self.requests.append(f"{verb} {path}?{text}" if text else f"{verb} {path}")
-        if self.failure is not None:
-            raise self.failure
+        failure = self.failure or self.failures.get(verb)
+        if failure is not None:
+            raise failure
 
     def _next_metadata(self) -> dict[str, str]:
         self._version += 1
         return {"resourceVersion": str(self._version), "uid": "u"}
 
-    def _tell(self, event: Any) -> None:
-        for window in self._windows:
-            window.put_nowait(event)
+
+async def _nothing() -> None:
+    pass
 
 
 async def until(condition: Callable[[], bool]) -> None:
