@@ -1,6 +1,6 @@
-"""What both programs do to the Kubernetes API: raw requests, lists, watches.
+"""The Kubernetes API as both programs use it: raw requests, lists, watches.
 
-The only importer of `kubernetes` and, with the operator's Kopf session, of `aiohttp`. Nothing of
-either leaves this package: answers are JSON dictionaries, failures are `errors.ApiError`. It knows
+Only this package imports `kubernetes`. Answers are JSON dictionaries and failures are
+`errors.ApiError`; the one thing of `aiohttp` that leaves it is the session made for Kopf. It knows
 nothing of Productive.
 """

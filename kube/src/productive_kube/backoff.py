@@ -1,4 +1,4 @@
-"""How long to wait between attempts, after one failure and after more of them in a row."""
+"""How long to wait before the next attempt, after one failure or several in a row."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from productive_contract.clock import Chance, system_chance
 FIRST_SECONDS: Final = 0.2
 LONGEST_SECONDS: Final = 5.0
 _LONGEST_ASKED_SECONDS: Final = 15.0
-"""A server may ask for a longer pause than ours, but not for so long that people notice."""
+"""A server may ask for a longer pause than ours, but not for one that people notice."""
 
 
 class Backoff:
-    """Doubling pauses up to a bound; each is cut by up to a half, so that replicas spread out."""
+    """Doubling pauses up to a bound, each shortened by up to half so that replicas spread out."""
 
     def __init__(
         self,
@@ -21,12 +21,12 @@ class Backoff:
         longest: float = LONGEST_SECONDS,
         chance: Chance = system_chance,
     ) -> None:
-        """Begin with the shortest pause.
+        """Start with the shortest pause.
 
         Args:
-            first: seconds after the first failure, at most.
-            longest: seconds after many, at most.
-            chance: how much of the cut is spared.
+            first: the longest pause after one failure, in seconds.
+            longest: the longest pause after many, in seconds.
+            chance: how much of the shortening is left out.
         """
         self._first = first
         self._longest = longest
@@ -39,7 +39,7 @@ class Backoff:
         """Count one more failure; returns the seconds to wait now.
 
         Args:
-            asked: seconds that the server asked for (Retry-After), a lower bound.
+            asked: seconds that the server asked for (Retry-After), as a lower bound.
         """
         self.failures += 1
         pause = self._ceiling * (0.5 + 0.5 * self._chance())
@@ -47,6 +47,6 @@ class Backoff:
         return max(pause, min(asked or 0.0, _LONGEST_ASKED_SECONDS))
 
     def reset(self) -> None:
-        """Begin again with the shortest pause: it worked."""
+        """Start again with the shortest pause, after a success."""
         self.failures = 0
         self._ceiling = self._first

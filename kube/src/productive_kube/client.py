@@ -29,7 +29,7 @@ from productive_kube.list_stream import ListReader, MalformedList, split_lines
 
 Query = Sequence[tuple[str, str]]
 Observe = Callable[[str, str], None]
-"""Called with the verb and the status (or `timeout`, `error`) of each request, for metrics."""
+"""Called for each request, for metrics: with its verb, and its status, `timeout` or `error`."""
 Item = TypeVar("Item")
 
 REQUEST_SECONDS: Final = 5.0
@@ -37,12 +37,12 @@ REQUEST_SECONDS: Final = 5.0
 SILENCE_SECONDS: Final = 15.0
 """How long a list may pause while it comes in; the API server itself ends it after a minute."""
 WATCH_SLACK: Final = 3.0
-"""How much longer than asked for a watch may last before it counts as dead."""
+"""How much longer than the window that it asked for a watch may last before it counts as dead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[Item]):
-    """A complete list, at the version that it shows."""
+    """A complete list, and the version of the store that it shows."""
 
     items: list[Item]
     version: str
@@ -51,8 +51,8 @@ class Listed(Generic[Item]):
 class KubeClient:
     """Requests to the API server as our service account.
 
-    Every method raises `errors.ApiError` or one of its kinds. A path is absolute, such as
-    `/api/v1/namespaces/x/secrets`, made from validated names.
+    Every request raises `errors.ApiError` or one of its kinds, and nothing else. A path is
+    absolute, such as `/api/v1/namespaces/x/secrets`, and made of validated names.
     """
 
     def __init__(self, client: ApiClient, namespace: str, observe: Observe) -> None:
@@ -68,15 +68,15 @@ class KubeClient:
         user_agent: str,
         observe: Observe = lambda _verb, _status: None,
     ) -> Self:
-        """Make a client from the service account, else from KUBECONFIG; sends nothing yet.
+        """Make a client from the service account, else from KUBECONFIG; this sends nothing.
 
         Args:
-            kubeconfig: take this file instead, in a pod too.
+            kubeconfig: the file to use instead of both.
             user_agent: who we are, for the API server's logs.
             observe: see `Observe`.
 
         Raises:
-            NoCluster: there is no usable configuration.
+            NoCluster: there is no configuration that can be used.
         """
         configuration, namespace = await load_credentials(kubeconfig)
         client = ApiClient(configuration)
@@ -136,7 +136,7 @@ class KubeClient:
         return await self._request("merge", path, query=(("fieldManager", manager),), body=body)
 
     async def delete(self, path: str, *, uid: str | None, resource_version: str | None) -> None:
-        """Delete the object if it still is that one; a precondition that is None is not made."""
+        """Delete the object if it is still the same; None leaves a precondition out."""
         preconditions = {"uid": uid, "resourceVersion": resource_version}
         options = {
             "apiVersion": "v1",
@@ -148,11 +148,11 @@ class KubeClient:
     async def list(
         self, path: str, decode: Callable[[dict[str, Any]], Item], *, query: Query = ()
     ) -> Listed[Item]:
-        """Read a complete list; holds what `decode` makes of each object, never all objects.
+        """Read a complete list of what `decode` makes of each object.
 
-        It comes in one piece: the API server has it in memory, while pages after the first may be
-        read from etcd, at several times the cost. It is decoded while it comes in, so the event
-        loop goes on in between.
+        The list is read in one piece: the API server has it in memory, while pages after the first
+        may be read from etcd, at several times the cost. It is decoded while it comes in, so that
+        the event loop runs in between, and the objects are never in memory all at once.
         """
         found: list[Item] = []
         more = ""
@@ -166,29 +166,29 @@ class KubeClient:
                 async with aclosing(parts):
                     async for part in parts:
                         found.extend(map(decode, reader.feed(part)))
-                metadata = reader.end().get("metadata") or {}
+                end = reader.end()
             except MalformedList as error:
                 raise Unreachable(f"list {path}", status=0, reason="NotJson") from error
-            more = metadata.get("continue") or ""
+            version = version_of(end, f"list {path}")
+            more = end["metadata"].get("continue") or ""
             if not more:
-                return Listed(found, str(metadata.get("resourceVersion") or ""))
+                return Listed(found, version)
 
     async def watch(
         self, path: str, *, query: Query = (), resource_version: str, seconds: int = 10
     ) -> AsyncGenerator[dict[str, Any], None]:
-        """Yield the events (`type`, `object`) of one window, bookmarks included.
+        """Yield the events of one window, bookmarks included.
 
-        The end without an error says that the server closed the window in order: everything up to
-        then was yielded. (Not so when not even a bookmark came: it may have waited for a version
-        from its future, as after a restore of etcd, in silence.) A server that says nothing beyond
-        the window is `Unreachable`. Whoever may leave the loop early closes the generator
-        (`contextlib.aclosing`).
+        An event has a `type` and an `object` with a resourceVersion. The end without an error says
+        only that the stream ended in order: see `Reflector` for what that proves. A server that
+        leaves the stream open after the window is `Unreachable`. Callers that may leave the loop
+        early close the generator (`contextlib.aclosing`).
 
         Args:
             path: the collection.
             query: selectors.
             resource_version: where to begin, from a list or the last event.
-            seconds: length of the window, kept by the server.
+            seconds: length of the window, which the server ends.
         """
         parameters = [
             *query,
@@ -323,11 +323,28 @@ def _drop(response: aiohttp.ClientResponse) -> None:
     response.close()
 
 
+def version_of(found: Mapping[str, Any], request: str) -> str:
+    """Return the resourceVersion of an object or a list.
+
+    Raises:
+        Unreachable: it has none, so this is not an API server's answer.
+    """
+    metadata = found.get("metadata")
+    version = metadata.get("resourceVersion") if isinstance(metadata, dict) else None
+    if not isinstance(version, str) or not version:
+        raise Unreachable(request, status=0, reason="NoVersion")
+    return version
+
+
 def _event(request: str, line: bytes) -> dict[str, Any]:
     event = _decode(request, line)
-    if event.get("type") == "ERROR":
-        status = event.get("object") or {}
-        raise from_status(request, int(status.get("code") or 500), status)
+    found = event.get("object")
+    if not isinstance(found, dict) or not isinstance(event.get("type"), str):
+        raise Unreachable(request, status=0, reason="NoEvent")
+    if event["type"] == "ERROR":
+        code = found.get("code")
+        raise from_status(request, code if isinstance(code, int) and code >= 400 else 500, found)
+    version_of(found, request)
     return event
 
 
@@ -339,9 +356,9 @@ def _decode(request: str, raw: bytes) -> dict[str, Any]:
 
 
 def _json_object(raw: bytes) -> dict[str, Any]:
-    """Decode a JSON object; what a proxy in between answered in its place is an empty one."""
+    """Decode a JSON object; anything else, such as a proxy's page, counts as an empty one."""
     try:
         answer = json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return answer if isinstance(answer, dict) else {}

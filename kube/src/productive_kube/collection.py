@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import base64
+import binascii
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from productive_kube.client import KubeClient, Listed, Query
+from productive_kube.client import KubeClient, Listed, Query, version_of
 from productive_kube.errors import Unreachable
 
 Item = TypeVar("Item")
 
+_LONGEST_VERSION: Final = 20
+"""Digits of the largest unsigned number of 64 bits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Change(Generic[Item]):
-    """One event of a watch; without an item it says only how far the watch has come."""
+    """One event of a watch; a bookmark, which says only how far the watch has come, has no item."""
 
     version: str
+    """The version of the store that the watch has come to."""
     item: Item | None = None
     """The object as it is now; a deleted one as it was last."""
     deleted: bool = False
@@ -32,17 +37,17 @@ class Source(Protocol[Item]):
         ...
 
     def watch(self, version: str, seconds: int) -> AsyncGenerator[Change[Item], None]:
-        """Yield what changes after `version`, for one window; `Gone` if that is not known."""
+        """Yield what changes after `version`, for one window; `Gone` if that is too old."""
         ...
 
     async def version(self) -> str:
-        """Return the version that the store has come to."""
+        """Return the version of the store now."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Collection(Generic[Item]):
-    """A `Source` over the API server.
+    """A `Source` over the API server; `decode` has to cope with any object.
 
     One object is a collection too: with `by_name` RBAC can grant list and watch by resourceNames.
     """
@@ -64,16 +69,16 @@ class Collection(Generic[Item]):
         async with aclosing(events):
             async for event in events:
                 kind, found = event["type"], event["object"]
-                reached = str(found["metadata"]["resourceVersion"])
+                reached = found["metadata"]["resourceVersion"]
                 if kind == "BOOKMARK":
                     yield Change(reached)
                 else:
                     yield Change(reached, self.decode(found), deleted=kind == "DELETED")
 
     async def version(self) -> str:
-        """Read the version of a list that is as short as can be."""
+        """Read the shortest list there is, for its version."""
         answer = await self.client.get(self.path, query=[*self.query, ("limit", "1")])
-        return str(answer["metadata"]["resourceVersion"])
+        return version_of(answer, f"get {self.path}")
 
 
 def by_name(name: str) -> Query:
@@ -82,17 +87,24 @@ def by_name(name: str) -> Query:
 
 
 def secret_data(secret: dict[str, Any]) -> dict[str, bytes]:
-    """Return the decoded data of a Secret as the API gives it; empty when it has none."""
+    """Return the decoded data of a Secret as the API gives it; empty when it has none.
+
+    Raises:
+        Unreachable: they are not base64, so this is not an API server's answer.
+    """
     data = secret.get("data") or {}
-    return {key: base64.b64decode(value or "") for key, value in data.items()}
+    try:
+        return {key: base64.b64decode(value or "") for key, value in data.items()}
+    except (AttributeError, TypeError, binascii.Error) as error:
+        raise Unreachable("decode a Secret", status=0, reason="NoSecret") from error
 
 
 def number_of(version: str, request: str) -> int:
     """Return a resourceVersion as a number: versions of one server can be compared.
 
     Raises:
-        Unreachable: it is none, so this is no Kubernetes API server's answer.
+        Unreachable: it is not a number, so this is not a Kubernetes API server's answer.
     """
-    if not version.isascii() or not version.isdecimal():
+    if not version.isascii() or not version.isdecimal() or len(version) > _LONGEST_VERSION:
         raise Unreachable(request, status=0, reason="NoVersion")
     return int(version)

@@ -6,11 +6,11 @@ ApiError
  ├─ Conflict        409: the resourceVersion, the uid or a precondition is not the object's
  ├─ Forbidden       403: a right is missing, or admission refused
  ├─ QuotaExceeded   403: the namespace is full
- ├─ Gone            410: the resourceVersion or continue token is too old; list again
+ ├─ Gone            410: the resourceVersion or continue token cannot be used; list again
  ├─ Refused         another 4xx: the object cannot be written like that
  └─ Unreachable     no usable answer: network, timeout, 401, 429, 5xx; a write may have happened
 
-NoCluster is not one of them: nothing says where an API server would be.
+NoCluster is not one of them: it says that no API server is configured.
 
 The texts name the request and the status, never a body: an object here may be a Secret.
 """
@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 _MAX_RETRY_AFTER: Final = 60
+_REASON: Final = re.compile(r"[A-Za-z]{1,64}")
 
 
 class NoCluster(Exception):
@@ -34,9 +35,9 @@ class ApiError(Exception):
 
     Attributes:
         request: verb and path.
-        status: HTTP status; 0 when there was no answer.
-        reason: the machine-readable reason of the Status object, or a slug of our own.
-        retry_after: seconds the server asked us to wait, if it did.
+        status: HTTP status; 0 when there was no usable answer.
+        reason: the machine-readable reason of the Status object, or a word of our own.
+        retry_after: seconds that the server asked us to wait, if it did.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class QuotaExceeded(ApiError):
 
 
 class Gone(ApiError):
-    """The resourceVersion or continue token is older than what the server still holds."""
+    """The server does not have that version: it is too old, or from before a restore of etcd."""
 
 
 class Refused(ApiError):
@@ -85,23 +86,25 @@ class Refused(ApiError):
 
 
 class Unreachable(ApiError):
-    """No usable answer: whether a write took place is not known."""
+    """There was no usable answer: whether a write took place is not known."""
 
 
 def from_status(
-    request: str, status: int, answer: dict[str, Any], retry_after: str | None = None
+    request: str, status: int, answer: Mapping[str, Any], retry_after: str | None = None
 ) -> ApiError:
     """Translate an answer of 400 or above, or the object of an ERROR event.
 
     Args:
         request: verb and path, for the text.
         status: HTTP status, or the `code` of the Status object.
-        answer: the Status object; anything else counts as one without fields.
+        answer: the Status object, empty if the answer is none.
         retry_after: the header of that name.
     """
-    reason = str(answer.get("reason") or "")
+    reason, message = _text(answer, "reason"), _text(answer, "message")
+    if not _REASON.fullmatch(reason):
+        # Only words of the API's own get into logs.
+        reason = ""
     wait = _retry_after(retry_after, answer)
-    message = str(answer.get("message") or "")
     error = _class_of(status, reason, message)(
         request, status=status, reason=reason, retry_after=wait
     )
@@ -113,19 +116,20 @@ def from_status(
 def _class_of(status: int, reason: str, message: str) -> type[ApiError]:
     match status:
         case 404:
-            # A 404 without a Status object comes from a proxy in between, which knows nothing of
-            # what is there: believing it would end sign-ins, or call the CRD missing.
+            # Without a Status object nothing is said about the object asked for: to believe it
+            # would end sign-ins. A proxy in between answers so, and the API server itself for the
+            # path of a kind that it does not serve.
             return NotFound if reason == "NotFound" else Unreachable
         case 409:
             return AlreadyExists if reason == "AlreadyExists" else Conflict
         case 403:
-            # The quota plugin has no reason of its own: the message is all there is.
+            # The quota plugin has no reason of its own, only this message.
             return QuotaExceeded if "exceeded quota" in message else Forbidden
         case 410:
             return Gone
         case 401 | 408 | 429:
-            # 401: a rotated service account token that is not re-read yet, or a server that is
-            # still starting. It says nothing about the object asked for.
+            # 401: a service account token that was just rotated, or a server that is still
+            # starting. It says nothing about the object asked for.
             return Unreachable
         case _:
             return Unreachable if status >= 500 else Refused
@@ -138,7 +142,12 @@ def _limits(message: str) -> dict[str, int]:
     return {name: int(number) * (1000 if kilo else 1) for name, number, kilo in found}
 
 
-def _retry_after(header: str | None, answer: dict[str, Any]) -> int | None:
+def _text(answer: Mapping[str, Any], field: str) -> str:
+    value = answer.get(field)
+    return value if isinstance(value, str) else ""
+
+
+def _retry_after(header: str | None, answer: Mapping[str, Any]) -> int | None:
     details = answer.get("details")
     value = header or (details.get("retryAfterSeconds") if isinstance(details, dict) else None)
     try:

@@ -1,6 +1,6 @@
-"""What comes in from the API server, taken apart while it comes: the objects of a list, and lines.
+"""Decodes what the API server sends while it comes in: the objects of a list, and lines.
 
-So thousands of objects are never in memory at once, and the API server writes on meanwhile. The
+So thousands of objects are never in memory at once, and the API server can go on writing. The
 items may be anywhere among the other fields: of custom resources they come first. Pure.
 """
 
@@ -18,23 +18,23 @@ _DECODER: Final = json.JSONDecoder()
 
 
 class MalformedList(Exception):
-    """What came is no list, or a part of one."""
+    """The bytes are not a list of objects, or only a part of one."""
 
 
 class ListReader:
     """Reads one list: `feed` all of it, then ask for the `end`.
 
-    Both raise `MalformedList`. The objects are believed only when the end was reached without.
+    Both raise `MalformedList`. The objects count only when neither did.
     """
 
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._head: str | None = None
-        """What is before the items, with their bracket."""
+        """Everything before the items, with their bracket."""
         self._text = ""
-        """What was not read yet."""
+        """Text that was not decoded yet."""
 
-    def feed(self, part: bytes) -> Iterator[Any]:
+    def feed(self, part: bytes) -> Iterator[dict[str, Any]]:
         """Yield each object that is complete with this part."""
         try:
             self._text += self._decoder.decode(part)
@@ -49,20 +49,24 @@ class ListReader:
         while True:
             try:
                 item, at = _DECODER.raw_decode(self._text, _next(self._text, at))
+            except RecursionError as error:
+                raise MalformedList from error
             except ValueError:
-                # The objects are at their end, or the next one is cut here.
+                # Either there are no more objects, or the next one is not complete yet.
                 break
+            if not isinstance(item, dict):
+                raise MalformedList
             yield item
         self._text = self._text[at:]
 
     def end(self) -> dict[str, Any]:
         """Return the list without its objects."""
-        # If anything is left of the objects, it makes this no JSON, or a list that is not empty.
+        # Whatever is left of the objects makes this invalid JSON, or a list that is not empty.
         try:
             rest = json.loads(
                 (self._head or "") + self._text + self._decoder.decode(b"", final=True)
             )
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MalformedList from error
         if not isinstance(rest, dict) or rest.get("items", ()) not in ([], None):
             raise MalformedList
@@ -77,10 +81,10 @@ def _next(text: str, at: int) -> int:
 
 
 async def split_lines(chunks: AsyncIterable[bytes]) -> AsyncGenerator[bytes, None]:
-    """Yield each line without its end; skips empty ones, and yields an unended last one.
+    """Yield each line that is not empty, without its newline; the last one may lack it.
 
     A Secret of 1 MiB is one line of a watch, longer than the line readers of HTTP clients allow.
-    Takes time linear in the bytes, however small the chunks are.
+    The time is linear in the bytes, however small the chunks are.
     """
     begun: list[bytes] = []
     async for chunk in chunks:

@@ -1,8 +1,8 @@
 """A Secret as the kubelet mounts it.
 
-The kubelet writes a new hidden folder, then renames the link `..data` over to it. Whoever opens the
-files one by one through the outer names may see half of each; whoever resolves the link once sees
-one version. (https://pkg.go.dev/k8s.io/kubernetes/pkg/volume/util#AtomicWriter)
+The kubelet writes a new hidden folder, then moves the link `..data` to it in one step. A reader
+that opens the files one by one through the outer names may mix two versions; one that resolves the
+link once sees one version. (https://pkg.go.dev/k8s.io/kubernetes/pkg/volume/util#AtomicWriter)
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 _LINK: Final = "..data"
 _ATTEMPTS: Final = 3
-"""An old version is removed right after the swap: a reader in the middle of it starts again."""
+"""The kubelet removes the old version right after the swap; whoever was reading it starts again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,12 @@ class Mounted:
     """One version of the files."""
 
     link: str
-    """What `..data` pointed to; another version has another."""
+    """What `..data` pointed to, which differs for each version."""
     data: dict[str, bytes]
 
 
 class Mount:
-    """One mounted folder, asked again and again."""
+    """One mounted folder, polled for new versions."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -35,7 +35,7 @@ class Mount:
     def poll(self) -> Mounted | None:
         """Return the files if another version is mounted than at the last call, else None.
 
-        It costs one system call as long as nothing changed. A folder that is absent or empty has
+        This costs one system call as long as nothing changed. A folder that is absent or empty has
         no version.
         """
         for _ in range(_ATTEMPTS):
@@ -43,7 +43,7 @@ class Mount:
             if link is None or link == self._seen:
                 return None
             data = _read_files(self.folder / link)
-            # Removal begins after the swap: what was read before it is complete.
+            # The old version is removed after the swap: what was read before that is complete.
             if data is not None and _link(self.folder) == link:
                 self._seen = link
                 return Mounted(link, data)

@@ -1,54 +1,47 @@
-"""The border to the HTTP library, against a server that answers what no API server should."""
+"""The client against a server that answers what no API server should."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import math
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import certifi
 import pytest
 from aiohttp import web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from harness.kubestub import TOKEN, Handler, serving, write_kubeconfig
 from productive_kube import client as module
-from productive_kube import credentials
 from productive_kube.client import KubeClient
-from productive_kube.errors import Gone, NoCluster, Unreachable
+from productive_kube.collection import Collection, secret_data
+from productive_kube.errors import ApiError, Gone, NotFound, Unreachable
 
 PATH = "/api/v1/namespaces/x/secrets"
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-def kubeconfig(folder: Path, server: str, **context: str) -> Path:
-    document = {
-        "current-context": "c",
-        "clusters": [{"name": "k", "cluster": {"server": server}}],
-        "users": [{"name": "u", "user": {"token": "abc"}}],
-        "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u", **context}}],
-    }
-    path = folder / "kubeconfig"
-    path.write_text(json.dumps(document))
-    return path
+EVENT = {"type": "ADDED", "object": {"metadata": {"resourceVersion": "7"}}}
+LINE = json.dumps(EVENT).encode() + b"\n"
 
 
 @asynccontextmanager
 async def served(folder: Path, handler: Handler) -> AsyncIterator[KubeClient]:
-    runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    host, port = runner.addresses[0][:2]
-    try:
-        async with await KubeClient.connect(
-            kubeconfig(folder, f"http://{host}:{port}"), user_agent="productive-gateway"
-        ) as api:
-            yield api
-    finally:
-        await runner.cleanup()
+    async with (
+        serving(handler) as url,
+        await KubeClient.connect(write_kubeconfig(folder, url), user_agent="test/1") as api,
+    ):
+        yield api
+
+
+def answering(text: str | bytes, status: int = 200, **headers: str) -> Handler:
+    body = text.encode() if isinstance(text, str) else text
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(body=body, status=status, headers=headers)
+
+    return handle
 
 
 def streaming(*chunks: bytes) -> Handler:
@@ -58,6 +51,14 @@ def streaming(*chunks: bytes) -> Handler:
         for chunk in chunks:
             await response.write(chunk)
         return response
+
+    return handle
+
+
+def falling_silent(*chunks: bytes) -> Handler:
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        await streaming(*chunks)(request)
+        return await hang(request)
 
     return handle
 
@@ -80,9 +81,9 @@ async def test_requests_carry_the_token_and_ask_for_json(tmp_path: Path) -> None
 
     async with served(tmp_path, handle) as api:
         await api.get(PATH, query=[("fieldSelector", "metadata.name=a"), ("limit", "5")])
-    assert seen[0].headers["Authorization"] == "Bearer abc"
+    assert seen[0].headers["Authorization"] == f"Bearer {TOKEN}"
     assert seen[0].headers["Accept"] == "application/json"
-    assert seen[0].headers["User-Agent"] == "productive-gateway"
+    assert seen[0].headers["User-Agent"] == "test/1"
     assert dict(seen[0].query) == {"fieldSelector": "metadata.name=a", "limit": "5"}
 
 
@@ -98,10 +99,26 @@ async def test_a_page_of_a_proxy_in_between_counts_as_no_answer(tmp_path: Path) 
             await api.create(PATH, {})
 
 
+@pytest.mark.attack("R-11")
+async def test_a_404_of_a_proxy_in_between_says_nothing_about_the_object(tmp_path: Path) -> None:
+    async with served(tmp_path, answering("<html>not found", 404)) as api:
+        for attempt in (
+            api.get(f"{PATH}/one"),
+            api.list(PATH, dict),
+            api.delete(f"{PATH}/one", uid=None, resource_version=None),
+            anext(api.watch(PATH, resource_version="1")),
+        ):
+            with pytest.raises(Unreachable, match="404"):
+                await attempt
+    status = '{"kind":"Status","reason":"NotFound","code":404}'
+    async with served(tmp_path, answering(status, 404)) as api:
+        with pytest.raises(NotFound):
+            await api.get(f"{PATH}/one")
+
+
 async def test_a_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
-    async with await KubeClient.connect(
-        kubeconfig(tmp_path, "http://127.0.0.1:1"), user_agent="productive-gateway"
-    ) as api:
+    path = write_kubeconfig(tmp_path, "http://127.0.0.1:1")
+    async with await KubeClient.connect(path, user_agent="test/1") as api:
         with pytest.raises(Unreachable) as caught:
             await api.get(PATH)
     assert caught.value.status == 0
@@ -112,11 +129,11 @@ async def test_a_silent_server_costs_a_bounded_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "REQUEST_SECONDS", 0.05)
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 0.05)
     async with served(tmp_path, hang) as api:
-        with pytest.raises(Unreachable, match="Timeout"):
-            await api._request("get", PATH, seconds=0.05)
-        with pytest.raises(Unreachable, match="Timeout"):
-            await watched(api)
+        for attempt in (api.get(PATH), api.create(PATH, {}), api.list(PATH, dict), watched(api)):
+            with pytest.raises(Unreachable, match="Timeout"):
+                await attempt
 
 
 @pytest.mark.attack("R-02")
@@ -124,31 +141,28 @@ async def test_a_watch_that_falls_silent_ends_soon_after_its_window(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WATCH_SLACK", -0.9)
-
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        await streaming(b'{"type":"ADDED","object":{}}\n')(request)
-        return await hang(request)
-
-    async with served(tmp_path, handle) as api:
+    async with served(tmp_path, falling_silent(LINE)) as api:
         events = api.watch(PATH, resource_version="1", seconds=1)
-        assert await anext(events) == {"type": "ADDED", "object": {}}
+        assert await anext(events) == EVENT
         with pytest.raises(Unreachable, match="Timeout"):
             await anext(events)
 
 
-async def test_a_slow_consumer_is_not_cancelled_by_the_watchs_deadline(
+async def test_the_deadline_of_a_watch_does_not_run_in_the_consumers_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "WATCH_SLACK", -0.95)
     events = []
-    line = b'{"type":"ADDED","object":{}}\n'
-    async with served(tmp_path, streaming(line, line)) as api:
+    async with served(tmp_path, streaming(LINE, LINE)) as api:
         async for event in api.watch(PATH, resource_version="1", seconds=1):
             await asyncio.sleep(0.1)
             events.append(event)
-            if len(events) == 2:
-                break
-    assert len(events) == 2
+    assert events == [EVENT, EVENT]
+
+
+async def test_the_last_event_counts_without_its_newline(tmp_path: Path) -> None:
+    async with served(tmp_path, streaming(LINE, LINE.rstrip())) as api:
+        assert await watched(api) == [EVENT, EVENT]
 
 
 async def test_error_events_become_errors_of_their_kind(tmp_path: Path) -> None:
@@ -156,10 +170,11 @@ async def test_error_events_become_errors_of_their_kind(tmp_path: Path) -> None:
     async with served(tmp_path, streaming(gone)) as api:
         with pytest.raises(Gone):
             await watched(api)
-    odd = b'{"type":"ERROR","object":null}\n'
-    async with served(tmp_path, streaming(odd)) as api:
-        with pytest.raises(Unreachable):
-            await watched(api)
+    for odd in (b"null", b"{}", b"[]", b'{"code":"x"}', b'{"code":true}', b'{"code":200}'):
+        line = b'{"type":"ERROR","object":' + odd + b"}\n"
+        async with served(tmp_path, streaming(line)) as api:
+            with pytest.raises(Unreachable):
+                await watched(api)
 
 
 async def test_a_stream_cut_within_an_event_is_no_orderly_end(tmp_path: Path) -> None:
@@ -169,7 +184,7 @@ async def test_a_stream_cut_within_an_event_is_no_orderly_end(tmp_path: Path) ->
 
 
 async def test_an_event_of_a_megabyte_comes_through(tmp_path: Path) -> None:
-    event = json.dumps({"type": "ADDED", "object": {"data": {"a": "x" * 1_400_000}}}).encode()
+    event = json.dumps(EVENT | {"data": {"a": "x" * 1_400_000}}).encode()
     chunks = [event[i : i + 100_000] for i in range(0, len(event), 100_000)]
     async with served(tmp_path, streaming(*chunks, b"\n")) as api:
         assert await watched(api) == [json.loads(event)]
@@ -190,54 +205,82 @@ async def test_a_cancelled_request_stays_cancelled(tmp_path: Path) -> None:
             await task
 
 
-async def test_the_namespace_is_the_contexts_or_default(tmp_path: Path) -> None:
-    for context, namespace in (({"namespace": "team"}, "team"), ({}, "default")):
-        path = kubeconfig(tmp_path, "http://127.0.0.1:1", **context)
-        async with await KubeClient.connect(path, user_agent="productive-gateway") as api:
-            assert api.namespace == namespace
+async def test_leaving_a_watch_early_closes_its_connection(tmp_path: Path) -> None:
+    closed = asyncio.Event()
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await falling_silent(LINE)(request)
+        finally:
+            closed.set()
+
+    async with served(tmp_path, handle) as api:
+        async with aclosing(api.watch(PATH, resource_version="1", seconds=30)) as events:
+            assert await anext(events) == EVENT
+        await asyncio.wait_for(closed.wait(), 5)
 
 
-@pytest.mark.parametrize("content", [None, "", "{}", "[", "current-context: nope\n"])
-async def test_without_a_usable_configuration_it_says_what_to_do(
-    tmp_path: Path, content: str | None
-) -> None:
-    path = tmp_path / "config"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(NoCluster, match="set KUBECONFIG"):
-        await KubeClient.connect(path)
-
-
-async def test_kubeconfig_from_the_environment_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = kubeconfig(tmp_path, "http://127.0.0.1:1", namespace="env")
-    monkeypatch.setenv("KUBECONFIG", str(path))
-    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
-    async with await KubeClient.connect(user_agent="productive-gateway") as api:
-        assert api.namespace == "env"
-
-
-async def test_in_a_pod_the_service_account_is_taken_and_its_token_read_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name, content in (("token", "one\n"), ("namespace", "mine\n")):
-        (tmp_path / name).write_text(content)
-    shutil.copy(certifi.where(), tmp_path / "ca.crt")
-    monkeypatch.setattr(credentials, "SERVICE_ACCOUNT", tmp_path)
-    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
-    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
-    async with await KubeClient.connect(user_agent="productive-gateway") as api:
-        assert api.namespace == "mine"
-        assert api._client.configuration.host == "https://127.0.0.1:1"
-        assert await _bearer(api) == "Bearer one"
-        (tmp_path / "token").write_text("two")
-        assert await _bearer(api) == "Bearer two"
-        (tmp_path / "token").unlink()
-        with pytest.raises(Unreachable, match="FileNotFoundError"):
+async def test_requests_are_observed_by_verb_and_status(tmp_path: Path) -> None:
+    observed = []
+    async with serving(answering('{"a":1}')) as url:
+        path = write_kubeconfig(tmp_path, url)
+        async with await KubeClient.connect(
+            path, user_agent="test/1", observe=lambda *told: observed.append(told)
+        ) as api:
             await api.get(PATH)
+    async with await KubeClient.connect(
+        write_kubeconfig(tmp_path, "http://127.0.0.1:1"),
+        user_agent="test/1",
+        observe=lambda *told: observed.append(told),
+    ) as api:
+        with pytest.raises(Unreachable):
+            await api.delete(PATH, uid=None, resource_version=None)
+    assert observed == [("get", "200"), ("delete", "error")]
 
 
-async def _bearer(api: KubeClient) -> str:
-    settings = await api._client.configuration.auth_settings()
-    return str(settings["BearerToken"]["value"])
+VERSIONS = st.sampled_from([None, 7, "", "7", "seven", "-7", "\u0667", "9" * 5000, [], {}])
+METADATA = st.sampled_from([None, [], "x"]) | VERSIONS.map(lambda v: {"resourceVersion": v})
+SECRETS = st.fixed_dictionaries(
+    {},
+    optional={
+        "metadata": METADATA,
+        "data": st.sampled_from([None, [], {"a": "eA=="}, {"a": "e"}, {"a": 7}, {"a": None}]),
+    },
+)
+ANY = st.sampled_from([None, 7, math.nan, "x", [], {}, [[]]])
+ANSWERS = ANY | st.fixed_dictionaries(
+    {},
+    optional={
+        "metadata": METADATA,
+        "items": ANY | st.lists(SECRETS | ANY, max_size=2),
+        "type": st.sampled_from(["ADDED", "BOOKMARK", "DELETED", "ERROR", None, 7, {}]),
+        "object": SECRETS | ANY,
+    },
+)
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(ANSWERS, min_size=1, max_size=20))
+async def test_whatever_is_answered_is_an_answer_or_an_api_error(
+    tmp_path: Path, answers: list[object]
+) -> None:
+    texts = []
+    for_now: object = None
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        return await answering(json.dumps(for_now))(request)
+
+    async with served(tmp_path, handle) as api:
+        source = Collection(api, PATH, secret_data)
+        for for_now in answers:  # noqa: B007 (the server gives it)
+            for attempt in (api.get(PATH), source.list(), source.version(), _drained(source)):
+                try:
+                    await attempt
+                except ApiError as error:
+                    texts.append(str(error))
+    assert not any("eA==" in text for text in texts)
+
+
+async def _drained(source: Collection[dict[str, bytes]]) -> None:
+    async for change in source.watch("1", 1):
+        assert change.version

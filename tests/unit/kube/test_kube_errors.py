@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productive_kube.backoff import MOST_ASKED_SECONDS, MOST_SECONDS, Backoff
 from productive_kube.errors import (
     AlreadyExists,
     ApiError,
@@ -13,6 +12,7 @@ from productive_kube.errors import (
     Gone,
     NotFound,
     QuotaExceeded,
+    Refused,
     Unreachable,
     from_status,
 )
@@ -34,11 +34,11 @@ QUOTA = 'secrets "a" is forbidden: exceeded quota: grants, requested: count/secr
         (429, {"reason": "TooManyRequests"}, Unreachable),
         (500, {}, Unreachable),
         (504, {"reason": "Timeout"}, Unreachable),
-        (422, {"reason": "Invalid"}, ApiError),
-        (400, {}, ApiError),
+        (422, {"reason": "Invalid"}, Refused),
+        (400, {}, Refused),
     ],
 )
-def test_each_refusal_has_its_kind(
+def test_each_status_has_its_error(
     status: int, answer: dict[str, str], kind: type[ApiError]
 ) -> None:
     error = from_status("get /x", status, answer)
@@ -59,36 +59,54 @@ def test_each_refusal_has_its_kind(
         (None, {}, None),
     ],
 )
-def test_a_wish_to_wait_is_read_and_bounded(
+def test_retry_after_is_read_and_bounded(
     header: str | None, answer: dict[str, object], seconds: int | None
 ) -> None:
     assert from_status("get /x", 429, answer, header).retry_after == seconds
 
 
 @pytest.mark.attack("Q-01")
-def test_the_text_of_an_error_does_not_repeat_what_the_server_says() -> None:
-    answer = {"reason": "Invalid", "message": "data.token: Invalid value: pk_secret"}
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"reason": "Invalid", "message": "data.token: Invalid value: pk_secret"},
+        {"reason": "pk_secret", "message": "no"},
+        {"reason": {"data": "pk_secret"}},
+    ],
+)
+def test_the_text_of_an_error_does_not_repeat_what_the_server_says(
+    answer: dict[str, object],
+) -> None:
     assert "pk_secret" not in str(from_status("create /x", 422, answer))
 
 
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
-def test_pauses_grow_to_a_bound_and_never_vanish(chances: list[float]) -> None:
-    chance = iter(chances)
-    backoff = Backoff(lambda: next(chance))
-    pauses = [backoff.next() for _ in chances]
-    assert all(0.1 <= pause <= MOST_SECONDS for pause in pauses)
-    assert all(pause >= MOST_SECONDS / 2 for pause in pauses[5:])
+@pytest.mark.parametrize(
+    ("limited", "limits"),
+    [
+        ("count/secrets=10", {"count/secrets": 10}),
+        ("count/secrets=10k,secrets=500", {"count/secrets": 10_000, "secrets": 500}),
+        ("requests.storage=1Gi,count/secrets=7", {"count/secrets": 7}),
+        ("", {}),
+        ("nonsense", {}),
+    ],
+)
+def test_exceeded_quota_names_its_limits(limited: str, limits: dict[str, int]) -> None:
+    message = (
+        'secrets "a" is forbidden: exceeded quota: grants, requested: count/secrets=1, '
+        f"used: count/secrets=5, limited: {limited}"
+    )
+    error = from_status("create /x", 403, {"reason": "Forbidden", "message": message})
+    assert isinstance(error, QuotaExceeded)
+    assert error.limits == limits
 
 
-def test_a_server_may_ask_for_longer_but_not_for_ever() -> None:
-    backoff = Backoff()
-    assert backoff.next(7) == 7
-    assert backoff.next(3600) == MOST_ASKED_SECONDS
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
+)
+FIELDS = st.sampled_from(["reason", "message", "details", "code", "kind"])
 
 
-def test_success_makes_pauses_short_again() -> None:
-    backoff = Backoff()
-    for _ in range(8):
-        backoff.next()
-    backoff.reset()
-    assert backoff.next() <= 0.2
+@given(st.integers(400, 599), st.dictionaries(FIELDS, JSON))
+def test_any_object_can_come_in_place_of_a_status(status: int, answer: dict[str, object]) -> None:
+    assert isinstance(from_status("get /x", status, answer), ApiError)

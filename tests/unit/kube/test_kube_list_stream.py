@@ -1,8 +1,9 @@
-"""A list read in parts is the list, and a part of one is none."""
+"""Lists and lines that are decoded while they come in."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productive_kube.list_stream import ListReader, MalformedList
+from productive_kube.list_stream import ListReader, MalformedList, split_lines
 
 OBJECTS = [
     {"metadata": {"name": "ana"}, "data": {"token": "eA=="}},
@@ -77,6 +78,10 @@ def test_a_part_of_a_list_is_none(text: bytes) -> None:
         b'{"items":[{"a":"\xff"}]}',
         b'{"metadata":{"items":[{"a":1}]}}',
         b'{"items":[{"a":1}]}{',
+        b'{"items":[1]}',
+        b'{"items":[[]]}',
+        b'{"items":[' + b"[" * 100_000,
+        b"[" * 100_000,
     ],
 )
 def test_what_is_no_list_is_refused(text: bytes) -> None:
@@ -87,3 +92,26 @@ def test_what_is_no_list_is_refused(text: bytes) -> None:
 @pytest.mark.parametrize("text", [b'{"items":[]}', b'{"items":null}', b'{"items" : [ ] }'])
 def test_an_empty_list_is_one(text: bytes) -> None:
     assert read([text])[0] == []
+
+
+async def _chunks(parts: list[bytes]) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+async def _lines(parts: list[bytes]) -> list[bytes]:
+    return [line async for line in split_lines(_chunks(parts))]
+
+
+@given(st.lists(st.binary(max_size=12).map(lambda raw: raw.replace(b"x", b"\n")), max_size=12))
+async def test_lines_are_the_same_however_the_stream_was_cut(parts: list[bytes]) -> None:
+    assert await _lines(parts) == [line for line in b"".join(parts).split(b"\n") if line]
+
+
+async def test_a_last_line_without_its_newline_counts() -> None:
+    assert await _lines([b"{}\n{", b"}"]) == [b"{}", b"{}"]
+
+
+async def test_a_line_longer_than_any_secret_comes_through_whole() -> None:
+    piece = b"x" * 65536
+    assert await _lines([piece] * 64 + [b"\n{}\n"]) == [piece * 64, b"{}"]

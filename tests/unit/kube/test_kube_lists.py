@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
 
+from harness.kubestub import Handler, serving, write_kubeconfig
 from productive_kube import client as module
 from productive_kube.client import KubeClient
 from productive_kube.errors import Unreachable
@@ -19,37 +19,25 @@ from productive_kube.errors import Unreachable
 PATH = "/api/v1/namespaces/x/secrets"
 NAMES = [f"p{number}" for number in range(3_000)]
 
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
 
 def listed(names: list[str], **metadata: str) -> bytes:
     items = [{"metadata": {"name": name}} for name in names]
-    return json.dumps({"kind": "SecretList", "metadata": metadata, "items": items}).encode()
+    about = {"resourceVersion": "812", **metadata}
+    return json.dumps({"kind": "SecretList", "metadata": about, "items": items}).encode()
 
 
 @asynccontextmanager
 async def served(folder: Path, handler: Handler) -> AsyncIterator[KubeClient]:
-    runner = web.ServerRunner(web.Server(handler), shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    host, port = runner.addresses[0][:2]
-    document = {
-        "current-context": "c",
-        "clusters": [{"name": "k", "cluster": {"server": f"http://{host}:{port}"}}],
-        "users": [{"name": "u", "user": {"token": "abc"}}],
-        "contexts": [{"name": "c", "context": {"cluster": "k", "user": "u"}}],
-    }
-    kubeconfig = folder / "kubeconfig"
-    kubeconfig.write_text(json.dumps(document))
-    try:
-        async with await KubeClient.connect(kubeconfig, user_agent="tests") as api:
-            yield api
-    finally:
-        await runner.cleanup()
+    async with (
+        serving(handler) as url,
+        await KubeClient.connect(write_kubeconfig(folder, url), user_agent="test/1") as api,
+    ):
+        yield api
 
 
-async def names_of(api: KubeClient) -> list[Any]:
-    listed = await api.list(PATH, lambda body: body["metadata"]["name"], query=(("a", "b"),))
+async def names_of(api: KubeClient) -> list[str]:
+    listed = await api.list(PATH, lambda body: str(body["metadata"]["name"]), query=(("a", "b"),))
+    assert listed.version == "812"
     return listed.items
 
 
@@ -67,7 +55,7 @@ async def test_a_list_is_asked_for_in_one_piece(tmp_path: Path) -> None:
     assert asked == [{"a": "b"}]
 
 
-async def test_a_server_that_gives_pages_all_the_same_is_asked_for_the_rest(tmp_path: Path) -> None:
+async def test_a_server_that_sends_pages_unasked_is_asked_for_the_rest(tmp_path: Path) -> None:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         assert request.query["a"] == "b"
         more = {"": "one", "one": "two", "two": ""}[request.query.get("continue", "")]
@@ -77,7 +65,7 @@ async def test_a_server_that_gives_pages_all_the_same_is_asked_for_the_rest(tmp_
         assert await names_of(api) == ["one", "two", ""]
 
 
-async def test_a_list_that_ends_too_early_is_none(tmp_path: Path) -> None:
+async def test_a_list_that_ends_early_is_an_error(tmp_path: Path) -> None:
     async def handle(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=listed(NAMES)[:-40])
 
@@ -86,7 +74,7 @@ async def test_a_list_that_ends_too_early_is_none(tmp_path: Path) -> None:
             await names_of(api)
 
 
-async def test_a_connection_that_is_cut_within_a_list_leaves_none(tmp_path: Path) -> None:
+async def test_a_connection_that_is_cut_within_a_list_is_an_error(tmp_path: Path) -> None:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         response = web.StreamResponse()
         await response.prepare(request)
@@ -101,7 +89,7 @@ async def test_a_connection_that_is_cut_within_a_list_leaves_none(tmp_path: Path
 
 
 @pytest.mark.parametrize("begun", [b"", listed(NAMES)[:50_000]])
-async def test_a_server_that_falls_silent_costs_a_bounded_time(
+async def test_a_list_that_falls_silent_costs_a_bounded_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
     monkeypatch.setattr(module, "SILENCE_SECONDS", 0.2)
@@ -118,7 +106,7 @@ async def test_a_server_that_falls_silent_costs_a_bounded_time(
             await names_of(api)
 
 
-async def test_a_list_that_goes_on_coming_may_take_longer(
+async def test_a_list_may_take_longer_than_any_of_its_pauses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SILENCE_SECONDS", 2.0)
