@@ -1,7 +1,7 @@
 """Makes the key ring of a new installation.
 
 `productive-gateway keys init`, run by a hook Job, creates the Secret. The Job may create Secrets
-and read this one. It never changes one that exists: a new ring would sign everybody out.
+and read this one. It never changes a ring that exists: another one would sign everybody out.
 
 `productive-gateway keys new` prints the Secret as a manifest, for those who keep their Secrets
 encrypted in git or in a vault and install without hooks.
@@ -32,11 +32,11 @@ async def init_key_ring(
     clock: Clock = system_clock,
     entropy: Entropy = system_entropy,
 ) -> str:
-    """Create the key ring Secret, or leave alone the one that is there; returns what was done.
+    """Create the key ring Secret unless there is one; returns a message that says what was done.
 
     Raises:
         ApiError: the API server refused or cannot be reached.
-        KeyRingError: a Secret of that name exists and is no key ring that could be used.
+        KeyRingError: a Secret of that name exists and cannot be used as a key ring.
     """
     path = f"/api/v1/namespaces/{namespace}/secrets"
     try:
@@ -87,14 +87,14 @@ def _secret(name: str, document: bytes) -> dict[str, Any]:
 
 
 def _left_alone(namespace: str, name: str, secret: dict[str, Any]) -> str:
-    """Say that a ring is there, and whether the gateway will be able to use it.
+    """Check that the gateway can use the ring that is there; returns a message about it.
 
     An upgrade that went on with a broken ring would replace gateways that still hold a good one.
     """
     document = secret_data(secret).get(KEY_RING_KEY)
     if document is None:
         raise KeyRingError(
-            f"the Secret {namespace}/{name} exists but has no {KEY_RING_KEY}, so it is no key "
+            f"the Secret {namespace}/{name} exists but has no {KEY_RING_KEY}, so it is not a key "
             "ring; delete it, or give the key ring another name"
         )
     ring = parse_ring(document)

@@ -1,8 +1,7 @@
 """The key ring of the cluster: one Secret, watched by name, and its mount for a cold start.
 
-Whatever happens to the Secret, the last good ring stays in use: keys that are known work as well
-as before, and a gateway without keys would end every session. The mount counts only until anything
-was loaded.
+Whatever happens to the Secret, the last good ring stays in use: its keys work as well as before,
+and a gateway without keys would end every session. The mount counts only until a ring was loaded.
 """
 
 from __future__ import annotations
@@ -28,12 +27,12 @@ from productive_kube.reflector import WINDOW_SECONDS
 _log = structlog.get_logger(__name__)
 
 FRESH_SECONDS: Final = 2.0
-"""Least time between two fresh reads: a forged key id costs its sender, not the API server. A new
-key is loaded for ten minutes before it is used, so this age of a read loses nobody anything."""
+"""The least time between two fresh reads, so that forged key ids do not burden the API server. A
+new key is loaded for ten minutes before it is used, so a read of this age misses none."""
 
 
 class KeyRingSource:
-    """Implements `sealing.keys.Keys`."""
+    """Follows the key ring Secret; implements `sealing.keys.Keys`."""
 
     def __init__(
         self,
@@ -73,19 +72,19 @@ class KeyRingSource:
 
     @property
     def healthy(self) -> bool:
-        """Whether the watch is."""
+        """Whether the watch is healthy."""
         return self._secret.healthy
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with the published ring; None while it is the one in use."""
+        """What is wrong with the published ring; None while that one is in use."""
         return self._good.problem
 
     def ring(self) -> KeyRing:
         """Return the ring in use.
 
         Raises:
-            Unavailable: none could be read yet.
+            Unavailable: no ring could be read yet.
         """
         if self._good.value is None:
             raise Unavailable(
@@ -99,7 +98,7 @@ class KeyRingSource:
         """Read the ring from the API server now, or share a read of the last two seconds.
 
         Raises:
-            Unavailable: it cannot be read, so whether a key exists is not known.
+            Unavailable: the ring cannot be read, so it is not known whether a key exists.
         """
         async with self._reading:
             now = self._monotonic()
@@ -109,7 +108,7 @@ class KeyRingSource:
             if self._failure is not None:
                 raise Unavailable(
                     "The gateway cannot read its key ring at the moment. Try again in a few "
-                    "seconds; nothing you hold has become invalid.",
+                    "seconds; your sign-in stays valid.",
                     reason=self._failure,
                 )
             return self.ring()
@@ -119,7 +118,7 @@ class KeyRingSource:
         await self._secret.run()
 
     async def _read(self) -> str | None:
-        """Read the Secret; returns the slug of what failed."""
+        """Read the Secret; returns why its ring is not in use, or None."""
         try:
             return None if await self._secret.read() else "key_ring_broken"
         except ApiError as error:

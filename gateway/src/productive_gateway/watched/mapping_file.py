@@ -16,12 +16,12 @@ from productive_kube.mount import Mount
 
 class _Origin(Protocol):
     def poll(self) -> dict[str, bytes] | None:
-        """Return the data if they may have changed since the last call; empty: there are none."""
+        """Return the data if they may have changed since the last call; empty if there are none."""
         ...
 
 
 class LocalMapping:
-    """Implements `People`; a file is read again when it changes, and kept when it turns bad."""
+    """Implements `People`: reads a file again when it changes, and keeps the last good mapping."""
 
     def __init__(self, setting: Secret | Path) -> None:
         """Read the mapping once.
@@ -36,7 +36,7 @@ class LocalMapping:
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with the mapping as it is now; None while it is the one in use."""
+        """What is wrong with the mapping as it is now; None while that one is in use."""
         return self._good.problem
 
     def snapshot(self) -> Snapshot:
@@ -54,7 +54,7 @@ class LocalMapping:
             self.poll()
 
     def poll(self) -> None:
-        """Look once whether there is another mapping."""
+        """Read the mapping again if it changed."""
         data = self._origin.poll()
         if data is not None:
             self._good.take(data)
@@ -91,7 +91,7 @@ class _File:
         except OSError:
             self._seen = None
             return {}
-        # The older stamp: what is written while it is read is read again.
+        # The stamp from before the read: what is written during the read is read again.
         self._seen = version
         return data
 

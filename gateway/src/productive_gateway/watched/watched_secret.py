@@ -1,9 +1,9 @@
 """The last good value of a Secret: watched by name, and mounted for a start without the API server.
 
 Whatever happens to the Secret, the last value that could be read stays in use, and an alarm says
-what is wrong with the published one. The watched object is the truth. The mount is a minute late,
-so it counts only before the first answer of the API server and while that is away, and then only
-if it supersedes what is in use.
+what is wrong with the published one. The watched object is the truth. The mount is up to a minute
+late, so it counts only before the first answer of the API server and during an outage, and then
+only if it supersedes the value in use.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from productive_kube.reflector import WINDOW_SECONDS, Reflector
 _log = structlog.get_logger(__name__)
 
 POLL_SECONDS: Final = 1.0
-"""Between two looks at a mount or a file."""
+"""Between two polls of a mount or a file."""
 
 Data = Mapping[str, bytes]
 Value = TypeVar("Value")
 
 
 class Malformed(Exception):
-    """The data hold no value; `str()` says why, without any content."""
+    """The data cannot be used; `str()` says why, without any content."""
 
 
 class Absent(Malformed):
@@ -59,11 +59,11 @@ class LastGood(Generic[Value]):
         """Hold nothing yet.
 
         Args:
-            name: what it is, in log events.
-            parse: from data to a value; raises Malformed.
+            name: of the value, in log events.
+            parse: makes a value of the data, or raises Malformed.
             alarm: 1 while the published data are missing or malformed.
-            on_use: called with each value that is put in place.
-            absent_at_first: before the first value, that nothing is published is expected.
+            on_use: called with each value that comes into use.
+            absent_at_first: whether it is normal that nothing is published before the first value.
         """
         self.name = name
         self._parse = parse
@@ -86,7 +86,7 @@ class LastGood(Generic[Value]):
         return self._problem
 
     def take(self, data: Data) -> bool:
-        """Follow the published data, or keep what there is and raise the alarm.
+        """Use the published data, or keep the value in use and raise the alarm.
 
         Returns:
             Whether the data are in use now.
@@ -102,7 +102,7 @@ class LastGood(Generic[Value]):
         return True
 
     def reject(self, error: Malformed) -> None:
-        """Note that nothing usable is published."""
+        """Raise the alarm: what is published cannot be used."""
         if self._value is None and self._absent_at_first and isinstance(error, Absent):
             return
         problem = str(error)
@@ -112,16 +112,16 @@ class LastGood(Generic[Value]):
             _log.error(f"{self.name}.broken", cause=problem)
 
     def use(self, value: Value, data: Data) -> None:
-        """Put a value, and the data that it was parsed from, in place of the present one."""
+        """Replace the value in use by another, which was parsed from these data."""
         self._value, self._data = value, data
         self._on_use(value)
 
     def parse_mounted(self, data: Data) -> Value | None:
-        """Parse data that are not the published ones; None if they hold no value."""
+        """Parse the data of a mount; None if they cannot be used."""
         try:
             return self._parse(data)
         except Malformed as error:
-            # The alarm is about the published Secret, which the watch reads.
+            # No alarm: that is about the published Secret, which the watch reads.
             _log.warning(f"{self.name}.mount_unreadable", cause=str(error))
             return None
 
@@ -134,7 +134,7 @@ class LastGood(Generic[Value]):
 
 @dataclass(frozen=True, slots=True)
 class _Mounted(Generic[Value]):
-    """What the mount held last, and when it began to."""
+    """The last value that was mounted, and since when."""
 
     value: Value
     data: Data
@@ -142,7 +142,7 @@ class _Mounted(Generic[Value]):
 
 
 class WatchedSecret(Generic[Value]):
-    """Follows one Secret by name; the sink of its own reflector."""
+    """Follows one Secret by name, as the sink of its own reflector."""
 
     def __init__(
         self,
@@ -162,10 +162,10 @@ class WatchedSecret(Generic[Value]):
             client: the API server.
             namespace: of the Secret.
             name: of the Secret.
-            good: where its value is kept.
+            good: keeps its value.
             mount: folder that the kubelet mounts the same Secret to.
-            supersedes: whether the first value, from the mount, may replace the second while the
-                API server is away.
+            supersedes: whether the first value, from the mount, may replace the second, which is in
+                use, during an outage of the API server.
             window: seconds of one watch.
             monotonic: seconds from any origin.
         """
@@ -179,6 +179,12 @@ class WatchedSecret(Generic[Value]):
         self._mounted: _Mounted[Value] | None = None
         self._mount_confirmed: float | None = None
         self._from_mount = False
+        self._overruled = False
+        """Whether the mount decided after the watch told something last."""
+        self._watched: Data | None = None
+        """What the watch told last; None if there was no Secret."""
+        self._told = 0
+        """How many times it told something."""
         self._reflector: Reflector[Data] = Reflector(
             Collection(client, self._path, secret_data, by_name(name)),
             self,
@@ -191,7 +197,7 @@ class WatchedSecret(Generic[Value]):
 
     @property
     def healthy(self) -> bool:
-        """Whether the watch is."""
+        """Whether the watch is healthy."""
         return self._reflector.healthy
 
     @property
@@ -204,9 +210,9 @@ class WatchedSecret(Generic[Value]):
 
     @property
     def age(self) -> float:
-        """Seconds for which nothing has confirmed the value in use.
+        """Seconds since something confirmed the value in use; infinite before that.
 
-        A mount that does not change confirms nothing: the kubelet, too, may be cut off.
+        A mount that does not change confirms nothing: the kubelet may be cut off, too.
         """
         if self._mount_confirmed is None:
             return self._reflector.age
@@ -225,11 +231,15 @@ class WatchedSecret(Generic[Value]):
         Raises:
             ApiError: it cannot be read.
         """
-        secret: dict[str, Any] = await self._client.get(f"{self._path}/{self._name}")
-        return self._follow(secret_data(secret))
+        while True:
+            told = self._told
+            secret: dict[str, Any] = await self._client.get(f"{self._path}/{self._name}")
+            # What the watch told meanwhile may be newer than this answer, and is told only once.
+            if self._told == told:
+                return self._follow(secret_data(secret))
 
     def replace(self, listed: Listed[Data], *, fell: bool) -> None:
-        """Take up what a list holds, also with an older version than before."""
+        """Take up what a list holds, even if it is older than what was seen before."""
         del fell
         self._take(listed.items[0] if listed.items else None)
 
@@ -238,7 +248,7 @@ class WatchedSecret(Generic[Value]):
         self._take(None if change.deleted else change.item)
 
     def poll_mount(self) -> None:
-        """Look at the mount once, and let it decide if it is its turn."""
+        """Poll the mount once, and use what it holds if it may decide now."""
         mounted = None if self._mount is None else self._mount.poll()
         if mounted is not None and mounted.data:
             value = self._good.parse_mounted(mounted.data)
@@ -248,6 +258,10 @@ class WatchedSecret(Generic[Value]):
             self._good.use(self._mounted.value, self._mounted.data)
             self._from_mount = True
             self._mount_confirmed = self._mounted.since
+            self._overruled = True
+        elif self._overruled and self.healthy:
+            # A window that was only late goes on: it does not tell again what it told before.
+            self._use_watched()
 
     async def _poll(self) -> None:
         while True:
@@ -260,17 +274,23 @@ class WatchedSecret(Generic[Value]):
             return True
         if self.healthy or not self._supersedes(mounted.value, present):
             return False
-        # What the watch confirmed after the mount got this version has overtaken it: after a
-        # restore the mount still shows the higher revision of before for a minute.
+        # The watch has overtaken a version that was mounted before it last confirmed its own: after
+        # a restore the mount shows the higher revision from before for another minute.
         confirmed = self._reflector.confirmed
         return confirmed is None or mounted.since > confirmed
 
     def _take(self, data: Data | None) -> None:
-        if data is None:
+        self._told += 1
+        self._watched = data
+        self._use_watched()
+
+    def _use_watched(self) -> None:
+        self._overruled = False
+        if self._watched is None:
             what = self._good.name.replace("_", " ")
             self._good.reject(Absent(f"the {what} Secret does not exist"))
         else:
-            self._follow(data)
+            self._follow(self._watched)
 
     def _follow(self, data: Data) -> bool:
         in_use = self._good.take(data)

@@ -51,9 +51,13 @@ class Running:
         return self.source.snapshot().revision
 
     async def reaches(self, revision: int) -> None:
-        async with asyncio.timeout(5):
-            while self.source._good.loaded is None or self.revision() != revision:
-                await self.source.changes.wait()
+        await until(lambda: self._in_use() == revision)
+
+    def _in_use(self) -> int | None:
+        try:
+            return self.revision()
+        except Unavailable:
+            return None
 
 
 @asynccontextmanager
@@ -109,7 +113,7 @@ async def test_before_the_first_mapping_the_answer_is_503_with_what_to_do() -> N
         (None, "does not exist"),
     ],
 )
-async def test_a_mapping_that_is_no_good_leaves_the_last_good_one_and_sounds_the_alarm(
+async def test_a_mapping_that_cannot_be_read_leaves_the_last_good_one_and_raises_the_alarm(
     bad: dict[str, bytes] | None, cause: str
 ) -> None:
     with capture_logs() as logs:
@@ -132,6 +136,18 @@ async def test_a_mapping_that_is_no_good_leaves_the_last_good_one_and_sounds_the
         "mapping.broken",
         "mapping.restored",
     ]
+
+
+async def test_the_health_of_the_watch_is_on_the_metrics() -> None:
+    def healthy() -> float | None:
+        return REGISTRY.get_sample_value("productive_mcp_watch_healthy", {"watch": "mapping"})
+
+    async with running(api := ScriptedApi(ANA)) as it:
+        assert healthy() == 0
+        await api.window()
+        assert (healthy(), it.source.healthy) == (1, True)
+        it.clock.advance(14.1)
+        assert (healthy(), it.source.healthy) == (0, False)
 
 
 @pytest.mark.attack("M-13")
@@ -181,7 +197,7 @@ async def test_while_the_watch_is_healthy_the_mount_does_not_decide(tmp_path: Pa
 
 
 async def away(it: Running) -> None:
-    """Take the API server away and let the watch become ill."""
+    """Take the API server away until the watch is unhealthy."""
     await it.api.window()
     it.api.failure = unreachable()
     it.api.break_window(unreachable())
@@ -235,7 +251,21 @@ async def test_when_the_api_is_back_its_object_is_followed_again(tmp_path: Path)
         assert it.emails() == {"ana@example.com"}
 
 
-async def test_an_unreadable_mount_is_passed_over(tmp_path: Path) -> None:
+async def test_when_a_late_window_goes_on_its_object_is_followed_again(tmp_path: Path) -> None:
+    mount = MappingMount(tmp_path / "m")
+    async with running(api := ScriptedApi(ANA), tmp_path / "m") as it:
+        await api.window()
+        it.clock.advance(15)
+        mount.write(published(150))
+        it.source.poll_mount()
+        assert it.revision() == 150
+        api.bookmark()
+        await until(lambda: it.source.healthy)
+        it.source.poll_mount()
+        assert it.emails() == {"ana@example.com"}
+
+
+async def test_an_unreadable_mount_is_ignored(tmp_path: Path) -> None:
     mount = MappingMount(tmp_path / "m")
     mount.write({"users.json": b"{"})
     it = Running(ScriptedApi(), tmp_path / "m")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.mount import MappingMount
+from harness.scripted import until
 from productive_contract.secret import Secret
 from productive_gateway.errors import Unavailable
 from productive_gateway.watched.mapping_file import LocalMapping
@@ -21,7 +22,7 @@ def emails(people: LocalMapping) -> set[str]:
     return set(people.snapshot().by_email)
 
 
-def test_the_workers_json_stands_in_the_setting_itself() -> None:
+def test_the_setting_itself_may_be_the_workers_json() -> None:
     people = LocalMapping(Secret(ANA))
     people.poll()
     assert emails(people) == {"ana@example.com"}
@@ -46,10 +47,9 @@ async def test_a_changed_file_is_read_again_by_itself(tmp_path: Path) -> None:
     people = LocalMapping(file)
     task = asyncio.create_task(people.run())
     file.write_text(BO)
-    await asyncio.wait_for(people.changes.wait(), 5)
+    await until(lambda: emails(people) == {"bo@example.com"})
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert emails(people) == {"bo@example.com"}
 
 
 def test_a_replaced_file_of_the_same_size_is_noticed(tmp_path: Path) -> None:
@@ -63,27 +63,29 @@ def test_a_replaced_file_of_the_same_size_is_noticed(tmp_path: Path) -> None:
 
 
 @pytest.mark.attack("M-13")
-def test_a_file_that_turns_bad_or_away_leaves_the_last_good_mapping(tmp_path: Path) -> None:
+def test_a_file_that_becomes_unreadable_or_absent_leaves_the_last_good_mapping(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "users.json"
     file.write_text(ANA)
     people = LocalMapping(file)
     file.write_text("{")
     people.poll()
-    assert "not JSON" in str(people.trouble)
+    assert "not JSON" in str(people.problem)
     file.unlink()
     people.poll()
-    assert "empty" in str(people.trouble)
+    assert "empty" in str(people.problem)
     assert emails(people) == {"ana@example.com"}
     file.write_text(ANA)
     people.poll()
-    assert people.trouble is None
+    assert people.problem is None
 
 
-def test_a_file_that_is_bad_from_the_start_is_told_as_trouble(tmp_path: Path) -> None:
+def test_a_file_that_is_unreadable_from_the_start_is_a_problem(tmp_path: Path) -> None:
     file = tmp_path / "users.json"
     file.write_text("[]")
     people = LocalMapping(file)
-    assert "not a JSON object" in str(people.trouble)
+    assert "not a JSON object" in str(people.problem)
     with pytest.raises(Unavailable):
         people.snapshot()
 
