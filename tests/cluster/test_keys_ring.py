@@ -10,8 +10,10 @@ import pytest
 
 from harness.cluster import Cluster
 from harness.faults import HalfOpen, Seen
+from harness.gatewayclient import gateway_client
 from harness.kube import secret, secrets_path
 from harness.proxy import RecordingProxy
+from harness.scripted import until
 from productive_contract.clock import system_entropy
 from productive_contract.names import KEY_RING_KEY, KEY_RING_TYPE
 from productive_gateway.errors import Unavailable
@@ -19,18 +21,14 @@ from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import KeyRing, encode_ring, new_ring
 from productive_gateway.watched.init_key_ring import init_key_ring
 from productive_gateway.watched.key_ring import FRESH_SECONDS, KeyRingSource
-from productive_kube.client import KubeClient
 from productive_kube.errors import Forbidden
 
-BOUND = 5.0
 NOW = 1_795_500_000.0
 
 
 async def make_ring(cluster: Cluster) -> str:
     """Do what the hook Job does, with its rights."""
-    async with await KubeClient.connect(
-        cluster.kubeconfig("keys"), user_agent="productive-gateway"
-    ) as api:
+    async with gateway_client(cluster.kubeconfig("keys")) as api:
         return await init_key_ring(api, api.namespace, cluster.names.key_ring)
 
 
@@ -52,9 +50,7 @@ def another() -> KeyRing:
 async def following(
     cluster: Cluster, proxy: RecordingProxy | None = None
 ) -> AsyncIterator[KeyRingSource]:
-    async with await KubeClient.connect(
-        cluster.kubeconfig("gateway", proxy=proxy), user_agent="productive-gateway"
-    ) as api:
+    async with gateway_client(cluster.kubeconfig("gateway", proxy=proxy)) as api:
         keys = KeyRingSource(api, api.namespace, cluster.names.key_ring)
         task = asyncio.create_task(keys.run())
         try:
@@ -64,16 +60,17 @@ async def following(
             await asyncio.gather(task, return_exceptions=True)
 
 
+def in_use(keys: KeyRingSource) -> KeyRing | None:
+    try:
+        return keys.ring()
+    except Unavailable:
+        return None
+
+
 async def uses(keys: KeyRingSource, ring: KeyRing | None = None) -> KeyRing:
     """Wait until that ring (or any) is in use."""
-    async with asyncio.timeout(BOUND):
-        while True:
-            try:
-                if ring is None or keys.ring() == ring:
-                    return keys.ring()
-            except Unavailable:
-                pass
-            await keys.changes.wait()
+    await until(lambda: in_use(keys) is not None and ring in (None, in_use(keys)))
+    return keys.ring()
 
 
 async def test_the_job_makes_the_ring_once_and_leaves_it_alone(cluster: Cluster) -> None:
@@ -102,9 +99,7 @@ async def test_the_job_stops_at_a_ring_that_nobody_could_use(cluster: Cluster) -
 async def test_the_job_can_neither_change_nor_list_secrets(cluster: Cluster) -> None:
     await make_ring(cluster)
     made = cluster.kube.get(path(cluster))
-    async with await KubeClient.connect(
-        cluster.kubeconfig("keys"), user_agent="productive-gateway"
-    ) as api:
+    async with gateway_client(cluster.kubeconfig("keys")) as api:
         for attempt in (
             api.replace(path(cluster), made),
             api.delete(path(cluster), uid=None, resource_version=None),
@@ -136,9 +131,7 @@ async def test_a_changed_ring_is_in_use_within_seconds_and_a_broken_one_never(
         await put(cluster, both)
         await uses(keys, both)
         await put(cluster, b'{"version":1,"keys":[]}')
-        async with asyncio.timeout(BOUND):
-            while keys.problem is None:  # noqa: ASYNC110 (an alarm has no event)
-                await asyncio.sleep(0.01)
+        await until(lambda: keys.problem is not None)
         assert keys.ring() == both
         await put(cluster, second)
         await uses(keys, second)

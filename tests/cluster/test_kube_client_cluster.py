@@ -11,6 +11,7 @@ import pytest
 
 from harness.cluster import Cluster
 from harness.faults import Answer, CutAfter, CutBefore
+from harness.gatewayclient import gateway_client
 from harness.kube import secret, secrets_path
 from productive_gateway.observability.metrics import REGISTRY
 from productive_kube.client import KubeClient
@@ -30,9 +31,7 @@ KIND = "productive-mcp.dev/grant"
 
 @pytest.fixture
 async def api(cluster: Cluster) -> AsyncIterator[KubeClient]:
-    async with await KubeClient.connect(
-        cluster.kubeconfig("gateway"), user_agent="productive-gateway"
-    ) as client:
+    async with gateway_client(cluster.kubeconfig("gateway")) as client:
         yield client
 
 
@@ -162,7 +161,7 @@ async def _refused_for_quota(api: KubeClient, grants: str) -> None:
 async def test_each_harm_on_the_way_has_its_error(cluster: Cluster, grants: str) -> None:
     proxy = cluster.proxy()
     path = cluster.kubeconfig("gateway", proxy=proxy)
-    async with await KubeClient.connect(path, user_agent="productive-gateway") as api:
+    async with gateway_client(path) as api:
         proxy.rule(lambda _: True, Answer(429, "TooManyRequests", retry_after=3))
         with pytest.raises(Unreachable) as busy:
             await api.get(grants)
@@ -181,7 +180,7 @@ async def test_each_harm_on_the_way_has_its_error(cluster: Cluster, grants: str)
 async def test_a_write_whose_answer_is_lost_is_sent_once(cluster: Cluster, grants: str) -> None:
     proxy = cluster.proxy()
     path = cluster.kubeconfig("gateway", proxy=proxy)
-    async with await KubeClient.connect(path, user_agent="productive-gateway") as api:
+    async with gateway_client(path) as api:
         made = await api.create(grants, secret("one", {"a": b"1"}, kind=KIND))
         for verb, fault in (
             ("PUT", CutBefore()),
