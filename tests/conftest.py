@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import ssl
 from collections.abc import Callable, Generator, Iterator
@@ -58,6 +59,16 @@ def pytest_runtest_makereport(
     if report.when == "call" and report.passed:
         item.config.stash[LEDGER].passed.add(_function(item))
     return report
+
+
+@pytest.fixture(scope="session", autouse=True)
+def everything_closed() -> Iterator[None]:
+    """Let a connection that a test left open in a reference cycle fail the last test.
+
+    Otherwise one that no collection has found before the end of a worker of xdist fails nothing.
+    """
+    yield
+    gc.collect()
 
 
 @pytest.fixture(scope="session")
