@@ -29,12 +29,21 @@ from harness.faults import (
     Rule,
     Seen,
 )
-from harness.kube import secret_data, secrets_path
+from harness.grantrequests import (
+    changes_a_grant,
+    creates_a_binding,
+    creates_a_grant,
+    of_one_object,
+    opens_everywhere,
+    proxies,
+    reads_a_grant,
+    stored,
+    works_everywhere,
+)
+from harness.kube import secrets_path
 from harness.plane import Plane
 from harness.processes import eventually
-from harness.proxy import RecordingProxy
-from harness.signin import Registered, Visitor, code_of, error_of, new_person
-from productive_contract.names import GRANT_TYPE, LABEL_USER, SUBJECT_TYPE
+from harness.signin import Visitor, code_of, error_of, new_person
 
 PARALLEL = 30
 LOST_RACES = 5
@@ -88,60 +97,9 @@ def outage(site: Deployment, fault: Fault) -> Iterator[None]:
         yield
 
 
-def proxies(site: Deployment) -> list[RecordingProxy]:
-    return [site.proxies[f"gateway-{number}"] for number in range(site.plan.replicas)]
-
-
-def creates_a_grant(seen: Seen) -> bool:
-    return seen.method == "POST" and GRANT_TYPE.encode() in seen.body
-
-
-def creates_a_binding(seen: Seen) -> bool:
-    return seen.method == "POST" and SUBJECT_TYPE.encode() in seen.body
-
-
-def changes_a_grant(seen: Seen) -> bool:
-    return seen.method == "PUT" and (seen.name or "").startswith("g-")
-
-
-def reads_a_grant(seen: Seen) -> bool:
-    return seen.method == "GET" and (seen.name or "").startswith("g-")
-
-
 def held(seen: Seen) -> bool:
     """Tell whether a grant was read, and its reader does not know yet."""
     return reads_a_grant(seen) and seen.upstream_status == httpx.codes.OK and seen.status is None
-
-
-def of_one_object(seen: Seen) -> bool:
-    """Tell whether it is no list and no watch of the grants."""
-    return seen.method != "GET" or (seen.name or "").startswith(("g-", "subject-"))
-
-
-def stored(site: Deployment, email: str) -> list[dict[str, str]]:
-    """Return the fields of each grant that the person has."""
-    found = site.cluster.kube.items(
-        secrets_path(site.cluster.names.grants),
-        labelSelector=f"{LABEL_USER}={email.partition('@')[0]}",
-        fieldSelector=f"type={GRANT_TYPE}",
-    )
-    wanted = ("state", "generation")
-    return [{name: secret_data(item)[name].decode() for name in wanted} for item in found]
-
-
-def opens_everywhere(visitor: Visitor, access_token: str) -> None:
-    """Hold that an access token is good at each replica."""
-    ingress = visitor.deployment.ingress
-    for number in range(visitor.deployment.plan.replicas):
-        ingress.pin(number)
-        assert visitor.call(access_token).status_code == httpx.codes.OK
-    ingress.pin(None)
-
-
-def works_everywhere(visitor: Visitor, client: Registered, tokens: dict[str, str]) -> None:
-    """Hold that tokens are good at each replica, and that the refresh token is the stored one."""
-    opens_everywhere(visitor, tokens["access_token"])
-    assert visitor.refresh(client, tokens["refresh_token"]).status_code == httpx.codes.OK
 
 
 def stored_updates(site: Deployment) -> int:

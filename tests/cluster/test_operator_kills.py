@@ -15,18 +15,16 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import aiohttp
 import httpx
 import pytest
 
 from harness.cluster import Cluster
-from harness.faults import Hold, Seen
+from harness.faults import Seen, Trap
 from harness.kube import secrets_path
 from harness.operatorsite import OperatorSite, follow_mapping
 from harness.processes import eventually, free_port
@@ -81,18 +79,6 @@ CHANGE_BACK: Way = (
     lambda site: site.change("cleo", suspend=True, userId=9104),
     lambda site: site.add("dan", token=None),
 )
-
-
-@dataclass(frozen=True)
-class Trap(Hold):
-    """Holds a request or its answer for ever: when released, the connection is cut."""
-
-    reached: threading.Event = field(default_factory=threading.Event)
-
-    async def released(self) -> None:
-        self.reached.set()
-        await super().released()
-        raise aiohttp.ClientConnectionError
 
 
 class Operators:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+import aiohttp
+
 Predicate = Callable[["Seen"], bool]
 
 
@@ -114,6 +116,21 @@ class Hold:
     async def released(self) -> None:
         while not self._open.is_set():  # noqa: ASYNC110 (set from another thread)
             await asyncio.sleep(0.005)
+
+
+@dataclass(frozen=True, slots=True)
+class Trap(Hold):
+    """Holds a request or its answer for ever: when released, the connection is cut.
+
+    `reached` is set when the first request, or its answer, is held.
+    """
+
+    reached: threading.Event = field(default_factory=threading.Event)
+
+    async def released(self) -> None:
+        self.reached.set()
+        await Hold.released(self)
+        raise aiohttp.ClientConnectionError
 
 
 Fault = CutBefore | CutAfter | Answer | Page | Delay | HalfOpen | Hold

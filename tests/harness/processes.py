@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import os
 import random
+import resource
 import shutil
 import signal
 import socket
@@ -92,6 +93,11 @@ class Program:
     @property
     def running(self) -> bool:
         return self._process.poll() is None
+
+    def resident_bytes(self) -> int:
+        """Return the memory that the process holds."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        return int(pages) * resource.getpagesize()
 
     def output(self) -> str:
         """Return its output so far."""
