@@ -197,6 +197,25 @@ def test_a_successor_that_is_not_the_stored_one_is_never_answered(
     assert again.json()["refresh_token"] == successor
 
 
+# --- what an answer reveals about a client
+
+
+@pytest.mark.attack("Q-03", "N-01")
+def test_unknown_client_and_wrong_secret_get_the_same_error(visitor: Visitor) -> None:
+    known = visitor.register(token_endpoint_auth_method="client_secret_basic")
+    assert known.secret is not None
+    unknown = known.id[:-1] + ("A" if known.id[-1] != "A" else "B")
+    answers = [
+        visitor.refresh(known, "pmcp_rt_x", auth=auth, client_id=None, client_secret=None)
+        for auth in ((known.id, known.secret[::-1]), (known.id, ""), (unknown, known.secret))
+    ]
+    for answer in answers:
+        assert answer.status_code == httpx.codes.UNAUTHORIZED
+        assert answer.json()["error"] == "invalid_client"
+        assert answer.headers["www-authenticate"] == answers[0].headers["www-authenticate"]
+    assert answers[0].content == answers[1].content
+
+
 # --- a token is carried to another deployment
 
 
