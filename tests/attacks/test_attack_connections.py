@@ -6,7 +6,6 @@ import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import httpx
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from harness.crowd import Crowd, silent_after_an_answer, slow_body
 from harness.deployment import Deployment, Plan
 from harness.mcpkit import result_of
+from harness.processes import Program
 from harness.signin import Visitor, new_person
 
 SILENT, SLOW = 300, 1000
@@ -34,10 +34,10 @@ async def test_silent_and_slow_clients_keep_nobody_out_and_do_not_fill_the_memor
     settings = {"KEEP_ALIVE_SECONDS": str(KEEP_ALIVE)}
     deployment = await asyncio.to_thread(deploy, Plan(replicas=1, gateway=settings))
     email = await asyncio.to_thread(new_person, deployment)
-    pid, port = deployment.gateways[0].pid, deployment.ports[0]
+    gateway, port = deployment.gateways[0], deployment.ports[0]
     host = deployment.url.partition("://")[2]
     await asyncio.to_thread(work, deployment, email)
-    memory = {"before": rss(pid)}
+    memory = {"before": mebibytes(gateway)}
 
     silent = Crowd(port, partial(silent_after_an_answer, host=host))
     slow = Crowd(port, partial(slow_body, host=host, size=BODY))
@@ -45,7 +45,7 @@ async def test_silent_and_slow_clients_keep_nobody_out_and_do_not_fill_the_memor
         begun = time.monotonic()
         await asyncio.gather(silent.gather(SILENT), slow.gather(SLOW))
         honest = await asyncio.to_thread(work, deployment, email)
-        memory["during"] = rss(pid)
+        memory["during"] = mebibytes(gateway)
         await asyncio.wait_for(silent.closed_by_server(), KEEP_ALIVE + MARGIN)
         await asyncio.wait_for(slow.closed_by_server(), 30 + MARGIN)
         closed = time.monotonic() - begun
@@ -53,10 +53,10 @@ async def test_silent_and_slow_clients_keep_nobody_out_and_do_not_fill_the_memor
         await silent.disperse()
         await slow.disperse()
     await asyncio.to_thread(work, deployment, email)
-    memory["after"] = rss(pid)
+    memory["after"] = mebibytes(gateway)
 
-    for moment, mebibytes in memory.items():
-        record_property(f"rss_{moment}_mib", round(mebibytes, 1))
+    for moment, held in memory.items():
+        record_property(f"rss_{moment}_mib", round(held, 1))
     record_property("honest_seconds", round(honest, 2))
     record_property("all_closed_after_seconds", round(closed, 1))
     print(f"\nRSS {memory} MiB, honest {honest:.2f} s, all closed after {closed:.1f} s")
@@ -77,8 +77,6 @@ def work(deployment: Deployment, email: str) -> float:
     return time.monotonic() - begun
 
 
-def rss(pid: int) -> float:
-    """Return the memory that a process holds, in MiB."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
-    return int(line.split()[1]) / 1024
+def mebibytes(gateway: Program) -> float:
+    """Return the memory that a gateway holds, in MiB."""
+    return gateway.resident_bytes() / 1024 / 1024

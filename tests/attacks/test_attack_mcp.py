@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
-import resource
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -21,7 +20,7 @@ from harness.deployment import Deployment
 from harness.evidence import audited, nothing_stored
 from harness.kube import secret, secrets_path
 from harness.mcpkit import result_of
-from harness.processes import eventually
+from harness.processes import Program, eventually
 from harness.signin import Registered, Visitor
 
 REPLICAS = (0, 1)
@@ -174,13 +173,13 @@ def test_public_port_serves_nothing_internal(deployment: Deployment, path: str) 
 def test_unauthenticated_flows_leave_memory_files_and_records_as_they_were(
     deployment: Deployment,
 ) -> None:
-    process = Path(f"/proc/{deployment.gateways[0].pid}")
+    gateway = deployment.gateways[0]
     with nothing_stored(deployment):
         asyncio.run(unauthenticated_flows(deployment, WARM_UP))
-        memory, files = resident(process), open_files(process)
+        memory, files = gateway.resident_bytes(), open_files(gateway)
         asyncio.run(unauthenticated_flows(deployment, FLOWS))
-        assert resident(process) - memory < MOST_GROWTH
-        eventually(lambda: open_files(process) <= files + 5, what="its connections are closed")
+        assert gateway.resident_bytes() - memory < MOST_GROWTH
+        eventually(lambda: open_files(gateway) <= files + 5, what="its connections are closed")
 
 
 async def unauthenticated_flows(deployment: Deployment, count: int) -> None:
@@ -211,13 +210,8 @@ async def unauthenticated_flows(deployment: Deployment, count: int) -> None:
                 group.create_task(flows())
 
 
-def resident(process: Path) -> int:
-    """Return the bytes of memory that a process holds."""
-    return int((process / "statm").read_text().split()[1]) * resource.getpagesize()
-
-
-def open_files(process: Path) -> int:
-    return len(list((process / "fd").iterdir()))
+def open_files(program: Program) -> int:
+    return len(list(Path(f"/proc/{program.pid}/fd").iterdir()))
 
 
 # --- with the token of somebody whose access has changed
