@@ -344,6 +344,7 @@ def test_deleted_person_is_refused_within_seconds_for_good(person: Person) -> No
         answer = person.call()
         assert answer.json()["error"] == "invalid_token"
         assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+        assert "somebody who has no access any more" in answer.json()["error_description"]
         with audited(deployment) as trail:
             refused = person.refresh()
         assert refused.status_code == httpx.codes.BAD_REQUEST
