@@ -37,7 +37,7 @@ def names(plane: Plane) -> Namespaces:
     return names
 
 
-def test_what_was_saved_is_there_again_with_a_new_identity(
+def test_commands_of_the_page_save_and_restore_everything(
     plane: Plane, names: Namespaces, tmp_path: Path
 ) -> None:
     save, restore = _blocks()

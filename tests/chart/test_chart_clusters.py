@@ -105,11 +105,11 @@ def test_only_the_gateway_reaches_the_internet(helm: Helm, name: str) -> None:
 
 
 @names
-def test_the_gateway_starts_with_what_it_is_told(helm: Helm, name: str) -> None:
+def test_gateway_accepts_the_settings_of_the_file(helm: Helm, name: str) -> None:
     assert load_settings(_rendered(helm, name).environment("gateway")).local is False
 
 
-def test_nothing_in_a_mesh_waits_for_a_sidecar_but_the_gateway(helm: Helm) -> None:
+def test_only_the_gateway_gets_a_sidecar_in_a_mesh(helm: Helm) -> None:
     injected = {
         name: pod["metadata"]["labels"]["sidecar.istio.io/inject"]
         for name, pod in _rendered(helm, "service-mesh").pods().items()
@@ -122,7 +122,7 @@ def test_nothing_in_a_mesh_waits_for_a_sidecar_but_the_gateway(helm: Helm) -> No
     }
 
 
-def test_openshift_gets_no_user(helm: Helm) -> None:
+def test_openshift_file_sets_no_user(helm: Helm) -> None:
     for pod in _rendered(helm, "openshift").pods().values():
         assert "runAsUser" not in pod["spec"]["securityContext"]
 

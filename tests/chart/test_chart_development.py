@@ -96,14 +96,14 @@ def test_each_program_starts_anew_for_its_own_sources(rendered: Rendered) -> Non
     )
 
 
-def test_kubelet_asks_where_the_gateway_listens(rendered: Rendered) -> None:
+def test_readiness_probe_asks_the_address_of_the_gateway(rendered: Rendered) -> None:
     probe = _containers(rendered)["gateway"]["readinessProbe"]
     port = rendered.environment("gateway")["INTERNAL_PORT"]
     assert f"http://127.0.0.1:{port}/readyz" in probe["exec"]["command"][-1]
     assert "httpGet" not in probe
 
 
-def test_probes_are_asked_by_http_where_kubelet_reaches_the_port(rendered: Rendered) -> None:
+def test_probes_use_http_where_kubelet_reaches_the_port(rendered: Rendered) -> None:
     by_command = [
         (pod, probe)
         for pod in ("gateway", "operator")
@@ -121,16 +121,14 @@ def test_probes_are_asked_by_http_where_kubelet_reaches_the_port(rendered: Rende
         (503, "not ready: HTTP Error 503: Service Unavailable"),
     ],
 )
-def test_a_probe_that_fails_says_one_line(
-    rendered: Rendered, status: int | None, said: str
-) -> None:
+def test_failing_probe_prints_one_line(rendered: Rendered, status: int | None, said: str) -> None:
     with _answering(status) as port:
         done = _probed(rendered, port)
     assert done.returncode == 1
     assert (done.stdout, done.stderr) == ("", f"{said}\n")
 
 
-def test_a_probe_that_succeeds_says_nothing(rendered: Rendered) -> None:
+def test_successful_probe_prints_nothing(rendered: Rendered) -> None:
     with _answering(200) as port:
         done = _probed(rendered, port)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -152,42 +150,51 @@ def test_the_released_chart_has_no_values_of_it(helm: Helm, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        (nested("publicUrl", "https://mcp.example.com"), "so publicUrl must be in the pod itself"),
-        (nested("publicUrl", "https://localhost:8787"), "so publicUrl must be in the pod itself"),
+        (
+            nested("publicUrl", "https://mcp.example.com"),
+            "so publicUrl must be an address",
+        ),
+        (
+            nested("publicUrl", "https://localhost:8787"),
+            "so publicUrl must be an address",
+        ),
         (nested("publicUrl", ""), "publicUrl is missing"),
         (
             nested("signIn.oidc.issuer", "https://idp.example.com"),
-            "so signIn.oidc.issuer must be in the pod itself",
+            "so signIn.oidc.issuer must be an address",
         ),
         (
             nested("signIn.oidc.issuer", "http://localhost.example.com:9400/"),
-            "so signIn.oidc.issuer must be in the pod itself",
+            "so signIn.oidc.issuer must be an address",
         ),
         (
             nested("productive.apiBaseUrl", "https://api.productive.io/api/v2"),
-            "so productive.apiBaseUrl must be in the pod itself",
+            "so productive.apiBaseUrl must be an address",
         ),
         (
             {"signIn": {"oidc": {"issuer": "", "clientId": ""}, "access": ACCESS}},
             "signIn.access is a sign-in of real people",
         ),
-        (nested("ingress.enabled", True), "no ingress, httpRoute or service.type may lead"),
+        (nested("ingress.enabled", True), "ingress, httpRoute and service.type must not"),
         (
             nested("httpRoute", {"enabled": True, "parentRefs": [{"name": "public"}]}),
-            "no ingress, httpRoute or service.type may lead",
+            "ingress, httpRoute and service.type must not",
         ),
-        (nested("service.type", "NodePort"), "no ingress, httpRoute or service.type may lead"),
-        (nested("networkPolicy.enabled", False), "networkPolicy.enabled must keep"),
+        (
+            nested("service.type", "NodePort"),
+            "ingress, httpRoute and service.type must not",
+        ),
+        (nested("networkPolicy.enabled", False), "networkPolicy.enabled must be on"),
         (
             nested(
                 "operator.extraContainers",
                 [{"name": "idp", "command": ["productive-dev", "idp", "--beyond-loopback"]}],
             ),
-            "take --beyond-loopback from the container idp",
+            "remove --beyond-loopback from the container idp",
         ),
-        (nested("gateway.replicas", 2), "has one replica of the gateway"),
-        (nested("gateway.autoscaling.enabled", True), "has one replica of the gateway"),
-        (nested("development.enabled", False), "must be https and a host in lower case"),
+        (nested("gateway.replicas", 2), "allows one replica of the gateway"),
+        (nested("gateway.autoscaling.enabled", True), "allows one replica of the gateway"),
+        (nested("development.enabled", False), "must be https, a host name in lower case"),
     ],
 )
 def test_what_would_let_real_people_in_is_refused(
@@ -213,7 +220,7 @@ def test_image_tags_that_are_written_out_are_the_version_of_the_programs() -> No
 def test_the_notes_warn_and_say_how_to_get_there(helm: Helm) -> None:
     notes = helm.notes(VALUES)
     for text in (
-        "anybody who reaches it can sign in as anybody",
+        "everybody who reaches it can sign in as anybody",
         "kubectl port-forward -n productive deploy/productive-gateway 8787 9400 9500",
         "kubectl apply -n productive-users -f examples/",
         "http://localhost:8787/mcp",

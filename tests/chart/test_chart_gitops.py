@@ -17,7 +17,7 @@ from productive_gateway.cli import main
 PLAIN = {"hooks": {"enabled": False}, "keys": {"existingSecret": "company-keys"}}
 
 
-def test_without_hooks_nothing_runs_once_and_nobody_may_create_secrets(helm: Helm) -> None:
+def test_without_hooks_there_is_no_job_no_test_pod_and_no_account_for_them(helm: Helm) -> None:
     rendered = helm.render(PLAIN)
     assert not {"Job", "Pod"} & {one["kind"] for one in rendered.objects}
     assert "helm.sh/hook" not in rendered.text
@@ -28,7 +28,7 @@ def test_without_hooks_nothing_runs_once_and_nobody_may_create_secrets(helm: Hel
     assert "helm test" not in helm.notes(PLAIN)
 
 
-def test_without_hooks_a_key_ring_has_to_be_given(helm: Helm) -> None:
+def test_without_hooks_a_key_ring_is_required(helm: Helm) -> None:
     with pytest.raises(HelmRefused) as refused:
         helm.render(nested("hooks.enabled", False))
     assert "keys.existingSecret is missing" in str(refused.value)
@@ -60,7 +60,7 @@ def test_manifests_can_be_applied_again_with_another_image(
     assert not {name for name in left if name.startswith(("Job/", "Pod/"))}
 
 
-def test_a_printed_key_ring_can_be_applied_and_is_left_alone(
+def test_printed_key_ring_can_be_applied(
     installation: Release, capsys: pytest.CaptureFixture[str]
 ) -> None:
     release = installation.names.release

@@ -107,7 +107,7 @@ def test_an_administrator_of_three_namespaces_installs_and_manages_people(
     assert own.items(deployments) == []
 
 
-def test_who_may_edit_manages_people_and_who_may_view_looks(people: Administrators) -> None:
+def test_edit_allows_managing_people_and_view_allows_reading(people: Administrators) -> None:
     names = people.names
     editor, viewer = (people.client(people.with_role(role)) for role in ("edit", "view"))
     group, kind = "productive-mcp.dev", "productiveusers"
@@ -124,18 +124,18 @@ def test_who_may_edit_manages_people_and_who_may_view_looks(people: Administrato
         viewer.items(secrets_path(names.users))
 
 
-def test_the_part_of_the_cluster_needs_no_value_and_starts_nothing(helm: Helm) -> None:
+def test_cluster_scope_needs_no_value_and_has_only_crd_and_cluster_roles(helm: Helm) -> None:
     rendered = helm.render({"scope": "cluster"}, bare=True)
     assert {one["kind"] for one in rendered.objects} == {"CustomResourceDefinition", "ClusterRole"}
 
 
-def test_the_part_of_the_cluster_says_what_comes_next(helm: Helm) -> None:
+def test_cluster_scope_explains_the_next_step(helm: Helm) -> None:
     notes = helm.notes({"scope": "cluster"})
     assert "scope=namespaces" in notes
     assert "kubectl create namespace productive-users" in notes
 
 
-def test_the_part_of_the_namespaces_has_nothing_of_the_cluster(helm: Helm) -> None:
+def test_namespaces_scope_has_no_cluster_wide_object(helm: Helm) -> None:
     whole, cluster, own = (
         {f"{one['kind']}/{one['metadata']['name']}" for one in _part(helm, scope).objects}
         for scope in ("all", "cluster", "namespaces")
@@ -146,13 +146,13 @@ def test_the_part_of_the_namespaces_has_nothing_of_the_cluster(helm: Helm) -> No
     assert not own & cluster
 
 
-def test_policies_of_the_whole_cluster_are_left_to_its_administrator(helm: Helm) -> None:
+def test_namespaces_scope_refuses_admission_policies(helm: Helm) -> None:
     wanted = {"scope": "namespaces"} | nested("admissionPolicies.enabled", True)
     with pytest.raises(HelmRefused, match=r"--show-only templates/admission-policies\.yaml"):
         helm.render(wanted)
 
 
-def test_cluster_roles_are_for_people_alone_and_can_be_left_out(helm: Helm) -> None:
+def test_cluster_roles_grant_only_productiveusers_and_can_be_disabled(helm: Helm) -> None:
     roles = helm.render().of("ClusterRole")
     assert len(roles) == 3
     for role in roles:

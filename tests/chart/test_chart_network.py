@@ -53,7 +53,7 @@ def test_the_operator_and_the_job_may_reach_only_dns_and_the_api_server(
 
 
 @pytest.mark.attack("K-13")
-def test_nobody_reaches_the_metrics_unless_told(default: Rendered) -> None:
+def test_nobody_may_reach_the_metrics_by_default(default: Rendered) -> None:
     [rule] = _policy(default, "gateway")["spec"]["ingress"]
     assert [port["port"] for port in rule["ports"]] == [8787]
 
@@ -70,7 +70,7 @@ def test_nobody_reaches_the_metrics_unless_told(default: Rendered) -> None:
         pytest.param(Target(5353, namespace="openshift-dns"), id="OpenShift"),
     ],
 )
-def test_names_are_resolved_on_every_network_without_a_value(
+def test_dns_of_every_known_network_is_allowed_by_default(
     default: Rendered, program: str, protocol: str, target: Target
 ) -> None:
     asked = Target(target.port, target.address, target.namespace, protocol)
@@ -79,7 +79,7 @@ def test_names_are_resolved_on_every_network_without_a_value(
 
 @pytest.mark.attack("K-13")
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_the_way_to_dns_leads_to_nothing_else(default: Rendered, program: str) -> None:
+def test_rules_for_dns_allow_nothing_else(default: Rendered, program: str) -> None:
     policy = _policy(default, program)
     assert not may_reach(policy, Target(80, "169.254.169.254"))
     assert not may_reach(policy, Target(53, "10.9.9.9"))
@@ -89,7 +89,7 @@ def test_the_way_to_dns_leads_to_nothing_else(default: Rendered, program: str) -
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_resolver_at_the_address_of_its_service_can_be_opened(helm: Helm, program: str) -> None:
+def test_resolver_at_a_service_address_can_be_allowed(helm: Helm, program: str) -> None:
     """NodeLocal DNSCache beside kube-proxy's iptables listens there."""
     rendered = helm.render(nested("networkPolicy.dns.addresses", ["10.96.0.10", "fd00::/120"]))
     policy = _policy(rendered, program)
@@ -121,7 +121,7 @@ def test_each_rule_can_be_replaced_as_a_whole(
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_the_api_server_is_open_at_its_addresses_on_both_ports(helm: Helm, program: str) -> None:
+def test_api_server_is_allowed_at_its_addresses_on_both_ports(helm: Helm, program: str) -> None:
     """Some networks see the Service's address and port, others what is behind it."""
     policy = _policy(helm.render(KNOWN), program)
     for port in (443, 6443):
@@ -132,7 +132,7 @@ def test_the_api_server_is_open_at_its_addresses_on_both_ports(helm: Helm, progr
 
 
 @pytest.mark.attack("K-13")
-def test_a_port_of_the_api_server_never_opens_https_to_everybody(helm: Helm) -> None:
+def test_port_of_the_api_server_never_opens_https_to_all_addresses(helm: Helm) -> None:
     with pytest.raises(HelmRefused) as refused:
         helm.render(nested("networkPolicy.apiServer.ports", [443]))
     said = str(refused.value)
@@ -146,9 +146,7 @@ def test_a_port_of_the_api_server_never_opens_https_to_everybody(helm: Helm) -> 
 
 
 @pytest.mark.parametrize("version", ["v1.33.5-eks-5d4a308", "v1.34.1-gke.1829001"])
-def test_a_cluster_whose_api_server_is_on_443_asks_for_its_addresses_at_once(
-    helm: Helm, version: str
-) -> None:
+def test_eks_and_gke_require_the_addresses_of_the_api_server(helm: Helm, version: str) -> None:
     """Else the Job would try in vain for four minutes."""
     known = f"--kube-version={version}"
     with pytest.raises(HelmRefused) as refused:
@@ -183,7 +181,7 @@ def test_an_address_is_one_or_a_range(helm: Helm, address: str, inside: str) -> 
     ],
     ids=["by value", "where the cluster has it", "besides known addresses"],
 )
-def test_cilium_gets_a_policy_of_its_own_kind_to_the_api_server(
+def test_cilium_gets_policies_of_its_own_kind_for_the_api_server(
     helm: Helm, values: dict[str, Any], arguments: tuple[str, ...]
 ) -> None:
     rendered = helm.render(values, *arguments)
@@ -206,13 +204,13 @@ def test_cilium_gets_a_policy_of_its_own_kind_to_the_api_server(
 @pytest.mark.parametrize(
     "values", [nested("networkPolicy.flavor", "kubernetes"), nested("networkPolicy.enabled", False)]
 )
-def test_no_policy_of_cilium_where_it_is_not_wanted(helm: Helm, values: dict[str, Any]) -> None:
+def test_no_cilium_policy_unless_wanted(helm: Helm, values: dict[str, Any]) -> None:
     assert helm.render(values, CILIUM).of("CiliumNetworkPolicy") == []
     assert helm.render().of("CiliumNetworkPolicy") == []
 
 
 @pytest.mark.attack("K-13")
-def test_with_cilium_the_api_server_is_not_open_by_address(helm: Helm) -> None:
+def test_with_cilium_no_rule_allows_any_address(helm: Helm) -> None:
     """The entity is exact; a rule for any address on 6443 is not."""
     rendered = helm.render(nested("networkPolicy.flavor", "cilium"))
     for program in PROGRAMS:
@@ -227,7 +225,7 @@ def test_helm_test_reaches_the_gateway_when_others_may_not(helm: Helm) -> None:
     assert allowed.items() <= pod["metadata"]["labels"].items()
 
 
-def test_the_port_of_a_provider_is_open_without_a_word(helm: Helm) -> None:
+def test_port_of_the_provider_is_open_without_a_value(helm: Helm) -> None:
     rendered = helm.render({"signIn": {"oidc": {"issuer": "https://idp.example.com:8443/realm"}}})
     policy = _policy(rendered, "gateway")
     assert may_reach(policy, Target(443, INTERNET))
@@ -245,7 +243,7 @@ PROXY = "192.0.2.80"
     ],
     ids=["by address", "by name"],
 )
-def test_with_a_proxy_the_gateway_goes_out_through_it_alone(
+def test_with_a_proxy_the_gateway_may_reach_only_the_proxy(
     helm: Helm, proxy: dict[str, Any]
 ) -> None:
     rendered = helm.render({"proxy": proxy | {"noProxy": ["idp.example.com", ".internal"]}})
@@ -260,14 +258,14 @@ def test_with_a_proxy_the_gateway_goes_out_through_it_alone(
     assert "HTTPS_PROXY" not in rendered.environment("operator")
 
 
-def test_a_password_of_the_proxy_comes_from_a_secret(helm: Helm) -> None:
+def test_password_of_the_proxy_comes_from_a_secret(helm: Helm) -> None:
     proxy = {"httpsProxy": f"http://{PROXY}:3128", "existingSecret": "company-proxy"}
     rendered = helm.render({"proxy": proxy})
     assert rendered.environment("gateway")["HTTPS_PROXY"] == "company-proxy/https-proxy"
     assert may_reach(_policy(rendered, "gateway"), Target(3128, PROXY))
 
 
-def test_the_port_of_a_proxy_is_that_of_its_scheme_unless_it_names_one(helm: Helm) -> None:
+def test_port_of_the_proxy_defaults_to_that_of_its_scheme(helm: Helm) -> None:
     for url, port in (
         (f"http://{PROXY}", 80),
         (f"https://{PROXY}/", 443),
@@ -288,7 +286,7 @@ def test_each_policy_selects_the_pods_that_it_is_named_after(default: Rendered) 
         assert [name.partition("/")[2] for name in chosen] == [policy["metadata"]["name"]]
 
 
-def test_the_notes_show_how_to_find_the_addresses_that_are_not_set(helm: Helm) -> None:
+def test_notes_show_how_to_find_missing_addresses(helm: Helm) -> None:
     warning = "set networkPolicy.apiServer.addresses"
     notes = helm.notes()
     assert SHOWS in notes

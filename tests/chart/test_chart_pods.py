@@ -98,7 +98,7 @@ def test_an_account_of_ones_own_gets_the_rights(helm: Helm) -> None:
     assert "system:serviceaccount:productive:ours" in str(policy["spec"]["matchConditions"])
 
 
-def test_a_label_or_annotation_of_the_users_makes_no_other_hook(helm: Helm) -> None:
+def test_user_labels_and_annotations_do_not_override_those_of_hooks(helm: Helm) -> None:
     """Else a Job could stay, or a pod slip out of its network policy."""
     component = "app.kubernetes.io/component"
     rendered = helm.render(
@@ -111,7 +111,7 @@ def test_a_label_or_annotation_of_the_users_makes_no_other_hook(helm: Helm) -> N
     assert pod["metadata"]["labels"][component] == "test"
 
 
-def test_pods_that_run_once_go_where_the_gateway_goes(helm: Helm) -> None:
+def test_pods_of_hooks_are_placed_like_the_gateway(helm: Helm) -> None:
     gateway = {
         "runtimeClassName": "gvisor",
         "priorityClassName": "high",
@@ -125,7 +125,7 @@ def test_pods_that_run_once_go_where_the_gateway_goes(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize("program", ["gateway", "operator"])
-def test_a_label_of_the_users_takes_no_pod_out_of_its_service(helm: Helm, program: str) -> None:
+def test_user_labels_do_not_take_a_pod_out_of_its_service(helm: Helm, program: str) -> None:
     label = "app.kubernetes.io/component"
     rendered = helm.render({program: {"podLabels": {label: "x"}}, "commonLabels": {label: "y"}})
     spec = rendered.get("Deployment", f"productive-{program}")["spec"]

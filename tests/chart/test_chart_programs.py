@@ -36,7 +36,7 @@ METRIC = re.compile(r"\b(?:productive_(?:mcp|operator)|mcp_server)_\w+")
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda path: path.stem)
-def test_both_programs_start_with_what_they_are_told(
+def test_both_programs_accept_the_settings_of_the_chart(
     helm: Helm, variant: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rendered = helm.render(yaml.safe_load(variant.read_text()))
@@ -67,7 +67,7 @@ def test_the_known_assistants_may_be_connected_without_a_setting(helm: Helm, uri
     assert policy.obstacle(parse_redirect_uri(uri)) is None
 
 
-def test_nobody_else_may(helm: Helm) -> None:
+def test_other_hosts_are_refused(helm: Helm) -> None:
     settings = load_settings(helm.render().environment("gateway"))
     other = parse_redirect_uri("https://claude.ai.evil.example/callback")
     policy = RedirectPolicy(settings.redirect_hosts, settings.public_url)
@@ -95,14 +95,14 @@ def test_the_crd_is_installed_as_it_is(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize("file", [ALERTS, DASHBOARD], ids=lambda path: path.stem)
-def test_alerts_and_dashboard_ask_for_metrics_that_exist(file: Path) -> None:
+def test_alerts_and_dashboard_use_metrics_that_exist(file: Path) -> None:
     asked = set(METRIC.findall(file.read_text()))
     assert asked
     assert asked <= _metrics().keys()
 
 
 @pytest.mark.parametrize("file", [ALERTS, DASHBOARD], ids=lambda path: path.stem)
-def test_alerts_and_dashboard_ask_for_labels_that_exist(file: Path) -> None:
+def test_alerts_and_dashboard_use_labels_that_exist(file: Path) -> None:
     for expression in _expressions(file):
         known = {"namespace", "pod", "le"}
         known |= {label for name in METRIC.findall(expression) for label in _metrics()[name]}
@@ -112,7 +112,7 @@ def test_alerts_and_dashboard_ask_for_labels_that_exist(file: Path) -> None:
         assert asked <= known, expression
 
 
-def test_the_dashboard_is_of_one_installation_and_asks_no_panel_in_vain() -> None:
+def test_every_panel_of_the_dashboard_selects_the_namespace() -> None:
     dashboard = json.loads(DASHBOARD.read_text())
     variables = {one["name"] for one in dashboard["templating"]["list"]}
     assert variables == {"datasource", "namespace"}
@@ -130,12 +130,12 @@ def test_the_dashboard_is_rendered_as_it_is(helm: Helm) -> None:
     assert json.loads(data["productive-mcp.json"]) == json.loads(DASHBOARD.read_text())
 
 
-def test_alerts_ask_for_events_that_exist() -> None:
+def test_alerts_use_events_that_exist() -> None:
     asked = set(re.findall(r'event="(\w+)"', ALERTS.read_text()))
     assert asked <= {event.value for event in Event}
 
 
-def test_counters_that_alerts_read_are_there_before_the_first_event() -> None:
+def test_counters_in_alerts_exist_before_the_first_event() -> None:
     """A series that is born at 1 has an increase of 0: the first event would go unnoticed."""
     exposed = {program: _exposed(module) for program, module in COUNTING.items()}
     counted = re.findall(
@@ -149,7 +149,7 @@ def test_counters_that_alerts_read_are_there_before_the_first_event() -> None:
             assert _at_zero(exposed[program], metric, wanted), f"{metric}{wanted}"
 
 
-def test_events_start_at_zero_under_the_reason_that_they_get() -> None:
+def test_alerted_events_start_at_zero_with_their_reason() -> None:
     exposed = _exposed(COUNTING["mcp"])
     for labels in (
         {"event": Event.RECORD_TAMPERED.value, "reason": ""},
@@ -166,21 +166,19 @@ def test_alerts_are_of_this_release_only(helm: Helm) -> None:
     assert not re.search(r"\b(NAMESPACE|RELEASE)\b", yaml.safe_dump(rules))
 
 
-def test_helm_test_is_content_with_a_gateway_that_works(helm: Helm, deployment: Deployment) -> None:
+def test_helm_test_passes_for_a_working_gateway(helm: Helm, deployment: Deployment) -> None:
     service = f"http://127.0.0.1:{deployment.port}"
     done = _installed(helm, gateway=service, public_url=deployment.url)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_helm_test_notices_a_gateway_that_calls_itself_otherwise(
-    helm: Helm, deployment: Deployment
-) -> None:
+def test_helm_test_fails_for_another_public_url(helm: Helm, deployment: Deployment) -> None:
     done = _installed(helm, gateway=deployment.url, public_url="https://mcp.example.com")
     assert done.returncode == 1
     assert f"calls itself {deployment.url}/mcp, not https://mcp.example.com/mcp" in done.stderr
 
 
-def test_helm_test_says_so_when_nothing_answers(helm: Helm) -> None:
+def test_helm_test_reports_that_nothing_answers(helm: Helm) -> None:
     gateway = f"http://127.0.0.1:{free_port()}"
     done = _installed(helm, gateway=gateway, public_url="https://mcp.example.com")
     assert done.returncode == 1
@@ -188,7 +186,7 @@ def test_helm_test_says_so_when_nothing_answers(helm: Helm) -> None:
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}"])
-def test_helm_test_says_one_line_when_something_else_answers(helm: Helm, body: bytes) -> None:
+def test_helm_test_fails_with_one_line_when_something_else_answers(helm: Helm, body: bytes) -> None:
     with _answering(body) as port:
         gateway = f"http://127.0.0.1:{port}"
         done = _installed(helm, gateway=gateway, public_url="https://mcp.example.com")
@@ -197,7 +195,7 @@ def test_helm_test_says_one_line_when_something_else_answers(helm: Helm, body: b
     assert "/.well-known/oauth-protected-resource/mcp" in line
 
 
-def test_the_notes_say_the_next_three_steps(helm: Helm) -> None:
+def test_notes_list_the_next_three_steps(helm: Helm) -> None:
     notes = helm.notes()
     for step in (
         "https://mcp.example.com/callback",
@@ -213,29 +211,27 @@ def test_the_notes_say_the_next_three_steps(helm: Helm) -> None:
     ("values", "warning"),
     [
         ({}, "encrypts Secrets at rest"),
-        ({}, "Nothing leads from outside to the gateway"),
+        ({}, "The gateway cannot be reached from outside"),
         ({}, "set networkPolicy.ingressFrom"),
-        ({}, "admissionPolicies.enabled leaves that to the operator"),
+        ({}, "admissionPolicies.enabled restricts that to the operator"),
         ({}, "adminContact is empty"),
         (
             {"ingress": {"enabled": True, "tls": {"enabled": False}}},
             "The Ingress has no TLS",
         ),
         (nested("service.type", "LoadBalancer"), "The Service is a LoadBalancer"),
-        (nested("gateway.replicas", 1), "One replica of the gateway"),
-        (nested("gateway.podDisruptionBudget.enabled", False), "No PodDisruptionBudget"),
-        (nested("networkPolicy.enabled", False), "No NetworkPolicy"),
-        ({}, "may reach any address on 6443"),
+        (nested("gateway.replicas", 1), "The gateway has one replica"),
+        (nested("gateway.podDisruptionBudget.enabled", False), "There is no PodDisruptionBudget"),
+        (nested("networkPolicy.enabled", False), "There is no NetworkPolicy"),
+        ({}, "can reach any address on 6443"),
         (nested("signIn.emailTrust", "issuer"), "without signIn.requiredClaims"),
     ],
 )
-def test_the_notes_warn_of_what_is_weak(
-    helm: Helm, values: dict[str, object], warning: str
-) -> None:
+def test_notes_warn_of_weaknesses(helm: Helm, values: dict[str, object], warning: str) -> None:
     assert warning in helm.notes(values)
 
 
-def test_the_notes_do_not_warn_of_what_is_mended(helm: Helm) -> None:
+def test_notes_do_not_warn_of_what_is_fixed(helm: Helm) -> None:
     notes = helm.notes(
         {
             "ingress": {"enabled": True},
@@ -247,8 +243,8 @@ def test_the_notes_do_not_warn_of_what_is_mended(helm: Helm) -> None:
             "adminContact": "#help",
         }
     )
-    weak = notes.partition("What is weak in this installation:\n")[2].partition("\n\n")[0]
-    assert [line[:30] for line in weak.splitlines()] == ["  - Tokens of people are Secre"]
+    weak = notes.partition("Weaknesses of this installation:\n")[2].partition("\n\n")[0]
+    assert [line[:32] for line in weak.splitlines()] == ["  - People's tokens are Secrets:"]
 
 
 @contextmanager

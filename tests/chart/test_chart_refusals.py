@@ -32,41 +32,41 @@ def test_an_installation_without_values_is_told_all_that_is_missing(helm: Helm) 
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        (nested("publicUrl", "http://mcp.example.com"), "must be https and a host in lower case"),
-        (nested("publicUrl", "https://mcp.example.com/productive"), "without a path"),
-        (nested("publicUrl", "https://Mcp.example.com"), "a host in lower case"),
+        (nested("publicUrl", "http://mcp.example.com"), "must be https, a host name in lower case"),
+        (nested("publicUrl", "https://mcp.example.com/productive"), "and no path"),
+        (nested("publicUrl", "https://Mcp.example.com"), "a host name in lower case"),
         (nested("publicUrl", "https://localhost:8787"), "publicUrl is on localhost"),
         (nested("productive.organizationId", "northlight"), "set it to the number"),
         (nested("productive.apiBaseUrl", "http://10.0.0.1"), "must be an https address"),
-        (nested("signIn.access", ACCESS), "two sign-in providers: keep one"),
-        (nested("signIn.oidc.clientId", ""), "signIn.oidc is half set: set both"),
+        (nested("signIn.access", ACCESS), "two sign-in providers: remove one"),
+        (nested("signIn.oidc.clientId", ""), "signIn.oidc is incomplete: set both"),
         (
             {"signIn": {"oidc": NO_OIDC, "access": ACCESS | {"jwksUrl": ""}}},
-            "signIn.access is half set: set clientId",
+            "signIn.access is incomplete: set clientId",
         ),
         (nested("signIn.oidc.issuer", "http://idp.example.com"), "must be an https address"),
         (nested("signIn.existingSecret", ""), "signIn.existingSecret is missing"),
         (
             nested("signIn.caBundle", {"configMap": "a", "secret": "b"}),
-            "names a ConfigMap and a Secret: keep one",
+            "has both configMap and secret",
         ),
-        (nested("redirectHosts", []), "redirectHosts is empty: name the hosts"),
+        (nested("redirectHosts", []), "redirectHosts is empty: list the hosts"),
         (nested("redirectHosts", ["*.example.com"]), "there are no patterns"),
-        (nested("redirectHosts", ["https://claude.ai"]), "is no host name"),
-        (nested("namespaces.grants", "productive"), "must be three: rights on Secrets are by"),
+        (nested("redirectHosts", ["https://claude.ai"]), "is not a host name"),
+        (nested("namespaces.grants", "productive"), "must be three different ones"),
         (nested("namespaces.users", "productive-grants"), "must be three"),
         (nested("keys.existingSecret", "productive-mapping"), "which is the mapping"),
         (nested("httpRoute.enabled", True), "needs httpRoute.parentRefs"),
         (
             {"publicUrl": "https://192.0.2.1", "ingress": {"enabled": True}},
-            "has no host name: an Ingress or HTTPRoute needs one",
+            "has no host name, which an Ingress or HTTPRoute needs",
         ),
         (nested("metrics.serviceMonitor.enabled", True), "set networkPolicy.metricsFrom"),
         (nested("networkPolicy.dns.egress", []), "no name could be resolved"),
         (nested("networkPolicy.apiServer.ports", [443]), "would be open to every address"),
         (
             nested("gateway.autoscaling", {"enabled": True, "minReplicas": 9, "maxReplicas": 3}),
-            "minReplicas (9) is above maxReplicas (3)",
+            "minReplicas (9) is greater than maxReplicas (3)",
         ),
         (
             {
@@ -84,7 +84,7 @@ def test_an_installation_without_values_is_told_all_that_is_missing(helm: Helm) 
         (nested("proxy.noProxy", ["a"]), "proxy.httpsProxy is missing"),
         (nested("hooks.enabled", False), "keys.existingSecret is missing"),
         (nested("operator.serviceAccount.create", False), "in operator.serviceAccount.name"),
-        (nested("fullnameOverride", "Mcp"), "(the release's, or fullnameOverride)"),
+        (nested("fullnameOverride", "Mcp"), "(of the release, or fullnameOverride)"),
     ],
 )
 def test_what_does_not_fit_together_is_refused_with_a_sentence(

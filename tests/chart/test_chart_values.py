@@ -481,7 +481,7 @@ def render(helm: Helm) -> Callable[[dict[str, Any]], Rendered]:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{one.path} in {one.where}" for one in CASES])
-def test_a_value_does_what_it_says(
+def test_value_has_its_documented_effect(
     render: Callable[[dict[str, Any]], Rendered], case: Case
 ) -> None:
     values = _merged(case.more, nested(case.path, case.value))

@@ -1,4 +1,4 @@
-{{/* What all names begin with: the release's name, since docs, tests and people's habits say <release>-users. */}}
+{{/* The beginning of all names. Without an override it is the release name: docs and tests rely on <release>-users. */}}
 {{- define "productive-mcp.fullname" -}}
 {{- $name := .Values.nameOverride -}}
 {{- if .Values.fullnameOverride -}}
@@ -32,7 +32,7 @@
 {{- $account | default (printf "%s-%s" (include "productive-mcp.fullname" .root) .component) -}}
 {{- end -}}
 
-{{/* The namespace that the word release, users or grants of files/rbac stands for. */}}
+{{/* The namespace for one of the words release, users and grants of files/rbac. */}}
 {{- define "productive-mcp.namespaceOf" -}}
 {{- $named := dict
       "release" .root.Release.Namespace
@@ -68,8 +68,8 @@ ipFamilies:
 {{- end -}}
 
 {{/*
-Annotations of what would take people, tokens and sign-ins with it. No tool deletes it, neither at uninstall nor when a later
-version no longer has it: Helm, Argo CD, Flux.
+Annotations of objects whose deletion would delete people, tokens or sign-ins. Helm, Argo CD and Flux keep them, both at uninstall
+and when a later version of the release no longer contains them.
 */}}
 {{- define "productive-mcp.kept" -}}
 helm.sh/resource-policy: keep
@@ -83,7 +83,7 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
-{{/* Labels of every object; `component` says what it belongs to. Ours win over commonLabels. */}}
+{{/* Labels of every object; `component` says what it belongs to. They override commonLabels. */}}
 {{- define "productive-mcp.labels" -}}
 {{- toYaml (merge (include "productive-mcp.ownLabels" . | fromYaml) .root.Values.commonLabels) -}}
 {{- end -}}
@@ -105,7 +105,7 @@ helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace 
 {{- end -}}
 {{- end -}}
 
-{{/* Fewest replicas that a program will have. */}}
+{{/* Minimum number of replicas of a program. */}}
 {{- define "productive-mcp.fewestReplicas" -}}
 {{- $autoscaling := .autoscaling | default dict -}}
 {{- if $autoscaling.enabled }}{{ $autoscaling.minReplicas }}{{ else }}{{ .replicas }}{{ end -}}

@@ -1,6 +1,6 @@
-{{/* Egress rules that several policies share. */}}
+{{/* Egress rules shared by several policies. */}}
 
-{{/* Addresses and ranges, as peers. */}}
+{{/* Addresses and ranges as peers of a rule. */}}
 {{- define "productive-mcp.addressPeers" -}}
 {{- range . }}
 - ipBlock: {cidr: {{ contains "/" . | ternary . (printf "%s/%s" . (contains ":" . | ternary "128" "32")) | quote }}}
@@ -22,8 +22,8 @@
 {{- end -}}
 
 {{/*
-Ports of the API server that a rule opens. Without its addresses all ports but 443: a rule for any address would open that
-one to the Internet.
+Ports of the rule for the API server. Without its addresses the rule allows any address, and 443 is excluded: it would open the
+Internet.
 */}}
 {{- define "productive-mcp.apiServerPorts" -}}
 {{- $apiServer := .Values.networkPolicy.apiServer -}}
@@ -34,7 +34,7 @@ one to the Internet.
 {{- toYaml $ports -}}
 {{- end -}}
 
-{{/* With Cilium, no rule for any address: the policy of its own kind says who the API server is. */}}
+{{/* With Cilium there is no rule for any address, because the CiliumNetworkPolicy allows exactly the API server. */}}
 {{- define "productive-mcp.egressToApiServer" -}}
 {{- $apiServer := .Values.networkPolicy.apiServer -}}
 {{- if $apiServer.egress }}
@@ -49,7 +49,7 @@ one to the Internet.
 {{- end }}
 {{- end -}}
 
-{{/* Not empty if Cilium's own kind is wanted. Where it is not enforced, such a policy does nothing. */}}
+{{/* Not empty if CiliumNetworkPolicies are wanted. Where Cilium does not enforce them, they do nothing. */}}
 {{- define "productive-mcp.cilium" -}}
 {{- $flavor := .Values.networkPolicy.flavor -}}
 {{- if and .Values.networkPolicy.enabled (or (eq $flavor "cilium") (and (eq $flavor "auto") (.Capabilities.APIVersions.Has "cilium.io/v2/CiliumNetworkPolicy"))) -}}
@@ -57,7 +57,7 @@ true
 {{- end -}}
 {{- end -}}
 
-{{/* The policy of Cilium's own kind, which adds to the NetworkPolicy of the same name; takes root, component, annotations. */}}
+{{/* A CiliumNetworkPolicy, which adds to the NetworkPolicy of the same name; takes root, component and annotations. */}}
 {{- define "productive-mcp.ciliumPolicy" -}}
 {{- if include "productive-mcp.cilium" .root }}
 ---
@@ -86,12 +86,12 @@ spec:
 {{- end }}
 {{- end -}}
 
-{{/* What shows the addresses of networkPolicy.apiServer.addresses. */}}
+{{/* Command that shows the addresses for networkPolicy.apiServer.addresses. */}}
 {{- define "productive-mcp.showApiServer" -}}
 kubectl get service/kubernetes endpointslice/kubernetes -n default
 {{- end -}}
 
-{{/* With a proxy, nothing but the proxy. */}}
+{{/* With a proxy, only the proxy. */}}
 {{- define "productive-mcp.egressToPublic" -}}
 {{- if .Values.networkPolicy.publicEgress }}
 {{- toYaml .Values.networkPolicy.publicEgress }}

@@ -1,4 +1,4 @@
-{{/* Pods that run once, from the gateway's image: the key ring's Job and `helm test`. */}}
+{{/* Pods of hooks, with the gateway's image: the Job of the key ring and `helm test`. */}}
 
 {{- define "productive-mcp.onePod" -}}
 {{- $gateway := .root.Values.gateway -}}

@@ -1,8 +1,8 @@
-{{/* What gateway and operator have in common. All take root, component and the program's values. */}}
+{{/* Shared by gateway and operator. All take root, component and the program's values. */}}
 
 {{/*
-Without the chart's version, which would replace pods that stay the same. Ours win: a label of the user's must not take a
-pod out of its Service.
+The chart's version is not among them, because a new one alone would replace all pods. Our labels override the user's, so that none
+can take a pod out of its Service.
 */}}
 {{- define "productive-mcp.podLabels" -}}
 {{- $own := include "productive-mcp.selectorLabels" . | fromYaml -}}
@@ -19,7 +19,7 @@ annotations:
 {{- end }}
 {{- end -}}
 
-{{/* OpenShift gives each namespace users and groups of its own, and refuses all others; takes root and context. */}}
+{{/* OpenShift assigns user and group ids per namespace and refuses all others; takes root and context. */}}
 {{- define "productive-mcp.securityContext" -}}
 {{- $adapt := .root.Values.openshift.adaptSecurityContext -}}
 {{- if or (eq $adapt "force") (and (eq $adapt "auto") (.root.Capabilities.APIVersions.Has "security.openshift.io/v1/SecurityContextConstraints")) -}}
@@ -29,7 +29,7 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{/* Where pods run and how they find names: of the programs, and of those that run once from the gateway's image. */}}
+{{/* Where pods run and how they resolve names; for the programs and for the pods of hooks. */}}
 {{- define "productive-mcp.placement" -}}
 {{- range $field := list "nodeSelector" "tolerations" "hostAliases" "dnsConfig" }}
 {{- with index $ $field }}
@@ -47,7 +47,7 @@ annotations:
 {{- define "productive-mcp.podSpec" -}}
 serviceAccountName: {{ include "productive-mcp.serviceAccountName" . }}
 automountServiceAccountToken: true
-# Variables of other Services could look like settings.
+# Variables of other Services could be mistaken for settings.
 enableServiceLinks: false
 {{- with .root.Values.imagePullSecrets }}
 imagePullSecrets:
@@ -64,7 +64,7 @@ affinity:
 {{- with .values.topologySpreadConstraints }}
 topologySpreadConstraints:
   {{- $labels := include "productive-mcp.selectorLabels" $ | fromYaml }}
-  {{- /* Replicas of the version before do not count, else a rolling update would end lopsided. */}}
+  {{- /* Without matchLabelKeys, replicas of the old version would count and a rolling update would end unevenly spread. */}}
   {{- $selector := dict "labelSelector" (dict "matchLabels" $labels) "matchLabelKeys" (list "pod-template-hash") }}
   {{- range . }}
   - {{- toYaml (merge (deepCopy .) $selector) | nindent 4 }}
@@ -99,7 +99,7 @@ envFrom:
 {{- end }}
 {{- end -}}
 
-{{/* What a Deployment says besides its pods. */}}
+{{/* Metadata of a Deployment. */}}
 {{- define "productive-mcp.deploymentMetadata" -}}
 name: {{ include "productive-mcp.fullname" .root }}-{{ .component }}
 namespace: {{ .root.Release.Namespace }}
@@ -112,8 +112,8 @@ annotations:
 {{- end -}}
 
 {{/*
-With autoscaling, as many as there are: a field that leaves the manifest is set back to 1, until the autoscaler notices. Where
-no cluster is asked (helm template), no number is written.
+With autoscaling, the current number: if the field were omitted, it would be reset to 1 until the autoscaler acts. Helm cannot look
+it up without a cluster (helm template); then it is omitted.
 */}}
 {{- define "productive-mcp.gatewayReplicas" -}}
 {{- if not .Values.gateway.autoscaling.enabled -}}
@@ -125,13 +125,13 @@ replicas: {{ .spec.replicas }}
 {{- end -}}
 {{- end -}}
 
-{{/* With Recreate, the default of the other type must not be there. */}}
+{{/* Recreate allows no rollingUpdate, which the defaults contain. */}}
 {{- define "productive-mcp.strategy" -}}
 {{- $strategy := .values.strategy -}}
 {{- toYaml (eq $strategy.type "RollingUpdate" | ternary $strategy (omit $strategy "rollingUpdate")) -}}
 {{- end -}}
 
-{{/* A disruption budget; takes root, component and values. */}}
+{{/* PodDisruptionBudget; takes root, component and values. */}}
 {{- define "productive-mcp.podDisruptionBudget" -}}
 {{- $fewest := include "productive-mcp.fewestReplicas" .values | int -}}
 {{- if and .values.podDisruptionBudget.enabled (ge $fewest 2) -}}
@@ -144,7 +144,7 @@ metadata:
     {{- include "productive-mcp.labels" . | nindent 4 }}
 spec:
   maxUnavailable: 1
-  # A replica that is broken anyway must not hold up a drain.
+  # A broken replica must not block a drain.
   unhealthyPodEvictionPolicy: AlwaysAllow
   selector:
     matchLabels:
@@ -152,7 +152,7 @@ spec:
 {{- end -}}
 {{- end -}}
 
-{{/* The account that a program or the Job has, unless it is somebody else's; takes root, component and annotations. */}}
+{{/* ServiceAccount of a program or of the Job, unless the user has their own; takes root, component and annotations. */}}
 {{- define "productive-mcp.serviceAccount" -}}
 {{- $values := dig "serviceAccount" dict (index .root.Values .component) -}}
 {{- if dig "create" true $values -}}

@@ -1,4 +1,4 @@
-{{/* Says all that is missing or contradictory at once, each with what to do. values.schema.json has seen to types. */}}
+{{/* Reports everything that is missing or contradictory at once, with the remedy. values.schema.json has checked the types. */}}
 
 {{- define "productive-mcp.validate" -}}
 {{- $bad := concat
@@ -11,10 +11,10 @@
       (include "productive-mcp.badCombinations" . | fromYamlArray)
       (include "productive-mcp.badDevelopment" . | fromYamlArray) -}}
 {{- if and .Values.admissionPolicies.enabled (eq .Values.scope "namespaces") -}}
-{{- $bad = append $bad "admissionPolicies.enabled makes objects of the whole cluster, and scope is namespaces: turn it off, and let the cluster's administrator apply what `helm template` prints with scope=all and --show-only templates/admission-policies.yaml." -}}
+{{- $bad = append $bad "admissionPolicies.enabled creates cluster-wide objects, which scope namespaces excludes: disable it, and ask the cluster's administrator to apply the output of `helm template` with scope=all and --show-only templates/admission-policies.yaml." -}}
 {{- end -}}
 {{- if $bad -}}
-{{- fail (printf "\n\nThe values have to be mended first:\n  - %s\n" (join "\n  - " $bad)) -}}
+{{- fail (printf "\n\nCorrect these values first:\n  - %s\n" (join "\n  - " $bad)) -}}
 {{- end -}}
 {{- end -}}
 
@@ -22,18 +22,18 @@
 {{- $bad := list -}}
 {{- $name := include "productive-mcp.fullname" . -}}
 {{- if or (gt (len $name) 40) (not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name)) -}}
-{{- $bad = append $bad (printf "The name %q (the release's, or fullnameOverride) becomes a part of other names: use at most 40 lower-case letters, digits and dashes, a letter first." $name) -}}
+{{- $bad = append $bad (printf "The name %q (of the release, or fullnameOverride) becomes a part of other names: use at most 40 lower-case letters, digits and dashes, starting with a letter." $name) -}}
 {{- end -}}
 {{- $users := include "productive-mcp.usersNamespace" . -}}
 {{- $grants := include "productive-mcp.grantsNamespace" . -}}
 {{- if ne 3 (len (uniq (list .Release.Namespace $users $grants))) -}}
-{{- $bad = append $bad (printf "The namespaces of the release (%s), of users (%s) and of grants (%s) must be three: rights on Secrets are by namespace. Change namespaces.users or namespaces.grants." .Release.Namespace $users $grants) -}}
+{{- $bad = append $bad (printf "The namespaces of the release (%s), of users (%s) and of grants (%s) must be three different ones, because rights on Secrets apply to whole namespaces. Change namespaces.users or namespaces.grants." .Release.Namespace $users $grants) -}}
 {{- end -}}
 {{- if not (or .Values.hooks.enabled .Values.keys.existingSecret) -}}
-{{- $bad = append $bad (printf "keys.existingSecret is missing: with hooks.enabled off nothing makes the key ring. Print one with `productive-gateway keys new --name %s-keys`, put it into %s, and set keys.existingSecret to its name." (include "productive-mcp.fullname" .) .Release.Namespace) -}}
+{{- $bad = append $bad (printf "keys.existingSecret is missing: with hooks.enabled off nothing creates the key ring. Print one with `productive-gateway keys new --name %s-keys`, apply it to the namespace %s, and set keys.existingSecret to its name." (include "productive-mcp.fullname" .) .Release.Namespace) -}}
 {{- end -}}
 {{- if eq .Values.keys.existingSecret (include "productive-mcp.mapping" .) -}}
-{{- $bad = append $bad (printf "keys.existingSecret is %s, which is the mapping: give the key ring another name." .Values.keys.existingSecret) -}}
+{{- $bad = append $bad (printf "keys.existingSecret is %s, which is the mapping: use another name for the key ring." .Values.keys.existingSecret) -}}
 {{- end -}}
 {{- toYaml $bad -}}
 {{- end -}}
@@ -44,19 +44,19 @@
 {{- $bad = append $bad "publicUrl is missing: set it to the https address that people will use, such as --set publicUrl=https://mcp.example.com" -}}
 {{- else if .Values.development.enabled -}}
 {{- else if not (regexMatch "^https://[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?/?$" .Values.publicUrl) -}}
-{{- $bad = append $bad (printf "publicUrl %q must be https and a host in lower case, without a path, such as https://mcp.example.com: the gateway has a host of its own." .Values.publicUrl) -}}
+{{- $bad = append $bad (printf "publicUrl %q must be https, a host name in lower case and no path, such as https://mcp.example.com: the gateway needs a separate host name." .Values.publicUrl) -}}
 {{- else if has (include "productive-mcp.host" .) (list "localhost" "127.0.0.1") -}}
-{{- $bad = append $bad "publicUrl is on localhost, where the gateway listens to its own pod only: set the address that people will use." -}}
+{{- $bad = append $bad "publicUrl is on localhost, where the gateway can be reached only from its own pod: set the address that people will use." -}}
 {{- end -}}
 {{- if not (regexMatch "^[0-9]+$" (include "productive-mcp.organizationId" .)) -}}
-{{- $bad = append $bad "productive.organizationId is missing or no number: set it to the number in the address of your Productive, as 1200 in https://app.productive.io/1200-company." -}}
+{{- $bad = append $bad "productive.organizationId is missing or not a number: set it to the number in the address of your Productive organization, such as 1200 in https://app.productive.io/1200-company." -}}
 {{- end -}}
 {{- if not .Values.redirectHosts -}}
-{{- $bad = append $bad "redirectHosts is empty: name the hosts of the assistants that people may connect, such as claude.ai." -}}
+{{- $bad = append $bad "redirectHosts is empty: list the hosts of the assistants that people may connect, such as claude.ai." -}}
 {{- end -}}
 {{- range .Values.redirectHosts -}}
 {{- if not (regexMatch "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$" .) -}}
-{{- $bad = append $bad (printf "redirectHosts: %q is no host name in lower case; write each host by itself, there are no patterns." .) -}}
+{{- $bad = append $bad (printf "redirectHosts: %q is not a host name in lower case; write each host, there are no patterns." .) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $bad -}}
@@ -69,13 +69,13 @@
 {{- $oidcGiven := compact (list $oidc.issuer $oidc.clientId) -}}
 {{- $accessGiven := compact (list $access.clientId $access.authorizationUrl $access.tokenUrl $access.jwksUrl) -}}
 {{- if and $oidcGiven $accessGiven -}}
-{{- $bad = append $bad "signIn.oidc and signIn.access are two sign-in providers: keep one and remove the other." -}}
+{{- $bad = append $bad "signIn.oidc and signIn.access are two sign-in providers: remove one of them." -}}
 {{- else if not (or $oidcGiven $accessGiven) -}}
 {{- $bad = append $bad "No sign-in provider is set: set signIn.oidc.issuer and signIn.oidc.clientId, or the four values of signIn.access for Cloudflare Access." -}}
 {{- else if and $oidcGiven (ne 2 (len $oidcGiven)) -}}
-{{- $bad = append $bad "signIn.oidc is half set: set both issuer and clientId." -}}
+{{- $bad = append $bad "signIn.oidc is incomplete: set both issuer and clientId." -}}
 {{- else if and $accessGiven (ne 4 (len $accessGiven)) -}}
-{{- $bad = append $bad "signIn.access is half set: set clientId, authorizationUrl, tokenUrl and jwksUrl." -}}
+{{- $bad = append $bad "signIn.access is incomplete: set clientId, authorizationUrl, tokenUrl and jwksUrl." -}}
 {{- end -}}
 {{- range (concat (list $oidc.issuer $access.authorizationUrl $access.tokenUrl $access.jwksUrl .Values.productive.apiBaseUrl) | compact) -}}
 {{- if not (or (hasPrefix "https://" .) $.Values.development.enabled) -}}
@@ -83,10 +83,10 @@
 {{- end -}}
 {{- end -}}
 {{- if not .Values.signIn.existingSecret -}}
-{{- $bad = append $bad (printf "signIn.existingSecret is missing: make the Secret with `kubectl create secret generic productive-sign-in -n %s --from-literal=%s=…` and set it to productive-sign-in." .Release.Namespace .Values.signIn.secretKey) -}}
+{{- $bad = append $bad (printf "signIn.existingSecret is missing: create the Secret with `kubectl create secret generic productive-sign-in -n %s --from-literal=%s=…` and set it to productive-sign-in." .Release.Namespace .Values.signIn.secretKey) -}}
 {{- end -}}
 {{- if and .Values.signIn.caBundle.configMap .Values.signIn.caBundle.secret -}}
-{{- $bad = append $bad "signIn.caBundle names a ConfigMap and a Secret: keep one." -}}
+{{- $bad = append $bad "signIn.caBundle has both configMap and secret: remove one of them." -}}
 {{- end -}}
 {{- toYaml $bad -}}
 {{- end -}}
@@ -95,31 +95,31 @@
 {{- $bad := list -}}
 {{- if or .Values.ingress.enabled .Values.httpRoute.enabled -}}
 {{- if and .Values.publicUrl (not (regexMatch "[a-z]" (include "productive-mcp.host" .))) -}}
-{{- $bad = append $bad (printf "publicUrl %s has no host name: an Ingress or HTTPRoute needs one. Give the gateway a name in your DNS." .Values.publicUrl) -}}
+{{- $bad = append $bad (printf "publicUrl %s has no host name, which an Ingress or HTTPRoute needs: give the gateway a name in your DNS." .Values.publicUrl) -}}
 {{- end -}}
 {{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
-{{- $bad = append $bad "httpRoute.enabled needs httpRoute.parentRefs: name the Gateway that the route attaches to." -}}
+{{- $bad = append $bad "httpRoute.enabled needs httpRoute.parentRefs: set the Gateway to which the route attaches." -}}
 {{- end -}}
 {{- if and .Values.networkPolicy.enabled .Values.metrics.serviceMonitor.enabled (not .Values.networkPolicy.metricsFrom) -}}
-{{- $bad = append $bad "metrics.serviceMonitor.enabled, but the NetworkPolicy lets nobody scrape: set networkPolicy.metricsFrom to Prometheus' namespace, such as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]." -}}
+{{- $bad = append $bad "metrics.serviceMonitor.enabled is on, but the NetworkPolicy allows nobody to scrape: set networkPolicy.metricsFrom to Prometheus' namespace, such as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]." -}}
 {{- end -}}
 {{- toYaml $bad -}}
 {{- end -}}
 
-{{/* What would cut the programs off, or open more than is meant. */}}
+{{/* Values that would cut the programs off, or open more than intended. */}}
 {{- define "productive-mcp.badNetwork" -}}
 {{- $bad := list -}}
 {{- $policy := .Values.networkPolicy -}}
 {{- if $policy.enabled -}}
 {{- if not (or $policy.dns.egress $policy.dns.addresses) -}}
-{{- $bad = append $bad "networkPolicy.dns has neither egress nor addresses: no name could be resolved. Set one of the two." -}}
+{{- $bad = append $bad "networkPolicy.dns has neither egress nor addresses, so no name could be resolved: set one of them." -}}
 {{- end -}}
 {{- if not (or $policy.apiServer.addresses $policy.apiServer.egress (include "productive-mcp.cilium" .)) -}}
 {{- if not (include "productive-mcp.apiServerPorts" . | fromYamlArray) -}}
-{{- $bad = append $bad (printf "networkPolicy.apiServer.ports names only 443, which would be open to every address: set networkPolicy.apiServer.addresses. This shows them: %s" (include "productive-mcp.showApiServer" .)) -}}
+{{- $bad = append $bad (printf "networkPolicy.apiServer.ports is only 443, which would be open to every address: set networkPolicy.apiServer.addresses, which this command shows: %s" (include "productive-mcp.showApiServer" .)) -}}
 {{- else if regexMatch "-(eks|gke)[-.]" .Capabilities.KubeVersion.Version -}}
-{{- $bad = append $bad (printf "The API server of %s is on 443, which the NetworkPolicy opens to named addresses only: set networkPolicy.apiServer.addresses. This shows them: %s" .Capabilities.KubeVersion.Version (include "productive-mcp.showApiServer" .)) -}}
+{{- $bad = append $bad (printf "The API server of %s is on 443, which the NetworkPolicy opens for listed addresses only: set networkPolicy.apiServer.addresses, which this command shows: %s" .Capabilities.KubeVersion.Version (include "productive-mcp.showApiServer" .)) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -135,11 +135,11 @@
 {{- $bad = append $bad "proxy.httpsProxy is missing: set it to the address of the proxy, without user and password." -}}
 {{- end -}}
 {{- else if contains "@" $url -}}
-{{- $bad = append $bad (printf "proxy.httpsProxy has a user or a password: put the whole address into a Secret with the key %s, name it in proxy.existingSecret, and leave the two out here." $proxy.secretKey) -}}
+{{- $bad = append $bad (printf "proxy.httpsProxy contains a user or a password: put the whole address into a Secret under the key %s, set proxy.existingSecret to its name, and remove both here." $proxy.secretKey) -}}
 {{- else if not (regexMatch "^https?://([a-zA-Z0-9][-a-zA-Z0-9.]*|\\[[0-9a-fA-F:.]+\\])(:[0-9]{1,5})?/?$" $url) -}}
 {{- $bad = append $bad (printf "proxy.httpsProxy %q must be http:// or https://, a host and a port, such as http://proxy.example.com:3128." $url) -}}
 {{- else if and .Values.networkPolicy.enabled (not (or $proxy.addresses .Values.networkPolicy.publicEgress)) (not (regexMatch "^([0-9.]+|.*:.*)$" (urlParse $url).hostname)) -}}
-{{- $bad = append $bad (printf "proxy.addresses is missing: a network policy opens addresses, and %s is a name. Set it to what `getent hosts %s` shows." (urlParse $url).hostname (urlParse $url).hostname) -}}
+{{- $bad = append $bad (printf "proxy.addresses is missing: a network policy needs addresses, but %s is a name. Set it to the output of `getent hosts %s`." (urlParse $url).hostname (urlParse $url).hostname) -}}
 {{- end -}}
 {{- toYaml $bad -}}
 {{- end -}}
@@ -149,20 +149,20 @@
 {{- $scaling := .Values.gateway.autoscaling -}}
 {{- if $scaling.enabled -}}
 {{- if gt (int $scaling.minReplicas) (int $scaling.maxReplicas) -}}
-{{- $bad = append $bad (printf "gateway.autoscaling.minReplicas (%d) is above maxReplicas (%d): change one." (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
+{{- $bad = append $bad (printf "gateway.autoscaling.minReplicas (%d) is greater than maxReplicas (%d): change one of them." (int $scaling.minReplicas) (int $scaling.maxReplicas)) -}}
 {{- end -}}
 {{- if not (dig "requests" "cpu" "" .Values.gateway.resources) -}}
-{{- $bad = append $bad "gateway.autoscaling.enabled needs gateway.resources.requests.cpu: the aim is in percent of it." -}}
+{{- $bad = append $bad "gateway.autoscaling.enabled needs gateway.resources.requests.cpu: the target is in percent of it." -}}
 {{- end -}}
 {{- end -}}
 {{- range $component := list "gateway" "operator" -}}
 {{- $values := index $.Values $component -}}
 {{- if not (or $values.serviceAccount.create $values.serviceAccount.name) -}}
-{{- $bad = append $bad (printf "%s.serviceAccount.create is off: name the ServiceAccount that you made in %s.serviceAccount.name." $component $component) -}}
+{{- $bad = append $bad (printf "%s.serviceAccount.create is off: set the name of your ServiceAccount in %s.serviceAccount.name." $component $component) -}}
 {{- end -}}
 {{- $needed := add (eq $component "gateway" | ternary 30 10) $values.preStopSeconds -}}
 {{- if and (lt (int $values.terminationGracePeriodSeconds) (int $needed)) (not $.Values.development.enabled) -}}
-{{- $bad = append $bad (printf "%s.terminationGracePeriodSeconds (%d) is too short, and running work would be cut off: set it to at least %d, which is preStopSeconds and the time to finish." $component (int $values.terminationGracePeriodSeconds) (int $needed)) -}}
+{{- $bad = append $bad (printf "%s.terminationGracePeriodSeconds (%d) is too short, so running work would be interrupted: set it to at least %d, which is preStopSeconds and the time to finish." $component (int $values.terminationGracePeriodSeconds) (int $needed)) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $bad -}}
