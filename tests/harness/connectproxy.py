@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -12,10 +13,24 @@ from harness.processes import free_port
 class ConnectProxy:
     """What the proxy was asked, head by head."""
 
-    def __init__(self) -> None:
-        self.url = f"http://127.0.0.1:{free_port()}"
+    def __init__(self, *, target: int | None = None, credentials: str | None = None) -> None:
+        """Make a proxy of a free port.
+
+        Args:
+            target: port of this machine that every tunnel leads to, wherever it was to lead.
+            credentials: `user:password` that the proxy wants.
+        """
+        self.address = f"127.0.0.1:{free_port()}"
+        self.url = f"http://{self.address}"
         self.heads: list[str] = []
+        self._target = target
+        self._credentials = credentials
         self._serving: set[asyncio.Task[None]] = set()
+
+    @property
+    def requests(self) -> list[str]:
+        """The first lines of the heads."""
+        return [head.splitlines()[0] for head in self.heads]
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[ConnectProxy]:
@@ -44,12 +59,23 @@ class ConnectProxy:
             if method != "CONNECT":
                 writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
                 return
+            if not self._authorized(head):
+                writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+                return
+            if self._target is not None:
+                target = f"127.0.0.1:{self._target}"
             host, _, port = target.rpartition(":")
             far_reader, far_writer = await asyncio.open_connection(host, int(port))
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
         finally:
             await _closed(writer)
+
+    def _authorized(self, head: str) -> bool:
+        if self._credentials is None:
+            return True
+        pair = base64.b64encode(self._credentials.encode()).decode()
+        return f"proxy-authorization: basic {pair}".lower() in head.lower()
 
 
 async def _pass(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -28,6 +28,7 @@ from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.routes import oauth_routes
+from productive_gateway.outbound.client import Outbound, trusted
 from productive_gateway.upstream.client import UpstreamClient
 from productive_gateway.upstream.config import UpstreamConfig
 
@@ -200,6 +201,7 @@ async def authorization_server(
     }
     client = UpstreamClient(
         UpstreamConfig(**settings | (upstream or {})),
+        Outbound(trusted(None)),
         redirect_uri=f"{config.public_url}/callback",
         clock=clock,
         transport=httpx.ASGITransport(app=provider.app()),

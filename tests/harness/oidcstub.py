@@ -73,7 +73,7 @@ class StubProvider:
     """Keys in the key set; the last one signs."""
     discovery: dict[str, Any] = field(default_factory=dict)
     """Changes to the discovery document; None takes a member out."""
-    answers: dict[str, Callable[[], Response]] = field(default_factory=dict)
+    answers: dict[str, Callable[[], Response | None]] = field(default_factory=dict)
     """Answers in place of the real ones, by path: /token, /jwks, /userinfo, /discovery."""
     claims: dict[str, Any] = field(default_factory=dict)
     """Changes to the claims of the next ID tokens; None takes a claim out."""
@@ -84,6 +84,9 @@ class StubProvider:
     calls: list[str] = field(default_factory=list)
     seen: list[dict[str, str]] = field(default_factory=list)
     """Forms that were posted to /token."""
+    cookie: str | None = None
+    """Set by userinfo."""
+    cookies_seen: list[str] = field(default_factory=list)
     sessions: dict[str, tuple[dict[str, str], Person]] = field(default_factory=dict)
 
     def app(self) -> Starlette:
@@ -125,8 +128,12 @@ class StubProvider:
         listed = {"keys": [jwk(number) for number in self.numbers]}
         return self._special("/jwks") or JSONResponse(listed)
 
-    async def _userinfo(self, _: Request) -> Response:
-        return self._special("/userinfo") or JSONResponse(self.userinfo)
+    async def _userinfo(self, request: Request) -> Response:
+        self.cookies_seen += request.headers.getlist("cookie")
+        answer = self._special("/userinfo") or JSONResponse(self.userinfo)
+        if self.cookie is not None:
+            answer.headers["set-cookie"] = self.cookie
+        return answer
 
     async def _token(self, request: Request) -> Response:
         form = {name: str(value) for name, value in (await request.form()).items()}

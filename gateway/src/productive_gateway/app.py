@@ -5,13 +5,11 @@ The only module that knows all parts. `compose` connects and yields; `serving` r
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
 
-import httpx
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
@@ -31,6 +29,7 @@ from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.metadata import resource_metadata_url
 from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.observability.metrics import count_kubernetes_request
+from productive_gateway.outbound.client import Outbound, trusted
 from productive_gateway.productive.client import LIMITS, ProductiveApi
 from productive_gateway.sealing.keys import FixedKeys
 from productive_gateway.settings import Settings
@@ -87,9 +86,10 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         grants = Grants(store, index, people, keys, config)
         tasks += [index.run, Sweeper(store, people, keys, config).run]
 
-        upstream = UpstreamClient(settings.upstream, redirect_uri=settings.callback_url)
+        outbound = Outbound(trusted(settings.ca_bundle), settings.proxy)
+        upstream = UpstreamClient(settings.upstream, outbound, redirect_uri=settings.callback_url)
         stack.push_async_callback(upstream.aclose)
-        http = await stack.enter_async_context(_productive_http(settings))
+        http = await stack.enter_async_context(outbound.client(limits=LIMITS))
         registry = ToolRegistry(
             TOOLS,
             ProductiveApi(settings.productive_api_base_url, http, settings.productive_org_id),
@@ -178,14 +178,6 @@ def _store(settings: Settings, cluster: KubeClient | None) -> GrantStore:
     if cluster is None or settings.grants_namespace is None:
         return MemoryGrantStore()
     return KubernetesGrantStore(cluster, settings.grants_namespace)
-
-
-def _productive_http(settings: Settings) -> httpx.AsyncClient:
-    trust = ssl.create_default_context()
-    if settings.ca_bundle is not None:
-        trust.load_verify_locations(cafile=settings.ca_bundle)
-    # Proxy variables of the environment must not carry people's tokens elsewhere.
-    return httpx.AsyncClient(verify=trust, trust_env=False, limits=LIMITS)
 
 
 def _oauth_config(settings: Settings) -> OAuthConfig:

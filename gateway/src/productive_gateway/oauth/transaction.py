@@ -26,7 +26,7 @@ from productive_gateway.sealing.errors import BrokenSeal, SealError
 from productive_gateway.sealing.keys import Key, KeyRing, Keys, with_known_key
 from productive_gateway.sealing.purposes import Purpose
 from productive_gateway.sealing.seal import decode_text, encode_text, mac, seal, unseal
-from productive_gateway.upstream.client import SignInSecrets
+from productive_gateway.upstream.code_flow import SignInSecrets
 from productive_gateway.web.json_object import compact_json
 
 ID_BYTES: Final = 16

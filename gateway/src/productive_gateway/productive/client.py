@@ -55,6 +55,11 @@ _LARGEST_ANSWER: Final = 16 * 1024 * 1024
 _IDENTITY_LIFETIME: Final = 15 * 60
 _PAGE: Final = 200
 
+_NOTHING_SENT: Final = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout),
+    httpx.ProxyError,  # the proxy refused the tunnel
+)
+
 Query = Sequence[tuple[str, str]]
 
 
@@ -262,7 +267,7 @@ class ProductiveSession:
     async def _write(self, method: str, path: str, query: Query, content: bytes) -> Document:
         try:
             answer = await self._send(method, path, query, content)
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as failure:
+        except _NOTHING_SENT as failure:
             raise Unreachable(type(failure).__name__) from failure
         except httpx.HTTPError as failure:
             raise StateUnknown(type(failure).__name__) from failure

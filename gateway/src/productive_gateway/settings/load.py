@@ -12,7 +12,7 @@ from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
 from productive_contract.secret import Secret
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.settings.model import Settings, variables
-from productive_gateway.settings.names import is_service_link, near_misses
+from productive_gateway.settings.names import PROXY_VARIABLES, is_service_link, near_misses
 from productive_gateway.settings.provider import missing_of_provider
 from productive_gateway.settings.values import is_plain_http
 
@@ -33,6 +33,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         SettingsError: a setting is wrong, weak, missing or contradictory, or a name is misspelt.
     """
     own = {name: value for name, value in environ.items() if not is_service_link(name, value)}
+    for name in PROXY_VARIABLES:
+        # Other programs read these in lower case, too.
+        own[name] = own.get(name) or own.get(name.lower(), "")
     known = variables()
     given = {name: own[name].strip() for name in known if own.get(name, "").strip()}
     problems = [

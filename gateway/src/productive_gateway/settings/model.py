@@ -10,11 +10,12 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from productive_contract.secret import Secret
+from productive_gateway.outbound.proxy import Proxy
 from productive_gateway.sealing.keys import KeyRing, ring_of_cookie_key
 from productive_gateway.settings import values
 from productive_gateway.settings.provider import derived_issuer
 from productive_gateway.settings.values import SecretRef
-from productive_gateway.upstream.config import UpstreamConfig
+from productive_gateway.upstream.config import AuthMethod, UpstreamConfig
 from productive_gateway.web.listening import ALL_INTERFACES, THIS_MACHINE
 from productive_gateway.web.loopback import LOOPBACK
 
@@ -94,6 +95,9 @@ class Settings(BaseModel):
         Mapping[str, tuple[str, ...]], BeforeValidator(values.required_claims)
     ] = Field(default_factory=dict)
     """JSON: claims that the ID token must have, with the value or a list of accepted values."""
+    oidc_token_endpoint_auth_method: AuthMethod | None = None
+    """How the client secret is sent; by default as the provider's metadata allow, Basic first, and
+    in the body with the ACCESS_* form."""
     access_client_id: Annotated[str | None, _CREDENTIAL] = None
     """The same for Cloudflare Access, in the Worker's form: all five or none."""
     access_client_secret: Annotated[Secret | None, _SECRET] = None
@@ -110,6 +114,11 @@ class Settings(BaseModel):
     """Origins of web pages that may call /mcp, besides the gateway's own."""
     admin_contact: Annotated[str | None, BeforeValidator(values.contact)] = None
     """Whom people are told to ask for help."""
+    https_proxy: Annotated[Secret | None, BeforeValidator(values.proxy)] = None
+    """Proxy for HTTPS to the provider and to Productive: http://host:port, with user:password@
+    where it wants that. Never for the API server, never for plain HTTP."""
+    no_proxy: Annotated[tuple[str, ...], BeforeValidator(values.words)] = ()
+    """Hosts that are reached without the proxy."""
     ca_bundle: Annotated[Path | None, BeforeValidator(values.ca_bundle)] = None
     """PEM file of authorities to trust besides the public ones."""
 
@@ -175,6 +184,11 @@ class Settings(BaseModel):
         )
 
     @property
+    def proxy(self) -> Proxy | None:
+        """The proxy for HTTPS."""
+        return None if self.https_proxy is None else Proxy(self.https_proxy, self.no_proxy)
+
+    @property
     def upstream(self) -> UpstreamConfig:
         """The sign-in provider.
 
@@ -188,7 +202,7 @@ class Settings(BaseModel):
                 client_secret=_given(self.oidc_client_secret),
                 email_trust=self.oidc_email_trust or "claim",
                 required_claims=self.oidc_required_claims,
-                ca_bundle=self.ca_bundle,
+                auth_method=self.oidc_token_endpoint_auth_method,
             )
         urls = (
             _given(self.access_authorization_url),
@@ -205,7 +219,7 @@ class Settings(BaseModel):
             # Access verifies the addresses by which people sign in, and sends no claim about it.
             email_trust=self.oidc_email_trust or "issuer",
             required_claims=self.oidc_required_claims,
-            ca_bundle=self.ca_bundle,
+            auth_method=self.oidc_token_endpoint_auth_method,
         )
 
 

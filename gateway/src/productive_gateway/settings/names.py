@@ -17,6 +17,13 @@ _LONG: Final = 8
 _LIKENESS: Final = 0.885
 """difflib's ratio: one differing letter in ten, or two in twenty."""
 
+PROXY_VARIABLES: Final = ("HTTPS_PROXY", "NO_PROXY")
+_OTHER_PROXIES: Final = ("HTTP_PROXY", "ALL_PROXY", "FTP_PROXY")
+"""Of other programs; nothing here goes through them."""
+_FAMILIAR: Final = frozenset(
+    spelling for name in (*PROXY_VARIABLES, *_OTHER_PROXIES) for spelling in (name, name.lower())
+)
+
 # What the kubelet sets for each Service of the namespace, unless enableServiceLinks is false.
 # https://kubernetes.io/docs/tutorials/services/connect-applications-service/#environment-variables
 _SERVICE_LINK = re.compile(
@@ -40,7 +47,7 @@ def is_service_link(name: str, value: str) -> bool:
 def near_misses(names: Iterable[str], known: Collection[str]) -> list[tuple[str, str]]:
     """Return each unknown name that was probably meant as a known one, with that one."""
     flat = {_flat(name): name for name in known if len(name) >= _SHORTEST}
-    found = ((name, _meant(name, flat)) for name in sorted(set(names) - set(known)))
+    found = ((name, _meant(name, flat)) for name in sorted(set(names) - set(known) - _FAMILIAR))
     return [(name, meant) for name, meant in found if meant is not None]
 
 

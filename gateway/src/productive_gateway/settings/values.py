@@ -188,6 +188,22 @@ def ca_bundle(text: str) -> Path:
     return path
 
 
+def proxy(text: str) -> Secret:
+    """Read the address of a proxy, which may hold credentials."""
+    problem = ValueError("write the proxy as http://proxy.example.com:3128")
+    url = text if "://" in text else f"http://{text}"
+    try:
+        parts = urlsplit(url)
+        usable = parts.port != 0 and bool(parts.hostname)
+    except ValueError as error:
+        raise problem from error
+    if parts.scheme not in {"http", "https"} or not usable or not url.isascii() or " " in url:
+        raise problem
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise ValueError("write the proxy without a path")
+    return Secret(url)
+
+
 def contact(text: str) -> str:
     """Read whom people may ask for help: a line that is shown to them."""
     if len(text) > _CONTACT_LENGTH or not text.isprintable():

@@ -28,16 +28,22 @@ class CachedDocument(Generic[Value]):
     """What was read from the last good document; one fetch at a time."""
 
     def __init__(
-        self, load: Callable[[], Awaitable[Value]], *, clock: Clock = system_clock
+        self,
+        load: Callable[[], Awaitable[Value]],
+        *,
+        clock: Clock = system_clock,
+        keep_if_refused: bool = False,
     ) -> None:
         """Hold nothing yet.
 
         Args:
             load: fetches and reads the document; raises UpstreamUnavailable or UpstreamRefused.
             clock: the time.
+            keep_if_refused: an older value also serves while the new document breaks a rule.
         """
         self._load = load
         self._clock = clock
+        self._keep_if_refused = keep_if_refused
         self._lock = asyncio.Lock()
         self._value: Value | None = None
         self._loaded = self._tried = float("-inf")
@@ -93,11 +99,10 @@ class CachedDocument(Generic[Value]):
         self._attempts += 1
 
     def _usable(self) -> Value:
-        if self._value is not None and (
-            self._failure is None
-            or (isinstance(self._failure, UpstreamUnavailable) and self._age() < STALE)
-        ):
+        failure = self._failure
+        keeps = self._keep_if_refused or isinstance(failure, UpstreamUnavailable)
+        if self._value is not None and (failure is None or (keeps and self._age() < STALE)):
             return self._value
-        if self._failure is None:
+        if failure is None:
             raise AssertionError("an attempt finds a document or fails")
-        raise self._failure.with_traceback(None)
+        raise failure.with_traceback(None)

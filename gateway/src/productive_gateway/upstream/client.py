@@ -1,65 +1,45 @@
-"""The sign-in at the provider: authorization code flow with PKCE, one exchange per transaction.
+"""The sign-in at the provider: from the URL where people sign in to who they are.
 
-authlib builds the authorization URL and makes the token call; httpx fetches keys, discovery and
-userinfo. No text of the provider's errors reaches a person or a log line.
+Nothing that the provider says in an error reaches a person or a log line, except the error words of
+RFC 6749 5.2.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hmac
-import ssl
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import httpx
 import httpx2
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from productive_contract.clock import Clock, system_clock
-from productive_gateway.upstream.config import SCOPE, UpstreamConfig
+from productive_gateway.outbound.client import Outbound
+from productive_gateway.upstream.code_flow import CodeFlow, SignInSecrets
+from productive_gateway.upstream.config import UpstreamConfig
 from productive_gateway.upstream.document import fetch_object
 from productive_gateway.upstream.errors import (
     IdentityRefused,
     UnknownSigningKey,
     UpstreamRefused,
-    UpstreamUnavailable,
 )
 from productive_gateway.upstream.id_token import Expectations, verify
-from productive_gateway.upstream.identity import VerifiedIdentity, require_claims, verified_email
+from productive_gateway.upstream.identity import (
+    VerifiedIdentity,
+    may_be_confirmed,
+    require_claims,
+    verified_email,
+)
 from productive_gateway.upstream.jwks import cached_keys
 from productive_gateway.upstream.provider import Provider, ProviderEndpoints
-from productive_gateway.web.json_object import is_json
-
-TOKEN_SECONDS: Final = 10.0
-TOKEN_BYTES: Final = 256 * 1024
-_HEADERS: Final = {
-    "Accept": "application/json",
-    "Accept-Encoding": "identity",
-    "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class SignInSecrets:
-    """What binds a sign-in to its transaction; derived from its id, stored nowhere."""
-
-    verifier: str = field(repr=False)
-    """PKCE (RFC 7636)."""
-    nonce: str = field(repr=False)
-    """OpenID Connect Core 3.1.2.1."""
 
 
 class UpstreamClient:
-    """Our client at the provider."""
+    """Signs people in at the configured provider."""
 
     def __init__(
         self,
         config: UpstreamConfig,
+        outbound: Outbound,
         *,
         redirect_uri: str,
         clock: Clock = system_clock,
@@ -70,18 +50,17 @@ class UpstreamClient:
 
         Args:
             config: the provider.
+            outbound: how connections leave.
             redirect_uri: our /callback, from the configured public URL.
             clock: the time.
             transport: replaces the network for discovery, keys and userinfo.
             token_transport: replaces the network for the token call.
         """
         self._config = config
-        self._redirect_uri = redirect_uri
         self._clock = clock
-        self._tls = _tls(config.ca_bundle)
-        self._token_transport = token_transport
-        self._http = httpx.AsyncClient(
-            verify=self._tls, transport=transport, follow_redirects=False, timeout=10.0
+        self._http = outbound.client(transport=transport)
+        self._flow = CodeFlow(
+            config, outbound, redirect_uri=redirect_uri, transport=token_transport
         )
         self._endpoints = ProviderEndpoints(config, self._http, clock=clock)
         self._keys = cached_keys(self._fetch_keys, clock=clock)
@@ -103,14 +82,7 @@ class UpstreamClient:
             UpstreamRefused: the discovery document cannot be accepted.
         """
         provider = await self._endpoints.get()
-        async with self._oauth(provider) as client:
-            url, _ = client.create_authorization_url(
-                provider.authorization_url,
-                state=state,
-                nonce=secrets.nonce,
-                code_verifier=secrets.verifier,
-            )
-        return str(url)
+        return await self._flow.authorization_url(provider, state=state, secrets=secrets)
 
     async def check_issuer(self, iss: str | None) -> None:
         """Compare the `iss` of an authorization response with the provider's (RFC 9207 2.4).
@@ -138,7 +110,9 @@ class UpstreamClient:
             UpstreamRefused: the answer breaks a rule.
         """
         provider = await self._endpoints.get()
-        answer = await self._exchange(provider, code, secrets)
+        # Before the code is spent: without keys nothing could be made of it.
+        await self._keys.get()
+        answer = await self._flow.exchange(provider, code, secrets)
         access_token = answer.get("access_token")
         expected = Expectations(
             issuer=self._config.issuer,
@@ -151,13 +125,10 @@ class UpstreamClient:
         )
         claims = await self._verified(answer.get("id_token"), expected)
         require_claims(claims, self._config)
-        source = claims
-        if "email" not in claims:
-            source = await self._userinfo(provider, expected.access_token, claims["sub"])
         return VerifiedIdentity(
             issuer=self._config.issuer,
             subject=claims["sub"],
-            email=verified_email(source, self._config.email_trust),
+            email=await self._email(provider, claims, expected.access_token),
         )
 
     async def _verified(self, token: object, expected: Expectations) -> dict[str, Any]:
@@ -169,24 +140,45 @@ class UpstreamClient:
             newer = await self._keys.newer()
             return verify(token, newer, expected, now=self._clock())
 
+    async def _email(
+        self, provider: Provider, claims: dict[str, Any], access_token: str | None
+    ) -> str:
+        """Return the address that the ID token vouches for, or else userinfo.
+
+        Address and confirmation come from one document: some providers put the address into the
+        ID token and its confirmation into userinfo only (OpenID Connect Core 5.4).
+        """
+        try:
+            return verified_email(claims, self._config.email_trust)
+        except IdentityRefused as refusal:
+            if not may_be_confirmed(claims):
+                raise
+            if provider.userinfo_url is None or access_token is None:
+                raise
+            found = await self._userinfo(provider.userinfo_url, access_token, claims, refusal)
+            if "email" not in found and refusal.reason != "email_missing":
+                # It adds nothing to what the ID token says.
+                raise
+        return verified_email(found, self._config.email_trust)
+
     async def _userinfo(
-        self, provider: Provider, access_token: str | None, subject: str
+        self, url: str, access_token: str, claims: dict[str, Any], refusal: IdentityRefused
     ) -> dict[str, Any]:
-        if provider.userinfo_url is None or access_token is None:
+        headers = {"Authorization": f"Bearer {access_token}"}
+        try:
+            found = await fetch_object(self._http, url, what="userinfo", headers=headers)
+        except UpstreamRefused as error:
+            if not error.reason.startswith("userinfo_status_"):
+                raise
+            # What is wrong is not the address, as far as anybody can tell.
             raise IdentityRefused(
-                "The sign-in provider did not send your e-mail address. Ask your administrator to "
-                "include it.",
-                reason="email_missing",
-            )
-        found = await fetch_object(
-            self._http,
-            provider.userinfo_url,
-            what="userinfo",
-            headers={"Authorization": f"Bearer {access_token}"},
-        )
+                f"{refusal} Its userinfo endpoint, which could say more, refused to answer.",
+                reason=error.reason,
+                email=refusal.email,
+            ) from error
         # Otherwise an injected access token would bring another person's address (OpenID Connect
         # Core 5.3.2).
-        if found.get("sub") != subject:
+        if found.get("sub") != claims["sub"]:
             raise UpstreamRefused(
                 "The sign-in provider's answers are about two different people. Start again from "
                 "your app.",
@@ -197,100 +189,3 @@ class UpstreamClient:
     async def _fetch_keys(self) -> dict[str, Any]:
         provider = await self._endpoints.get()
         return await fetch_object(self._http, provider.jwks_url, what="jwks")
-
-    async def _exchange(
-        self, provider: Provider, code: str, secrets: SignInSecrets
-    ) -> dict[str, Any]:
-        try:
-            async with asyncio.timeout(TOKEN_SECONDS), self._oauth(provider) as client:
-                answer = await client.fetch_token(
-                    provider.token_url,
-                    grant_type="authorization_code",
-                    code=code,
-                    code_verifier=secrets.verifier,
-                    redirect_uri=self._redirect_uri,
-                    headers=_HEADERS,
-                )
-        except OAuthError as error:
-            # Its text comes from the provider and must not be passed on.
-            raise _refused("token_error") from error
-        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError, OSError) as error:
-            raise UpstreamUnavailable(
-                "The sign-in provider does not answer. Try again soon.", reason="token_unreachable"
-            ) from error
-        except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            # Not JSON, too deep, or numbers and types that authlib cannot read.
-            raise _refused("token_malformed") from error
-        if not isinstance(answer, dict):
-            raise _refused("token_malformed")
-        if str(answer.get("token_type", "")).lower() != "bearer":
-            raise _refused("token_type")
-        return dict(answer)
-
-    def _oauth(self, provider: Provider) -> Any:
-        """Return authlib's client for one call: it keeps the last token and must not be shared."""
-        return AsyncOAuth2Client(
-            client_id=self._config.client_id,
-            client_secret=self._config.client_secret.reveal(),
-            token_endpoint_auth_method=provider.auth_method,
-            code_challenge_method="S256",
-            scope=SCOPE,
-            redirect_uri=self._redirect_uri,
-            verify=self._tls,
-            transport=self._token_transport,
-            follow_redirects=False,
-            timeout=TOKEN_SECONDS,
-            event_hooks={"response": [_check_answer]},
-        )
-
-
-class _Bounded(httpx2.AsyncByteStream):
-    """A response body that fails when it gets too long."""
-
-    def __init__(self, inner: httpx2.AsyncByteStream) -> None:
-        self._inner = inner
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        total = 0
-        async for chunk in self._inner:
-            total += len(chunk)
-            if total > TOKEN_BYTES:
-                raise _refused("token_too_large")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
-async def _check_answer(response: httpx2.Response) -> None:
-    """Check the head of a token response, and bound its body."""
-    status = response.status_code
-    if status == 429 or status >= 500:
-        raise UpstreamUnavailable(
-            "The sign-in provider is currently unavailable. Try again soon.",
-            reason=f"token_status_{status}",
-        )
-    if 300 <= status < 400:
-        raise _refused("token_redirect")
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise _refused("token_encoded")
-    if not is_json(response.headers.get("content-type", "")):
-        raise _refused("token_content_type")
-    if isinstance(response.stream, httpx2.AsyncByteStream):
-        response.stream = _Bounded(response.stream)
-
-
-# Loading the public authorities takes longer than anything else here; one context serves all.
-@cache
-def _tls(ca_bundle: Path | None) -> ssl.SSLContext:
-    context = httpx.create_ssl_context()
-    if ca_bundle is not None:
-        context.load_verify_locations(cafile=ca_bundle)
-    return context
-
-
-def _refused(reason: str) -> UpstreamRefused:
-    return UpstreamRefused(
-        "The sign-in provider did not complete the sign-in. Start again from your app.",
-        reason=reason,
-    )

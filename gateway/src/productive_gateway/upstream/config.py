@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from productive_contract.secret import Secret
+
+AuthMethod = Literal["client_secret_basic", "client_secret_post"]
 
 SCOPE = "openid email"
 """Only the address is used: no profile, no groups, no refresh token of the provider."""
@@ -33,8 +34,8 @@ class UpstreamConfig:
     to verify addresses."""
     required_claims: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Claim of the ID token (`hd`, `tid`) → the values that are accepted."""
-    ca_bundle: Path | None = None
-    """PEM file of authorities to trust besides the public ones."""
+    auth_method: AuthMethod | None = None
+    """How the secret is sent; by default as the metadata allow."""
 
     def __post_init__(self) -> None:
         given = [self.authorization_url, self.token_url, self.jwks_url]

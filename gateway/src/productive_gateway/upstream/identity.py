@@ -49,6 +49,11 @@ def require_claims(claims: dict[str, Any], config: UpstreamConfig) -> None:
             )
 
 
+def may_be_confirmed(claims: dict[str, Any]) -> bool:
+    """Whether another document may add what these claims lack: the address, or its confirmation."""
+    return "email" not in claims or "email_verified" not in claims
+
+
 def verified_email(source: dict[str, Any], trust: Literal["claim", "issuer"]) -> str:
     """Return the canonical address that the provider vouches for.
 

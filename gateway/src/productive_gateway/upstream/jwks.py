@@ -15,7 +15,7 @@ from jwt.exceptions import PyJWTError
 
 from productive_contract.clock import Clock, system_clock
 from productive_gateway.upstream.cached_document import CachedDocument
-from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
+from productive_gateway.upstream.errors import UpstreamRefused
 
 MAX_KEYS: Final = 50
 MIN_BITS: Final = 2048
@@ -28,12 +28,10 @@ def cached_keys(fetch: Fetch, *, clock: Clock = system_clock) -> CachedDocument[
     """Return the key set that `fetch` brings; `newer` is for an unknown key id."""
 
     async def load() -> PyJWKSet:
-        try:
-            return read_keys(await fetch())
-        except UpstreamRefused as error:
-            raise UpstreamUnavailable(str(error), reason=error.reason) from error
+        return read_keys(await fetch())
 
-    return CachedDocument(load, clock=clock)
+    # A key set is replaced as a whole: one that is broken for a while must not sign people out.
+    return CachedDocument(load, clock=clock, keep_if_refused=True)
 
 
 def read_keys(document: dict[str, Any]) -> PyJWKSet:
@@ -76,7 +74,7 @@ def _verifies(key: Any) -> bool:
 
 def _refused(reason: str) -> UpstreamRefused:
     return UpstreamRefused(
-        "The sign-in provider publishes no key that can be used; ask its administrator for an "
+        "The sign-in provider publishes no key that can be used. Ask its administrator for an "
         "RS256 signing key.",
         reason=reason,
     )

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import httpx
 
 from productive_contract.clock import Clock, system_clock
 from productive_gateway.upstream.cached_document import CachedDocument
-from productive_gateway.upstream.config import UpstreamConfig
+from productive_gateway.upstream.config import AuthMethod, UpstreamConfig
 from productive_gateway.upstream.document import fetch_object
 from productive_gateway.upstream.errors import UpstreamRefused
 
-AuthMethod = Literal["client_secret_post", "client_secret_basic"]
+_AUTH_METHODS: Final[tuple[AuthMethod, ...]] = ("client_secret_basic", "client_secret_post")
+"""Basic first: each server must support it (RFC 6749 2.3.1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Provider:
     token_url: str
     jwks_url: str
     userinfo_url: str | None
-    auth_method: AuthMethod
+    auth_methods: tuple[AuthMethod, ...]
+    """Ways to send the client secret, the preferred one first."""
     sends_iss: bool
     """Whether it announces RFC 9207: an answer without `iss` is then not its own."""
 
@@ -59,11 +61,19 @@ class ProviderEndpoints:
     async def _discover(self) -> Provider:
         issuer = self._config.issuer
         url = issuer.removesuffix("/") + "/.well-known/openid-configuration"
-        return read_discovery(await fetch_object(self._http, url, what="discovery"), issuer)
+        document = await fetch_object(self._http, url, what="discovery")
+        return read_discovery(document, issuer, auth_method=self._config.auth_method)
 
 
-def read_discovery(document: dict[str, Any], issuer: str) -> Provider:
+def read_discovery(
+    document: dict[str, Any], issuer: str, *, auth_method: AuthMethod | None = None
+) -> Provider:
     """Read the endpoints from a discovery document.
+
+    Args:
+        document: the document.
+        issuer: as configured.
+        auth_method: as configured; it overrules what the document says about it.
 
     Raises:
         UpstreamRefused: it is another issuer's, or names an unsafe endpoint.
@@ -81,7 +91,11 @@ def read_discovery(document: dict[str, Any], issuer: str) -> Provider:
         token_url=_endpoint(document, "token_endpoint", issuer),
         jwks_url=_endpoint(document, "jwks_uri", issuer),
         userinfo_url=None if userinfo is None else _endpoint(document, "userinfo_endpoint", issuer),
-        auth_method=_auth_method(document.get("token_endpoint_auth_methods_supported")),
+        auth_methods=(
+            (auth_method,)
+            if auth_method is not None
+            else _auth_methods(document.get("token_endpoint_auth_methods_supported"))
+        ),
         sends_iss=document.get("authorization_response_iss_parameter_supported") is True,
     )
 
@@ -92,7 +106,7 @@ def _configured(config: UpstreamConfig) -> Provider:
         token_url=config.token_url or "",
         jwks_url=config.jwks_url or "",
         userinfo_url=None,
-        auth_method="client_secret_post",
+        auth_methods=(config.auth_method or "client_secret_post",),
         sends_iss=False,
     )
 
@@ -120,17 +134,15 @@ def _safe(url: str, issuer: str) -> bool:
     return (parts.scheme, parts.netloc) == ("http", own.netloc) and own.scheme == "http"
 
 
-def _auth_method(supported: Any) -> AuthMethod:
-    # In the body the secret needs no second encoding, about which providers disagree (RFC 6749
-    # 2.3.1); a document without the list means Basic (OpenID Connect Discovery 3).
+def _auth_methods(supported: Any) -> tuple[AuthMethod, ...]:
     if supported is None:
-        return "client_secret_basic"
-    if isinstance(supported, list) and "client_secret_post" in supported:
-        return "client_secret_post"
-    if isinstance(supported, list) and "client_secret_basic" in supported:
-        return "client_secret_basic"
-    raise UpstreamRefused(
-        "The sign-in provider accepts no client secret at its token endpoint; register a "
-        "confidential client there.",
-        reason="discovery_auth_methods",
-    )
+        return _AUTH_METHODS
+    allowed = supported if isinstance(supported, list) else []
+    methods = tuple(method for method in _AUTH_METHODS if method in allowed)
+    if not methods:
+        raise UpstreamRefused(
+            "The sign-in provider accepts no client secret at its token endpoint; register a "
+            "confidential client there.",
+            reason="discovery_auth_methods",
+        )
+    return methods

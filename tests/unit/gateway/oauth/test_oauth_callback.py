@@ -566,6 +566,7 @@ async def test_an_unusable_address_is_explained_to_the_person(
 ) -> None:
     required = {"required_claims": {"hd": ("acme.com",)}} if reason == "required_claim" else {}
     async with authorization_server(upstream=required) as server:
+        server.provider.userinfo = {"sub": person.sub}
         client, browser = await server.register(), server.browser()
         with audit_log() as log:
             page = await browser.sign_in(client["client_id"], person=person)

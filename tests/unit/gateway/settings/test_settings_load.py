@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from productive_contract.secret import Secret
+from productive_gateway.outbound.proxy import Proxy
 from productive_gateway.settings import SettingsError, load_settings
 from productive_gateway.settings.model import variables
 from productive_gateway.settings.values import SecretRef
@@ -260,6 +261,39 @@ def test_no_message_ever_quotes_a_secret(environ: dict[str, str]) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(secret)
     assert "canary" not in str(caught.value)
+
+
+def test_the_proxy_is_read_in_either_case() -> None:
+    assert load_settings(CLUSTER).proxy is None
+    upper = {"HTTPS_PROXY": "http://a:3128", "NO_PROXY": "x.example,10.0.0.0/8"}
+    lower = {"https_proxy": "http://b:3128", "no_proxy": "y.example"}
+    assert load_settings(CLUSTER | upper).proxy == Proxy(
+        Secret("http://a:3128"), ("x.example", "10.0.0.0/8")
+    )
+    assert load_settings(CLUSTER | lower).proxy == Proxy(Secret("http://b:3128"), ("y.example",))
+    assert load_settings(CLUSTER | lower | upper).proxy == load_settings(CLUSTER | upper).proxy
+    assert load_settings(CLUSTER | {"HTTP_PROXY": "http://c:1", "ALL_PROXY": "x"}).proxy is None
+
+
+def test_the_authentication_method_is_the_providers_unless_it_is_set() -> None:
+    post = {"OIDC_TOKEN_ENDPOINT_AUTH_METHOD": "client_secret_post"}
+    assert load_settings(CLUSTER).upstream.auth_method is None
+    assert load_settings(CLUSTER | post).upstream.auth_method == "client_secret_post"
+    assert load_settings(WORKER).upstream.auth_method is None
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("KEEP_ALIVE_SECONDS", "620", ["0", "3601", "-1", "75s"]),
+        ("MAX_CONNECTIONS", "5000", ["99", "100001", "many"]),
+        ("OIDC_TOKEN_ENDPOINT_AUTH_METHOD", "client_secret_basic", ["basic", "private_key_jwt"]),
+    ],
+)
+def test_bounds_and_choices_are_named(name: str, good: str, bad: list[str]) -> None:
+    assert str(getattr(load_settings(CLUSTER | {name: good}), name.lower())) == good
+    for text in bad:
+        assert f"{name}: write " in refused(CLUSTER | {name: text})
 
 
 def test_the_environment_of_this_process_is_no_near_miss() -> None:

@@ -137,6 +137,31 @@ def test_malformed_redirect_hosts_are_refused(text: str) -> None:
         values.redirect_hosts(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("http://proxy.example.com:3128", "http://proxy.example.com:3128"),
+        ("proxy.example.com:3128", "http://proxy.example.com:3128"),
+        ("https://user:p%40ss@proxy.example.com/", "https://user:p%40ss@proxy.example.com/"),
+    ],
+)
+def test_a_proxy_is_a_url_with_or_without_credentials(text: str, url: str) -> None:
+    assert values.proxy(text).reveal() == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("socks5://proxy:1080", "http://", "http://canary@", "http://p:0", "http://p:x"),
+        *("http://p/x", "http://p?x", "http://canary proxy:1"),
+    ],
+)
+def test_a_malformed_proxy_is_refused_without_quoting_it(text: str) -> None:
+    with pytest.raises(ValueError, match="proxy") as caught:
+        values.proxy(text)
+    assert "canary" not in str(caught.value)
+
+
 @pytest.mark.attack("M-16")
 def test_required_claims_are_strings_or_lists_of_strings() -> None:
     assert values.required_claims('{"hd":"example.com","tid":["a","b"]}') == {
@@ -214,7 +239,8 @@ def test_a_near_miss_is_reported_with_the_intended_name(name: str, meant: str) -
 ORDINARY = """
 HOME HOST HOSTNAME LANG LC_ALL LOGNAME LS_COLORS MAIL OLDPWD PATH PWD SHELL SHLVL TERM TZ USER
 USERNAME VIRTUAL_ENV XDG_RUNTIME_DIR DISPLAY EDITOR PAGER PS1 SSL_CERT_FILE AWS_CA_BUNDLE
-CURL_CA_BUNDLE REQUESTS_CA_BUNDLE HTTPS_PROXY NO_PROXY GRPC_PORT PYTHONPATH PYTHONUNBUFFERED
+CURL_CA_BUNDLE REQUESTS_CA_BUNDLE HTTP_PROXY https_proxy no_proxy http_proxy ALL_PROXY all_proxy
+GRPC_PORT PYTHONPATH PYTHONUNBUFFERED
 KUBECONFIG KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT GPG_KEY PYTHON_VERSION CI REPORT
 GITHUB_TOKEN ACCESS_TOKEN CLIENT_ID CLIENT_SECRET LEVEL URL MAPPING ORIGIN SUPPORT EXPORT
 PRODUCTIVE_MCP_KUBE NODE_OPTIONS DATABASE_URL SECRET_KEY COOKIE PORTAGE POD_NAME JWKS_URL

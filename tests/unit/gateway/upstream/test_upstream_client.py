@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import datetime as dt
-import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_plus, urlsplit
 
 import httpx
 import httpx2
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.serialization import Encoding
-from cryptography.x509.oid import NameOID
+import structlog
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
+from harness.connectproxy import ConnectProxy
 from harness.grantkit import HeldClock
-from harness.oidcstub import CLIENT_ID, CLIENT_SECRET, ISSUER, StubProvider, rsa_key
+from harness.httpsserver import https_server
+from harness.oidcstub import CLIENT_ID, CLIENT_SECRET, ISSUER, StubProvider, jwk
 from productive_contract.secret import Secret
-from productive_gateway.upstream import client as module
-from productive_gateway.upstream.client import SignInSecrets, UpstreamClient
+from productive_gateway.outbound.client import Outbound, trusted
+from productive_gateway.outbound.proxy import Proxy
+from productive_gateway.upstream import code_flow as module
+from productive_gateway.upstream.client import UpstreamClient
+from productive_gateway.upstream.code_flow import SignInSecrets
 from productive_gateway.upstream.config import UpstreamConfig
 from productive_gateway.upstream.errors import (
     IdentityRefused,
@@ -56,6 +57,7 @@ def make(provider: StubProvider, **changes: Any) -> UpstreamClient:
     } | changes
     return UpstreamClient(
         UpstreamConfig(**settings),
+        Outbound(trusted(None)),
         redirect_uri="https://mcp.example.test/callback",
         clock=provider.clock,
         transport=httpx.ASGITransport(app=provider.app()),
@@ -104,8 +106,221 @@ async def test_configured_endpoints_receive_the_secret_in_the_body(provider: Stu
     )
     await upstream.identify(await code_of(provider, upstream), SECRETS)
     assert provider.seen[0]["client_secret"] == CLIENT_SECRET
-    assert provider.calls == ["/token", "/jwks"]
+    assert provider.calls == ["/jwks", "/token"]
     await upstream.aclose()
+
+
+BASIC, POST = "client_secret_basic", "client_secret_post"
+
+
+def methods_of(provider: StubProvider) -> list[str]:
+    return [BASIC if form["authorization"] else POST for form in provider.seen]
+
+
+def answering(*answers: Response | None) -> Callable[[], Response | None]:
+    """Give these answers in turn, then the real one; None is the real one too."""
+    rest = list(answers)
+    return lambda: rest.pop(0) if rest else None
+
+
+def refusal(error: str) -> Response:
+    return JSONResponse({"error": error, "error_description": "SECRET DETAIL"}, 401)
+
+
+async def test_basic_goes_first_where_the_metadata_allow_both(
+    provider: StubProvider, upstream: UpstreamClient
+) -> None:
+    provider.discovery = {"token_endpoint_auth_methods_supported": [POST, BASIC]}
+    await upstream.identify(await code_of(provider, upstream), SECRETS)
+    assert methods_of(provider) == [BASIC]
+    assert "client_secret" not in provider.seen[0]
+
+
+async def test_the_other_method_is_tried_once_with_the_same_code_and_remembered(
+    provider: StubProvider, upstream: UpstreamClient
+) -> None:
+    provider.discovery = {"token_endpoint_auth_methods_supported": [BASIC, POST]}
+    provider.answers["/token"] = answering(refusal("invalid_client"))
+    with structlog.testing.capture_logs() as log:
+        await upstream.identify(await code_of(provider, upstream), SECRETS)
+    assert methods_of(provider) == [BASIC, POST]
+    assert len({form["code"] for form in provider.seen}) == 1
+    assert [(line["error"], line["auth_method"]) for line in log] == [("invalid_client", BASIC)]
+    await upstream.identify(await code_of(provider, upstream), SECRETS)
+    assert methods_of(provider) == [BASIC, POST, POST]
+
+
+@pytest.mark.parametrize("second", ["invalid_grant", "invalid_client"])
+async def test_both_refusals_are_in_the_log(
+    provider: StubProvider, upstream: UpstreamClient, second: str
+) -> None:
+    provider.discovery = {"token_endpoint_auth_methods_supported": None}
+    provider.answers["/token"] = answering(refusal("invalid_client"), refusal(second))
+    code = await code_of(provider, upstream)
+    with structlog.testing.capture_logs() as log, pytest.raises(UpstreamRefused) as caught:
+        await upstream.identify(code, SECRETS)
+    assert caught.value.reason == f"token_{second}"
+    assert [(line["error"], line["auth_method"]) for line in log] == [
+        ("invalid_client", BASIC),
+        (second, POST),
+    ]
+    assert "SECRET DETAIL" not in str(log) + str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        refusal("invalid_grant"),
+        refusal("unauthorized_client"),
+        refusal("something_else"),
+        Response("", 503),
+        Response("{", media_type="application/json"),
+    ],
+)
+async def test_nothing_but_invalid_client_leads_to_another_try(
+    provider: StubProvider, upstream: UpstreamClient, answer: Response
+) -> None:
+    provider.discovery = {"token_endpoint_auth_methods_supported": [BASIC, POST]}
+    provider.answers["/token"] = answering(answer)
+    code = await code_of(provider, upstream)
+    with pytest.raises((UpstreamRefused, UpstreamUnavailable)):
+        await upstream.identify(code, SECRETS)
+    assert methods_of(provider) == [BASIC]
+
+
+@pytest.mark.parametrize("method", [BASIC, POST])
+async def test_a_configured_method_is_the_only_one(provider: StubProvider, method: str) -> None:
+    provider.discovery = {"token_endpoint_auth_methods_supported": ["private_key_jwt"]}
+    provider.answers["/token"] = answering(refusal("invalid_client"))
+    upstream = make(provider, auth_method=method)
+    code = await code_of(provider, upstream)
+    with pytest.raises(UpstreamRefused):
+        await upstream.identify(code, SECRETS)
+    assert methods_of(provider) == [method]
+    await upstream.aclose()
+
+
+async def test_credentials_in_the_header_are_form_encoded(provider: StubProvider) -> None:
+    provider.discovery = {"token_endpoint_auth_methods_supported": [BASIC]}
+    upstream = make(provider, client_secret=Secret("a:b c%+\u00e9"))
+    await upstream.identify(await code_of(provider, upstream), SECRETS)
+    pair = base64.b64decode(provider.seen[0]["authorization"].removeprefix("Basic ")).decode()
+    assert [unquote_plus(half) for half in pair.split(":")] == [CLIENT_ID, "a:b c%+\u00e9"]
+    await upstream.aclose()
+
+
+@pytest.mark.attack("G-05", "I-13")
+@pytest.mark.parametrize("keys", [{}, {"keys": []}, {"keys": [jwk(1, use="enc")]}])
+async def test_without_usable_keys_the_code_is_not_spent(
+    provider: StubProvider, upstream: UpstreamClient, keys: dict[str, Any]
+) -> None:
+    provider.answers["/jwks"] = lambda: JSONResponse(keys)
+    code = await code_of(provider, upstream)
+    with pytest.raises(UpstreamRefused, match="no key that can be used"):
+        await upstream.identify(code, SECRETS)
+    assert "/token" not in provider.calls
+    del provider.answers["/jwks"]
+    assert (await upstream.identify(code, SECRETS)).email == "ana@example.com"
+
+
+ANA, TRUE = {"email": "ana@example.com"}, {"email_verified": True}
+OTHER = {"email": "other@example.com"}
+UNVERIFIED = {"email_verified": False}
+
+
+@pytest.mark.attack("M-04", "I-16")
+@pytest.mark.parametrize(
+    ("claims", "userinfo", "found"),
+    [
+        (ANA | TRUE, OTHER | TRUE, "ana@example.com"),
+        (ANA, ANA | TRUE, "ana@example.com"),
+        (TRUE, ANA | TRUE, "ana@example.com"),
+        ({}, ANA | TRUE, "ana@example.com"),
+        # Address and confirmation are taken from one document.
+        (ANA, OTHER | TRUE, "other@example.com"),
+        (ANA, TRUE, "email_unverified"),
+        (TRUE, ANA, "email_unverified"),
+        (ANA, {}, "email_unverified"),
+        (ANA, ANA, "email_unverified"),
+        (ANA, ANA | {"email_verified": "true"}, "email_unverified"),
+        (ANA, ANA | UNVERIFIED, "email_unverified"),
+        ({}, {}, "email_missing"),
+        # A plain no stays one.
+        (ANA | UNVERIFIED, ANA | TRUE, "email_unverified"),
+    ],
+)
+async def test_userinfo_is_asked_before_an_address_is_refused(
+    provider: StubProvider,
+    upstream: UpstreamClient,
+    claims: dict[str, Any],
+    userinfo: dict[str, Any],
+    found: str,
+) -> None:
+    provider.claims = {"email": None, "email_verified": None} | claims
+    provider.userinfo = {"sub": "subject-of-ana"} | userinfo
+    code = await code_of(provider, upstream)
+    if "@" in found:
+        assert (await upstream.identify(code, SECRETS)).email == found
+    else:
+        with pytest.raises(IdentityRefused) as caught:
+            await upstream.identify(code, SECRETS)
+        assert caught.value.reason == found
+
+
+@pytest.mark.parametrize("claims", [{"email": None}, {"email_verified": None}])
+@pytest.mark.parametrize("status", [401, 403, 404])
+async def test_a_userinfo_that_refuses_is_named_as_the_reason(
+    provider: StubProvider, upstream: UpstreamClient, claims: dict[str, Any], status: int
+) -> None:
+    provider.claims = claims
+    provider.answers["/userinfo"] = lambda: Response("no", status)
+    code = await code_of(provider, upstream)
+    with pytest.raises(IdentityRefused, match="userinfo") as caught:
+        await upstream.identify(code, SECRETS)
+    assert caught.value.reason == f"userinfo_status_{status}"
+
+
+async def test_a_userinfo_that_is_away_is_an_outage(
+    provider: StubProvider, upstream: UpstreamClient
+) -> None:
+    provider.claims = {"email_verified": None}
+    provider.answers["/userinfo"] = lambda: Response("", 503)
+    code = await code_of(provider, upstream)
+    with pytest.raises(UpstreamUnavailable):
+        await upstream.identify(code, SECRETS)
+
+
+async def test_a_cookie_of_one_person_is_not_sent_with_the_next_persons_request(
+    provider: StubProvider, upstream: UpstreamClient
+) -> None:
+    provider.claims = {"email_verified": None}
+    provider.userinfo = {"sub": "subject-of-ana"} | ANA | TRUE
+    provider.cookie = "session=of-ana"
+    for _ in range(2):
+        await upstream.identify(await code_of(provider, upstream), SECRETS)
+    assert provider.cookies_seen == []
+
+
+async def test_everything_goes_to_the_provider_through_the_proxy(
+    provider: StubProvider, tmp_path: Path
+) -> None:
+    provider.claims = {"email_verified": None}
+    provider.userinfo = {"sub": "subject-of-ana"} | ANA | TRUE
+    host = urlsplit(ISSUER).netloc
+    async with (
+        https_server(provider.app(), tmp_path, hosts=[host]) as server,
+        ConnectProxy(target=server.port).running() as proxy,
+    ):
+        upstream = UpstreamClient(
+            UpstreamConfig(ISSUER, CLIENT_ID, Secret(CLIENT_SECRET)),
+            Outbound(trusted(server.bundle), Proxy(Secret(proxy.url))),
+            redirect_uri="https://mcp.example.test/callback",
+            clock=provider.clock,
+        )
+        await upstream.identify(await code_of(provider, upstream), SECRETS)
+        await upstream.aclose()
+    assert set(proxy.requests) == {f"CONNECT {host}:443 HTTP/1.1"}
+    assert provider.calls == ["/discovery", "/jwks", "/token", "/userinfo"]
 
 
 class Silent(Response):
@@ -140,7 +355,12 @@ async def test_a_provider_that_never_answers_times_out(
         (Response("[" * 100_000, media_type="application/json"), "token_malformed"),
         (JSONResponse({"token_type": "Bearer", "expires_in": [1]}), "token_malformed"),
         (Response('{"expires_in": 1e999}', media_type="application/json"), "token_malformed"),
-        (JSONResponse({"error": "invalid_grant"}, 400), "token_error"),
+        (JSONResponse({"error": "invalid_grant"}, 400), "token_invalid_grant"),
+        (JSONResponse({"error": "invalid_client"}, 401), "token_invalid_client"),
+        (JSONResponse({"error": "invalid_request"}, 400), "token_invalid_request"),
+        (JSONResponse({"error": "unauthorized_client"}, 400), "token_unauthorized_client"),
+        (JSONResponse({"error": "SECRET DETAIL"}, 400), "token_error"),
+        (JSONResponse({"error": ["invalid_grant"]}, 400), "token_error"),
         (JSONResponse({"token_type": "mac", "id_token": "x"}), "token_type"),
     ],
 )
@@ -172,34 +392,3 @@ async def test_no_secret_is_in_any_repr(upstream: UpstreamClient) -> None:
         assert CLIENT_SECRET not in text
         assert SECRETS.verifier not in text
         assert SECRETS.nonce not in text
-
-
-def authority(path: Path) -> None:
-    key, now = rsa_key(4, 2048), dt.datetime.now(dt.UTC)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Acme CA")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now)
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path.write_bytes(certificate.public_bytes(Encoding.PEM))
-
-
-async def test_the_companys_authorities_are_trusted_besides_the_public_ones(
-    provider: StubProvider, tmp_path: Path
-) -> None:
-    bundle = tmp_path / "ca.pem"
-    authority(bundle)
-    plain, extended = make(provider), make(provider, ca_bundle=bundle)
-    known = extended._tls.cert_store_stats()["x509_ca"]
-    assert known == plain._tls.cert_store_stats()["x509_ca"] + 1
-    assert extended._tls.verify_mode is ssl.CERT_REQUIRED
-    assert extended._tls.check_hostname
-    for client in (plain, extended):
-        await client.aclose()

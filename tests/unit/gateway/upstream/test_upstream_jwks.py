@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -86,6 +86,16 @@ async def test_parallel_first_sign_ins_share_one_fetch(clock: HeldClock) -> None
 
 
 @pytest.mark.attack("I-13")
+async def test_callers_that_wait_for_keys_share_one_failure(clock: HeldClock) -> None:
+    source = Source()
+    source.document = AWAY
+    jwks = cached_keys(source, clock=clock)
+    failures = await asyncio.gather(*(jwks.get() for _ in range(20)), return_exceptions=True)
+    assert all(isinstance(failure, UpstreamUnavailable) for failure in failures)
+    assert source.fetches == 1
+
+
+@pytest.mark.attack("I-13")
 @pytest.mark.parametrize(
     "broken",
     [AWAY, UpstreamRefused("Too large.", reason="jwks_too_large"), {"keys": []}, {"keys": "x"}],
@@ -103,21 +113,26 @@ async def test_old_keys_serve_for_a_day_while_new_ones_cannot_be_fetched(
     assert ids(await jwks.newer()) == ["key-1"]
     assert source.fetches == 2
     clock.forward(24 * 3600)
-    with pytest.raises(UpstreamUnavailable):
+    with pytest.raises(UpstreamUnavailable if broken is AWAY else UpstreamRefused):
         await jwks.get()
 
 
 @pytest.mark.attack("I-13")
-@pytest.mark.parametrize("broken", [AWAY, {"keys": []}], ids=["away", "empty"])
-async def test_without_any_keys_the_provider_is_unavailable(clock: HeldClock, broken: Any) -> None:
+@pytest.mark.parametrize("broken", [AWAY, {"keys": []}, {}], ids=["away", "empty", "no list"])
+async def test_only_keys_that_cannot_be_fetched_are_an_outage(
+    clock: HeldClock, broken: Any
+) -> None:
     source = Source()
     source.document = broken
     jwks = cached_keys(source, clock=clock)
-    with pytest.raises(UpstreamUnavailable):
+    with pytest.raises(UpstreamUnavailable if broken is AWAY else UpstreamRefused):
         await jwks.get()
     source.document = {"keys": [jwk(1)]}
     assert ids(await jwks.get()) == ["key-1"]
 
+
+BASIC: Final = "client_secret_basic"
+POST: Final = "client_secret_post"
 
 DOCUMENT: dict[str, Any] = {
     "issuer": ISSUER,
@@ -128,21 +143,25 @@ DOCUMENT: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("supported", "method"),
+    ("supported", "methods"),
     [
-        (None, "client_secret_basic"),
-        (["client_secret_basic", "client_secret_post"], "client_secret_post"),
-        (["client_secret_basic"], "client_secret_basic"),
-        (["private_key_jwt", "client_secret_basic"], "client_secret_basic"),
+        (None, (BASIC, POST)),
+        ([POST, BASIC], (BASIC, POST)),
+        ([BASIC], (BASIC,)),
+        ([POST], (POST,)),
+        (["private_key_jwt", POST], (POST,)),
     ],
 )
-def test_the_authentication_method_follows_the_metadata(supported: Any, method: str) -> None:
+def test_the_authentication_methods_follow_the_metadata(
+    supported: Any, methods: tuple[str, ...]
+) -> None:
     changed = (
         DOCUMENT
         if supported is None
         else DOCUMENT | {"token_endpoint_auth_methods_supported": supported}
     )
-    assert read_discovery(changed, ISSUER).auth_method == method
+    assert read_discovery(changed, ISSUER).auth_methods == methods
+    assert read_discovery(changed, ISSUER, auth_method=POST).auth_methods == (POST,)
 
 
 @pytest.mark.attack("I-14")
@@ -293,7 +312,7 @@ async def test_endpoints_that_are_configured_are_not_discovered(clock: HeldClock
     async with httpx.AsyncClient(transport=transport) as http:
         provider = await ProviderEndpoints(config(**urls), http, clock=clock).get()
     assert transport.urls == []
-    assert provider.auth_method == "client_secret_post"
+    assert provider.auth_methods == (POST,)
     assert provider.token_url == "https://a.example/token"
 
 
