@@ -31,6 +31,7 @@ from productive_gateway.grants.tokens import (
     AuthorizationCode,
     RefreshToken,
     digest,
+    grant_name,
     read_access,
     read_code,
     read_refresh,
@@ -136,6 +137,15 @@ class Grants:
         await self._commit.create(encode(grant, ring))
         code = AuthorizationCode(grant.name, secret)
         return write_code(ring, code, self._config.resource, self._entropy)
+
+    async def completed(self, transaction: bytes) -> bool:
+        """Return whether a transaction has its grant already, also if that was revoked since.
+
+        Raises:
+            Unavailable: the store cannot be reached.
+        """
+        held = self._store.get(grant_name(transaction))
+        return await RetryBudget(self._limits).call(held) is not None
 
     async def redeem(
         self, code: str, *, client_id: str, redirect_uri: str | None, verifier: str

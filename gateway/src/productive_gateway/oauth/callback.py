@@ -7,6 +7,7 @@ them.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +32,7 @@ from productive_gateway.oauth.cookies import CookieKind
 from productive_gateway.oauth.errors import ErrorCode, OAuthError
 from productive_gateway.oauth.transaction import Transaction, find_transaction, read_state
 from productive_gateway.observability.audit import Event, audit
+from productive_gateway.upstream.code_flow import SPENT_CODE
 from productive_gateway.upstream.errors import IdentityRefused
 from productive_gateway.upstream.identity import VerifiedIdentity
 from productive_gateway.web.errors import BadRequest
@@ -39,6 +41,8 @@ from productive_gateway.web.pages import Link, problem, render, wants_json
 
 MAX_CODE: Final = 4096
 """Characters."""
+_PAUSES: Final = (0.0, 0.2, 0.4, 0.8)
+"""Seconds before each look for a grant that another request may be making."""
 _UPSTREAM_ERRORS: Final = {
     "access_denied": ErrorCode.ACCESS_DENIED,
     "login_required": ErrorCode.ACCESS_DENIED,
@@ -132,7 +136,8 @@ class CallbackHandler:
             email = identity.email
             person = self._person(identity)
             own = await context.grants.begin(self._sign_in(transaction, identity, person))
-        except GatewayError as error:
+        except GatewayError as failure:
+            error = await self._repeated(failure, transaction) or failure
             if isinstance(error, IdentityRefused):
                 email = error.email
             audit(Event.SIGN_IN_REFUSED, reason=error.reason, client=label, email=email)
@@ -143,6 +148,26 @@ class CallbackHandler:
             request, response, CookieKind.FINISHED, transaction.id, "1", now=context.clock()
         )
         return response
+
+    async def _repeated(
+        self, failure: GatewayError, transaction: Transaction
+    ) -> AlreadyCompleted | None:
+        """Return the true reason of a code that the provider calls spent: it was spent here.
+
+        The same address is opened twice by a reload, or when the answer was lost on its way; the
+        client has a code then, and must not be told that its sign-in failed. The other request may
+        still be under way.
+        """
+        if failure.reason != SPENT_CODE:
+            return None
+        for pause in _PAUSES:
+            await asyncio.sleep(pause)
+            try:
+                if await self.context.grants.completed(transaction.id):
+                    return AlreadyCompleted()
+            except Unavailable:
+                break
+        return None
 
     def _person(self, identity: VerifiedIdentity) -> Person:
         person = self.context.people.snapshot().person_of(identity.email)

@@ -34,6 +34,8 @@ _ERROR_WORDS: Final = frozenset(
     }
 )
 """RFC 6749 5.2. A fixed set, so it may be logged; no other text of the provider is."""
+SPENT_CODE: Final = "token_invalid_grant"
+"""Reason of the refusal of a code that was used before, among other causes."""
 _CREDENTIALS: Final = (
     "The sign-in provider does not accept the client id and secret of this server. Tell your "
     "administrator: the secret may have expired, or the client is registered for another way to "

@@ -148,25 +148,57 @@ async def test_a_repeated_callback_says_already_completed() -> None:
         assert log.reasons("sign_in_refused") == ["already_completed"]
 
 
+def cookie_line(browser: Browser) -> str:
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in browser.http.cookies.jar)
+
+
 @pytest.mark.attack("C-05", "I-17")
-async def test_two_replicas_that_finish_one_transaction_make_one_grant() -> None:
+async def test_a_callback_whose_answer_was_lost_says_already_completed() -> None:
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
+        query = server.provider.sign_in(await browser.approve(client["client_id"]))
+        before = {"cookie": cookie_line(browser)}
+        assert (await server.browser().http.get(f"/callback?{query}", headers=before)).is_redirect
+        with audit_log() as log:
+            second = await server.browser().http.get(f"/callback?{query}", headers=before)
+        assert is_page(second, 400)
+        assert "already" in second.text
+        assert log.reasons("sign_in_refused") == ["already_completed"]
+        assert await server.records() == 2, "one grant and one subject binding"
+
+
+async def test_a_code_that_was_spent_elsewhere_is_an_error_for_the_client() -> None:
+    async with authorization_server() as server:
+        client, browser = await server.register(), server.browser()
+        query = server.provider.sign_in(await browser.approve(client["client_id"]))
+        server.provider.sessions.clear()
+        with audit_log() as log:
+            answer = await browser.http.get(f"/callback?{query}")
+        assert client_error(answer) == "server_error"
+        assert log.reasons("sign_in_refused") == ["token_invalid_grant"]
+
+
+@pytest.mark.attack("C-05", "I-17")
+@pytest.mark.parametrize("same_code", [True, False])
+async def test_two_replicas_that_finish_one_transaction_make_one_grant(same_code: bool) -> None:
     clock, keys = HeldClock(), HeldKeys()
     store, provider = MemoryGrantStore(clock=clock), StubProvider(clock)
     shared: dict[str, Any] = {"clock": clock, "keys": keys, "store": store, "provider": provider}
     async with authorization_server(**shared) as first, authorization_server(**shared) as second:
         client, browser = await first.register(), first.browser()
         url = await browser.approve(client["client_id"])
-        cookies = {cookie.name: cookie.value or "" for cookie in browser.http.cookies.jar}
-        line = "; ".join(f"{name}={value}" for name, value in cookies.items())
+        headers = {"cookie": cookie_line(browser)}
+        queries = [provider.sign_in(url) for _ in range(4)]
+        if same_code:
+            queries = queries[:1] * 4
         answers = await asyncio.gather(
             *(
-                replica.browser().http.get(
-                    f"/callback?{provider.sign_in(url)}", headers={"cookie": line}
-                )
-                for replica in (first, second, first, second)
+                replica.browser().http.get(f"/callback?{query}", headers=headers)
+                for replica, query in zip((first, second, first, second), queries, strict=True)
             )
         )
         assert sorted(answer.status_code for answer in answers) == [302, 400, 400, 400]
+        assert all("already" in answer.text for answer in answers if answer.status_code == 400)
         assert await first.records() == 2, "one grant and one subject binding"
 
 
