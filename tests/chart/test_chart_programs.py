@@ -56,6 +56,7 @@ def test_both_programs_accept_the_settings_of_the_chart(
         "https://claude.ai/api/mcp/auth_callback",
         "https://claude.com/api/mcp/auth_callback",
         "https://chatgpt.com/connector_platform_oauth_redirect",
+        "https://chatgpt.com/connector/oauth/Zk9dPq3A",
         "https://www.cursor.com/agents/mcp/oauth/callback",
         "https://vscode.dev/redirect",
         "https://insiders.vscode.dev/redirect",
@@ -67,11 +68,22 @@ def test_the_known_assistants_may_be_connected_without_a_setting(helm: Helm, uri
     assert policy.obstacle(parse_redirect_uri(uri)) is None
 
 
-def test_other_hosts_are_refused(helm: Helm) -> None:
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "https://claude.ai.evil.example/api/mcp/auth_callback",
+        "https://claude.ai/redirect?to=https://evil.example/",
+        "https://claude.ai/api/mcp/auth_callback?to=https://evil.example/",
+        "https://chatgpt.com/share/1",
+        "https://chatgpt.com/connector/oauth/Zk9dPq3A?to=https://evil.example/",
+        "https://vscode.dev/redirect/elsewhere",
+        "https://www.cursor.com/",
+    ],
+)
+def test_other_addresses_are_refused_also_on_the_hosts_of_assistants(helm: Helm, uri: str) -> None:
     settings = load_settings(helm.render().environment("gateway"))
-    other = parse_redirect_uri("https://claude.ai.evil.example/callback")
     policy = RedirectPolicy(settings.redirect_hosts, settings.public_url)
-    assert policy.obstacle(other) is Obstacle.ADDRESS
+    assert policy.obstacle(parse_redirect_uri(uri)) is Obstacle.ADDRESS
 
 
 def test_no_secret_is_in_a_manifest(helm: Helm) -> None:

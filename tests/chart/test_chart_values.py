@@ -196,9 +196,9 @@ CASES: list[Case] = [
     ),
     env(
         "redirectHosts",
-        ["a.example", "b.example:8443"],
+        ["a.example", "b.example:8443/callback", "c.example/below/"],
         "REDIRECT_HOSTS",
-        "a.example,b.example:8443",
+        "a.example,b.example:8443/callback,c.example/below/",
     ),
     env("allowedOrigins", ["https://a.example"], "ALLOWED_ORIGINS", "https://a.example"),
     env("adminContact", "#help", "ADMIN_CONTACT", "#help"),
@@ -424,6 +424,7 @@ CASES: list[Case] = [
     ),
     Case("gateway.replicas", 3, "Deployment/gateway", "spec.replicas", 3),
     Case("gateway.replicas", 1, "PodDisruptionBudget/gateway", "", ABSENT),
+    env("gateway.keepAliveSeconds", 620, "KEEP_ALIVE_SECONDS", "620"),
     env("gateway.logLevel", "debug", "LOG_LEVEL", "debug"),
     Case("gateway.autoscaling.enabled", True, "Deployment/gateway", "spec.replicas", ABSENT),
     Case(

@@ -55,8 +55,8 @@
 {{- $bad = append $bad "redirectHosts is empty: list the hosts of the assistants that people may connect, such as claude.ai." -}}
 {{- end -}}
 {{- range .Values.redirectHosts -}}
-{{- if not (regexMatch "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?$" .) -}}
-{{- $bad = append $bad (printf "redirectHosts: %q is not a host name in lower case; write each host, there are no patterns." .) -}}
+{{- if or (not (regexMatch "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?(/|(/[A-Za-z0-9._~-]+)+/?)?$" .)) (regexMatch "/\\.{1,2}(/|$)" .) -}}
+{{- $bad = append $bad (printf "redirectHosts: %q is not a host name in lower case, with or without a path; write each one, there are no patterns." .) -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $bad -}}

@@ -7,6 +7,8 @@
   value: "8787"
 - name: INTERNAL_PORT
   value: "9090"
+- name: KEEP_ALIVE_SECONDS
+  value: {{ .Values.gateway.keepAliveSeconds | quote }}
 - name: LOG_LEVEL
   value: {{ .Values.gateway.logLevel | quote }}
 - name: PRODUCTIVE_ORG_ID
