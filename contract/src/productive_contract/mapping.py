@@ -22,10 +22,13 @@ from typing import Any, Final, TypeGuard
 from productive_contract.email import EmailError, canonical_email
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
 from productive_contract.secret import Secret
+from productive_contract.slices import Slices, at_once
 
 DOCUMENT_VERSION: Final = 1
 GZIP_ABOVE: Final = 700 * 1024
 """Bytes of plain JSON above which the document is stored compressed."""
+_PEOPLE_PER_SLICE: Final = 200
+"""Of decoding: a few milliseconds."""
 MAX_PLAIN: Final = 64 * 1024 * 1024
 """Bytes a document may unpack to: a bound against a decompression bomb, far above any company."""
 
@@ -116,11 +119,7 @@ def decode(data: MappingABC[str, bytes]) -> Mapping:
     Raises:
         MappingError: neither key is there, the document is malformed or of an unknown version.
     """
-    if MAPPING_KEY_GZIP in data:
-        return decode_document(_unpack(data[MAPPING_KEY_GZIP]))
-    if MAPPING_KEY in data:
-        return decode_document(data[MAPPING_KEY])
-    raise MappingError(f"it has neither {MAPPING_KEY} nor {MAPPING_KEY_GZIP}")
+    return at_once(decoding(data))
 
 
 def decode_document(plain: bytes) -> Mapping:
@@ -129,6 +128,26 @@ def decode_document(plain: bytes) -> Mapping:
     Raises:
         MappingError: the document is malformed or of an unknown version.
     """
+    return at_once(_decoding_document(plain))
+
+
+def decoding(data: MappingABC[str, bytes]) -> Slices[Mapping]:
+    """Do what `decode` does in slices: ten thousand people take a tenth of a second.
+
+    Raises:
+        MappingError: as `decode` does.
+    """
+    if MAPPING_KEY_GZIP in data:
+        plain = _unpack(data[MAPPING_KEY_GZIP])
+        yield
+    elif MAPPING_KEY in data:
+        plain = data[MAPPING_KEY]
+    else:
+        raise MappingError(f"it has neither {MAPPING_KEY} nor {MAPPING_KEY_GZIP}")
+    return (yield from _decoding_document(plain))
+
+
+def _decoding_document(plain: bytes) -> Slices[Mapping]:
     try:
         document = json.loads(plain, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -145,8 +164,13 @@ def decode_document(plain: bytes) -> Mapping:
         raise MappingError("revision is not a number")
     if not isinstance(users, dict):
         raise MappingError("users is not an object")
-    people = [_decode_person(email, entry) for email, entry in users.items()]
-    return Mapping(revision, MappingProxyType({person.email: person for person in people}))
+    people: dict[str, Person] = {}
+    for number, (email, entry) in enumerate(users.items()):
+        if number % _PEOPLE_PER_SLICE == 0:
+            yield
+        person = _decode_person(email, entry)
+        people[person.email] = person
+    return Mapping(revision, MappingProxyType(people))
 
 
 def _encode_person(person: Person) -> dict[str, Any]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,10 +25,12 @@ from productive_contract.mapping import (
     State,
     decode,
     decode_document,
+    decoding,
     encode,
 )
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
 from productive_contract.secret import Secret
+from productive_contract.slices import at_once, in_turns
 
 GOLDEN = Path(__file__).resolve().parents[2] / "contract"
 V1 = (GOLDEN / "mapping-v1.json").read_bytes().rstrip(b"\n")
@@ -202,3 +206,22 @@ def test_any_bytes_are_read_or_refused_in_order(raw: bytes) -> None:
 def test_an_empty_object_signs_nobody_out() -> None:
     with pytest.raises(MappingError):
         decode({"users.json": b"{}"})
+
+
+@pytest.mark.parametrize("count", [0, 1, 199, 200, 201, 5_000, 10_000])
+async def test_decoding_in_slices_gives_the_same_mapping(count: int) -> None:
+    people = [replace(ANA, email=f"p{number}@example.com") for number in range(count)]
+    data = encode(Mapping(7, {person.email: person for person in people}))
+    slices = sum(1 for _ in decoding(data))
+    assert slices >= count / 200
+    assert decode(data) == at_once(decoding(data)) == await in_turns(decoding(data))
+    assert len(decode(data).people) == count
+
+
+async def test_decoding_in_slices_refuses_what_decoding_at_once_refuses() -> None:
+    bad = {MAPPING_KEY: V1.replace(b'"userId":9104', b'"userId":"x"')}
+    for data in ({}, {MAPPING_KEY: b"{"}, {MAPPING_KEY_GZIP: b"x"}, bad):
+        with pytest.raises(MappingError) as at_once_error:
+            decode(data)
+        with pytest.raises(MappingError, match=re.escape(str(at_once_error.value))):
+            await in_turns(decoding(data))

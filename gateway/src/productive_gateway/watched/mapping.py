@@ -9,13 +9,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import structlog
 
-from productive_contract.mapping import MappingError, State, decode
+from productive_contract.mapping import MappingError, State, decode, decoding
+from productive_contract.slices import in_turns
 from productive_gateway.errors import Unavailable
 from productive_gateway.observability.metrics import (
     MAPPING_BROKEN,
@@ -44,8 +46,18 @@ class LastGoodMapping(LastGood[Snapshot]):
 
     def __init__(self) -> None:
         super().__init__(
-            "mapping", _parse, alarm=MAPPING_BROKEN, on_use=_report, absent_at_first=True
+            "mapping", self._snapshot_of, alarm=MAPPING_BROKEN, on_use=_report, absent_at_first=True
         )
+        self._prepared: tuple[Data, Snapshot] | None = None
+
+    async def prepare(self, data: Data) -> None:
+        """Decode the data ahead, in slices: ten thousand people take a tenth of a second or more.
+
+        Data that cannot be decoded are left to `take`, which reports them.
+        """
+        if data and data != self._data:
+            with suppress(MappingError):
+                self._prepared = data, Snapshot.of(await in_turns(decoding(data)))
 
     def snapshot(self) -> Snapshot:
         """Return the last good complete view.
@@ -60,6 +72,13 @@ class LastGoodMapping(LastGood[Snapshot]):
                 reason="no_mapping",
             )
         return self.value
+
+    def _snapshot_of(self, data: Data) -> Snapshot:
+        prepared = self._prepared
+        if prepared is None or prepared[0] != data:
+            return _parse(data)
+        self._prepared = None
+        return prepared[1]
 
 
 class MappingSource:
@@ -140,7 +159,6 @@ def _parse(data: Data) -> Snapshot:
     if not data:
         raise Absent("the mapping is empty: nothing was published into it")
     try:
-        # Ten thousand people take 0.3 s, during which the event loop does nothing else.
         return Snapshot.of(decode(data))
     except MappingError as error:
         raise Malformed(f"the mapping cannot be read: {error}") from error

@@ -51,7 +51,10 @@ class LocalMapping:
         """Follow the file until cancelled."""
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            self.poll()
+            data = self._origin.poll()
+            if data is not None:
+                await self._good.prepare(data)
+                self._good.take(data)
 
     def poll(self) -> None:
         """Read the mapping again if it changed."""

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, TypeVar
@@ -21,7 +22,7 @@ from prometheus_client import Gauge
 from productive_gateway.observability.metrics import WATCH_HEALTHY
 from productive_kube.client import KubeClient, Listed
 from productive_kube.collection import Change, Collection, by_name, secret_data
-from productive_kube.mount import Mount
+from productive_kube.mount import Mount, Mounted
 from productive_kube.reflector import WINDOW_SECONDS, Reflector
 
 _log = structlog.get_logger(__name__)
@@ -85,6 +86,9 @@ class LastGood(Generic[Value]):
         """What is wrong with the published data; None while they are in use."""
         return self._problem
 
+    async def prepare(self, data: Data) -> None:
+        """Do ahead of `take` what takes so long that the event loop must serve others meanwhile."""
+
     def take(self, data: Data) -> bool:
         """Use the published data, or keep the value in use and raise the alarm.
 
@@ -141,6 +145,30 @@ class _Mounted(Generic[Value]):
     since: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A collection of Secrets, each prepared before the reflector hears of it."""
+
+    collection: Collection[Data]
+    prepare: Callable[[Data], Awaitable[None]]
+
+    async def list(self) -> Listed[Data]:
+        listed = await self.collection.list()
+        for data in listed.items:
+            await self.prepare(data)
+        return listed
+
+    async def watch(self, version: str, seconds: int) -> AsyncGenerator[Change[Data], None]:
+        async with aclosing(self.collection.watch(version, seconds)) as changes:
+            async for change in changes:
+                if change.item is not None and not change.deleted:
+                    await self.prepare(change.item)
+                yield change
+
+    async def version(self) -> str:
+        return await self.collection.version()
+
+
 class WatchedSecret(Generic[Value]):
     """Follows one Secret by name, as the sink of its own reflector."""
 
@@ -186,7 +214,7 @@ class WatchedSecret(Generic[Value]):
         self._told = 0
         """How many times it told something."""
         self._reflector: Reflector[Data] = Reflector(
-            Collection(client, self._path, secret_data, by_name(name)),
+            _Prepared(Collection(client, self._path, secret_data, by_name(name)), good.prepare),
             self,
             label=good.name,
             window=window,
@@ -223,7 +251,7 @@ class WatchedSecret(Generic[Value]):
         async with asyncio.TaskGroup() as group:
             group.create_task(self._reflector.run())
             if self._mount is not None:
-                group.create_task(self._poll())
+                group.create_task(self._poll(self._mount))
 
     async def read(self) -> bool:
         """Read the Secret from the API server now; returns whether its data are in use.
@@ -234,9 +262,11 @@ class WatchedSecret(Generic[Value]):
         while True:
             told = self._told
             secret: dict[str, Any] = await self._client.get(f"{self._path}/{self._name}")
+            data = secret_data(secret)
+            await self._good.prepare(data)
             # What the watch told meanwhile may be newer than this answer, and is told only once.
             if self._told == told:
-                return self._follow(secret_data(secret))
+                return self._follow(data)
 
     def replace(self, listed: Listed[Data], *, fell: bool) -> None:
         """Take up what a list holds, even if it is older than what was seen before."""
@@ -250,10 +280,14 @@ class WatchedSecret(Generic[Value]):
     def poll_mount(self) -> None:
         """Poll the mount once, and use what it holds if it may decide now."""
         mounted = None if self._mount is None else self._mount.poll()
+        self._consider(mounted, self._monotonic())
+
+    def _consider(self, mounted: Mounted | None, polled: float) -> None:
+        """Take up what is mounted anew, if anything is, and let the mount decide if it may."""
         if mounted is not None and mounted.data:
             value = self._good.parse_mounted(mounted.data)
             if value is not None:
-                self._mounted = _Mounted(value, mounted.data, self._monotonic())
+                self._mounted = _Mounted(value, mounted.data, polled)
         if self._mounted is not None and self._is_newer(self._mounted):
             self._good.use(self._mounted.value, self._mounted.data)
             self._from_mount = True
@@ -263,10 +297,14 @@ class WatchedSecret(Generic[Value]):
             # A window that was only late goes on: it does not tell again what it told before.
             self._use_watched()
 
-    async def _poll(self) -> None:
+    async def _poll(self, mount: Mount) -> None:
         while True:
             await asyncio.sleep(POLL_SECONDS)
-            self.poll_mount()
+            mounted, polled = mount.poll(), self._monotonic()
+            if mounted is not None:
+                await self._good.prepare(mounted.data)
+            # What the watch confirmed during the preparation counts as newer than the mount.
+            self._consider(mounted, polled)
 
     def _is_newer(self, mounted: _Mounted[Value]) -> bool:
         present = self._good.value

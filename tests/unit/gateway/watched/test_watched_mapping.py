@@ -342,3 +342,58 @@ async def test_the_mount_is_polled_by_itself(tmp_path: Path) -> None:
     async with running(api, tmp_path / "m") as it:
         mount.write(ANA)
         await it.reaches(100)
+
+
+def many(revision: int, count: int = 10_000) -> dict[str, bytes]:
+    return published(revision, *(f"person-{number}@example.com" for number in range(count)))
+
+
+class Turns:
+    """Counts the turns of the event loop: what takes long must leave some to others."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(0)
+            self.count += 1
+
+
+@asynccontextmanager
+async def turns() -> AsyncIterator[Turns]:
+    counted = Turns()
+    task = asyncio.create_task(counted.run())
+    try:
+        yield counted
+    finally:
+        task.cancel()
+
+
+async def test_ten_thousand_people_are_taken_up_between_the_turns_of_others() -> None:
+    data = many(200)
+    async with running(api := ScriptedApi(ANA)) as it, asyncio.timeout(60):
+        await it.reaches(100)
+        await api.window()
+        async with turns() as counted:
+            before = counted.count
+            api.put(data)
+            await it.reaches(200)
+            assert counted.count - before > 50
+        assert len(it.emails()) == 10_000
+
+
+async def test_mounted_people_are_taken_up_between_the_turns_of_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("productive_gateway.watched.watched_secret.POLL_SECONDS", 0)
+    mount = MappingMount(tmp_path)
+    mount.write(ANA)
+    api = ScriptedApi()
+    api.failure = unreachable()
+    async with running(api, tmp_path) as it, asyncio.timeout(60):
+        mount.write(many(200))
+        async with turns() as counted:
+            await it.reaches(200)
+            assert counted.count > 50
+        assert len(it.emails()) == 10_000
