@@ -1,4 +1,4 @@
-"""The mapping document: golden files of each version, and what a reader must refuse."""
+"""The mapping document: golden files, writer and reader as inverses, and malformed documents."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from productive_contract.mapping import (
     GZIP_ABOVE,
+    MAX_INTEGER,
     MAX_PLAIN,
     Access,
     Mapping,
@@ -27,6 +28,8 @@ from productive_contract.mapping import (
     decode_document,
     decoding,
     encode,
+    format_time,
+    parse_time,
 )
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
 from productive_contract.secret import Secret
@@ -72,7 +75,49 @@ DAN = Person(
     state=State.NO_TOKEN,
     reason=Reason.TOKEN_SECRET_NOT_FOUND,
 )
-EVERYBODY = Mapping(1795478400123, {p.email: p for p in (DAN, CLEO, BOB, ANA)})
+EVERYBODY = Mapping(
+    1795478400123, {p.email: p for p in (DAN, CLEO, BOB, ANA)}, namespace="acme-users"
+)
+
+TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+EMAILS = st.builds(
+    "{}@{}".format, st.sampled_from(["ana", "bob", "a.b+c", "x'y"]), st.sampled_from(["a", "b.c"])
+)
+INSTANTS = st.datetimes(
+    min_value=datetime(1, 1, 2),  # noqa: DTZ001 (the time zone is drawn apart)
+    max_value=datetime(9999, 12, 30),  # noqa: DTZ001
+    timezones=st.timezones() | st.just(UTC),
+).map(lambda moment: moment.astimezone(UTC).replace(microsecond=0))
+PERSONS = st.builds(
+    Person,
+    email=EMAILS,
+    uid=TEXT,
+    user=st.text(st.characters(codec="utf-8"), max_size=20),
+    user_id=st.integers(1, MAX_INTEGER),
+    state=st.sampled_from(State),
+    reason=st.none() | st.sampled_from(Reason),
+    api_token=TEXT.map(Secret),
+    organization_id=st.none() | TEXT,
+    access=st.builds(Access, st.booleans(), st.none() | st.lists(TEXT, max_size=3).map(tuple)),
+    revoked_before=st.none() | INSTANTS,
+)
+MAPPINGS = st.builds(
+    Mapping,
+    revision=st.integers(0, MAX_INTEGER),
+    people=st.lists(PERSONS, max_size=4).map(lambda found: {p.email: p for p in found}),
+    namespace=st.none() | TEXT,
+)
+
+
+@given(MAPPINGS)
+def test_whatever_is_written_reads_back_equal(mapping: Mapping) -> None:
+    assert decode(encode(mapping)) == mapping
+
+
+@given(INSTANTS)
+def test_whatever_time_is_written_reads_back_equal(moment: datetime) -> None:
+    assert parse_time(format_time(moment)) == moment
+    assert len(format_time(moment)) == len("2026-11-23T12:00:00Z")
 
 
 def test_the_golden_document_is_written() -> None:
@@ -131,12 +176,16 @@ def test_a_large_document_is_compressed_and_always_to_the_same_bytes() -> None:
         (b'{"version":"1","revision":1,"users":{}}', "is not known"),
         (b'{"version":1,"users":{}}', "revision"),
         (b'{"version":1,"revision":-1,"users":{}}', "revision"),
+        (b'{"version":1,"revision":1e3,"users":{}}', "revision"),
+        (b'{"version":1,"revision":9007199254740992,"users":{}}', "revision"),
+        (b'{"version":1,"revision":1%s,"users":{}}' % (b"0" * 400), "revision"),
+        (b'{"version":1,"revision":1%s,"users":{}}' % (b"0" * 9000), "revision"),
         (b'{"version":1,"revision":1}', "users is not an object"),
-        (b'{"version":1,"revision":1,"users":{"ana":{}}}', "no e-mail address"),
-        (b'{"version":1,"revision":1,"users":{"a@b":[]}}', "not an object"),
-        (b'{"version":1,"revision":1,"users":{"a@b":{}}}', "missing or malformed"),
-        (b'{"a@b":{"userId":1}}', "no userId"),
-        (b'{"a@b":{"userId":1,"apiToken":"x"},"A@b":{"userId":1,"apiToken":"x"}}', "twice"),
+        (b'{"version":1,"revision":1,"users":{"ana":{}}}', "no entry can be read"),
+        (b'{"version":1,"revision":1,"users":{"a@b":[]}}', "no entry can be read"),
+        (b'{"version":1,"revision":1,"users":{"a@b":{}}}', "no entry can be read"),
+        (b'{"a":{"userId":1,"apiToken":"x"}}', "no entry can be read"),
+        (b'{"a@b":{"userId":1,"apiToken":"x"},"A@b":{"userId":1,"apiToken":"x"}}', "repeated"),
     ],
 )
 def test_a_document_that_is_not_understood_is_refused(document: bytes, why: str) -> None:
@@ -144,32 +193,90 @@ def test_a_document_that_is_not_understood_is_refused(document: bytes, why: str)
         decode_document(document)
 
 
+def changed(email: str = "ana@example.com", **fields: object) -> bytes:
+    """Return the golden document with other fields in one entry."""
+    document = json.loads(V1)
+    document["users"][email] |= fields
+    return json.dumps(document).encode()
+
+
 @pytest.mark.parametrize(
-    "change",
+    "fields",
     [
         {"state": "retired"},
+        {"state": ["active"]},
         {"userId": 0},
         {"userId": "9104"},
         {"userId": True},
-        {"uid": ""},
+        {"userId": 10**400},
         {"user": None},
         {"apiToken": None},
-        {"access": []},
+        {"apiToken": 5},
+        {"organizationId": 1200},
+        {"access": {"readOnly": "yes"}},
         {"access": {"toolsets": 5}},
+        {"access": {"toolsets": "core"}},
+        {"access": ["core"]},
         {"revokedBefore": "yesterday"},
         {"revokedBefore": "2026-11-23T12:00:00"},
+        {"revokedBefore": "1-01-01T00:00:00Z"},
+        {"revokedBefore": "0001-01-01T00:00:00+01:00"},
+        {"revokedBefore": 5},
     ],
 )
-def test_a_malformed_entry_is_refused_without_quoting_it(change: dict[str, object]) -> None:
+def test_a_malformed_entry_leaves_that_person_without_a_token(fields: dict[str, object]) -> None:
+    mapping = decode_document(changed(**fields))
+    ana = mapping.people["ana@example.com"]
+    assert (ana.state, ana.reason, ana.api_token) == (State.NO_TOKEN, Reason.INVALID, None)
+    assert (ana.uid, ana.user_id) == (ANA.uid, 0 if "userId" in fields else 9104)
+    others = {email: person for email, person in mapping.people.items() if person is not ana}
+    assert others == {p.email: p for p in (BOB, CLEO, DAN)}
+    assert mapping.complete
+    [fault] = mapping.faults
+    assert "token-of" not in fault
+
+
+def test_a_malformed_entry_of_somebody_who_is_suspended_stays_suspended() -> None:
+    mapping = decode_document(changed("cleo@example.com", revokedBefore="yesterday"))
+    assert mapping.people["cleo@example.com"].state is State.SUSPENDED
+
+
+def test_an_access_that_is_empty_narrows_nothing() -> None:
+    for access in ({}, None, []):
+        assert decode_document(changed(access=access)) == EVERYBODY
+
+
+@pytest.mark.parametrize("uid", [None, "", 5])
+def test_an_entry_without_a_uid_makes_the_mapping_incomplete(uid: object) -> None:
+    mapping = decode_document(changed(uid=uid))
+    assert not mapping.complete
+    assert mapping.people == {p.email: p for p in (BOB, CLEO, DAN)}
+
+
+@pytest.mark.parametrize("key", ["ana", "", "Ana@example.com"])
+def test_a_key_that_is_no_address_or_a_repeated_one_makes_it_incomplete(key: str) -> None:
     document = json.loads(V1)
-    document["users"]["ana@example.com"] |= change
-    if change == {"access": []}:
-        # An empty list reads as no access at all, which narrows nothing: nothing to refuse.
-        assert decode_document(json.dumps(document).encode()).people["ana@example.com"] == ANA
-        return
-    with pytest.raises(MappingError) as refused:
-        decode_document(json.dumps(document).encode())
-    assert "token-of" not in str(refused.value)
+    document["users"][key] = document["users"]["bob@example.com"]
+    mapping = decode_document(json.dumps(document).encode())
+    assert not mapping.complete
+    expected = [BOB, CLEO, DAN] if "@" in key else [ANA, BOB, CLEO, DAN]
+    assert mapping.people == {p.email: p for p in expected}
+
+
+def test_a_malformed_entry_of_the_workers_document_is_that_persons_alone() -> None:
+    document = b'{"ana@example.com":{"userId":1,"apiToken":"x"},"bob@example.com":{"userId":1}}'
+    mapping = decode_document(document)
+    assert mapping.complete
+    states = {email: person.state for email, person in mapping.people.items()}
+    assert states == {"ana@example.com": State.ACTIVE, "bob@example.com": State.NO_TOKEN}
+
+
+def test_a_document_without_a_namespace_is_read() -> None:
+    document = json.loads(V1)
+    del document["namespace"]
+    mapping = decode_document(json.dumps(document).encode())
+    assert mapping == replace(EVERYBODY, namespace=None)
+    assert b"namespace" not in encode(mapping)[MAPPING_KEY]
 
 
 @pytest.mark.parametrize(
@@ -219,9 +326,16 @@ async def test_decoding_in_slices_gives_the_same_mapping(count: int) -> None:
 
 
 async def test_decoding_in_slices_refuses_what_decoding_at_once_refuses() -> None:
-    bad = {MAPPING_KEY: V1.replace(b'"userId":9104', b'"userId":"x"')}
-    for data in ({}, {MAPPING_KEY: b"{"}, {MAPPING_KEY_GZIP: b"x"}, bad):
+    faulty = {MAPPING_KEY: V1.replace(b'"userId":9104', b'"userId":"x"')}
+    assert decode(faulty) == await in_turns(decoding(faulty))
+    for data in ({}, {MAPPING_KEY: b"{"}, {MAPPING_KEY_GZIP: b"x"}):
         with pytest.raises(MappingError) as at_once_error:
             decode(data)
         with pytest.raises(MappingError, match=re.escape(str(at_once_error.value))):
             await in_turns(decoding(data))
+
+
+def test_a_document_that_is_not_in_use_yet_can_be_refused_for_its_faults() -> None:
+    decode_document(V1).refuse_faults()
+    with pytest.raises(MappingError, match="unknown state"):
+        decode_document(changed(state="retired")).refuse_faults()

@@ -61,7 +61,7 @@ class ExamplePeople:
         if not self._rows:
             return f"  nobody yet: put a ProductiveUser and its token Secret into {self._folder}/"
         return "\n".join(
-            f"  {row.email or row.user}{'' if row.ready else f'   ({row.message})'}"
+            f"  {row.email or row.user}{'' if row.usable else f'   ({row.message})'}"
             for row in self._rows
         )
 
@@ -75,4 +75,4 @@ class ExamplePeople:
 
 def _title(row: Row) -> str:
     name = " ".join(part.capitalize() for part in row.email.partition("@")[0].split("."))
-    return name if row.ready else f"{name} ({row.reason})"
+    return name if row.usable else f"{name} ({row.reason})"

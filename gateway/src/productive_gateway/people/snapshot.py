@@ -18,7 +18,10 @@ class Snapshot:
     by_email: MappingABC[str, Person]
     by_uid: MappingABC[str, Person]
     proves_absence: bool = True
-    """Whether a person who is absent is gone; a view that nothing confirmed yet proves nothing."""
+    """Whether a person who is absent is gone; a view that nothing confirmed yet, or that lacks an
+    entry, proves nothing."""
+    faults: tuple[str, ...] = ()
+    """What was wrong with entries of the mapping."""
 
     @classmethod
     def of(cls, mapping: Mapping) -> Snapshot:
@@ -27,6 +30,8 @@ class Snapshot:
             revision=mapping.revision,
             by_email=mapping.people,
             by_uid={person.uid: person for person in mapping.people.values()},
+            proves_absence=mapping.complete,
+            faults=mapping.faults,
         )
 
     def person(self, uid: str) -> Person | None:

@@ -168,7 +168,7 @@ def _bad_mapping_path(path: Path) -> Iterator[str]:
         return
     key = MAPPING_KEY_GZIP if path.suffix == ".gz" else MAPPING_KEY
     try:
-        decode({key: path.read_bytes()})
+        decode({key: path.read_bytes()}).refuse_faults()
     except OSError:
         yield f"USER_MAPPING: {path} cannot be read; write the path of a JSON file of people."
     except MappingError as error:

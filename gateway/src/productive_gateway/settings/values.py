@@ -77,7 +77,7 @@ def mapping(text: str) -> Secret | Path:
     if not text.lstrip().startswith("{"):
         return Path(text)
     try:
-        decode_document(text.encode())
+        decode_document(text.encode()).refuse_faults()
     except MappingError as error:
         raise ValueError(f"fix the JSON ({error}), or write the path of a file") from error
     return Secret(text)

@@ -80,6 +80,14 @@ class LastGoodMapping(LastGood[Snapshot]):
         self._prepared = None
         return prepared[1]
 
+    def _clear(self) -> None:
+        # One faulty entry hides no other, least of all a removal; the alarm is raised all the same.
+        if self.value is not None and self.value.faults:
+            faults = "; ".join(self.value.faults)
+            self.reject(Malformed(f"the mapping is used without its faulty entries: {faults}"))
+        else:
+            super()._clear()
+
 
 class MappingSource:
     """Follows the mapping Secret; implements `People`."""
