@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Hashable, Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -12,9 +13,39 @@ from typing import Any, Final
 import yaml
 
 from productive_contract.names import GROUP, KIND, TOKEN_TYPE, VERSION
+from productive_operator.offline.yaml_documents import read_documents
 
 SUFFIXES: Final = (".yaml", ".yml", ".json")
 DEFAULT_NAMESPACE: Final = "default"
+
+
+_LONGEST_NAME: Final = 253
+_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_WITHOUT_BREAKS: Final = str.maketrans("", "", "\r\n")
+_KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
+_SECRET: Final = frozenset(
+    {"apiVersion", "kind", "metadata", "data", "stringData", "type", "immutable"}
+)
+_METADATA: Final = frozenset(
+    {
+        "annotations",
+        "creationTimestamp",
+        "deletionGracePeriodSeconds",
+        "deletionTimestamp",
+        "finalizers",
+        "generateName",
+        "generation",
+        "labels",
+        "managedFields",
+        "name",
+        "namespace",
+        "ownerReferences",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    }
+)
 
 
 class ManifestError(Exception):
@@ -30,27 +61,6 @@ class Manifest:
     namespace: str
     name: str
     body: dict[str, Any]
-
-
-class _Loader(yaml.SafeLoader):
-    """Reads YAML as Kubernetes does: times stay texts, and no key is repeated."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        seen: set[Any] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if not isinstance(key, str) or key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is repeated or not a text", key_node.start_mark
-                )
-            seen.add(key)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, expression) for tag, expression in resolvers if not tag.endswith(":timestamp")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def find_files(paths: Iterable[Path]) -> list[Path]:
@@ -105,13 +115,20 @@ def secret_data(manifest: Manifest) -> dict[str, str] | None:
                 f"{manifest.file}: {field} of Secret {manifest.name} is not an object"
             )
         for key, value in values.items():
-            data[key] = encode(manifest, key, value)
+            if not _KEY.fullmatch(key):
+                raise ManifestError(
+                    f"{manifest.file}: {key!r} cannot be a key of Secret {manifest.name}; write "
+                    'letters, digits, "-", "_" and "."'
+                )
+            # A key whose value is null is one that is not there.
+            if value is not None:
+                data[key] = encode(manifest, key, value)
     return data
 
 
 def _manifests(file: Path) -> Iterator[Manifest]:
     try:
-        documents = list(yaml.load_all(file.read_bytes(), Loader=_Loader))
+        documents = read_documents(file.read_bytes())
     except (OSError, UnicodeError) as error:
         raise ManifestError(f"{file}: it cannot be read; check that it is a text file") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -148,24 +165,44 @@ def _objects(file: Path, body: Any) -> Iterator[Manifest]:
 
 def _manifest(file: Path, kind: str, body: dict[str, Any]) -> Manifest:
     metadata = body.get("metadata")
-    name = metadata.get("name") if isinstance(metadata, dict) else None
-    namespace = (metadata.get("namespace") if isinstance(metadata, dict) else None) or (
-        DEFAULT_NAMESPACE
-    )
-    if not isinstance(name, str) or not name or not isinstance(namespace, str):
+    if not isinstance(metadata, dict) or not metadata.get("name"):
         raise ManifestError(f"{file}: a {kind} has no metadata.name; give it one")
+    name, namespace = metadata["name"], metadata.get("namespace") or DEFAULT_NAMESPACE
+    if not isinstance(name, str) or len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+        raise ManifestError(
+            f"{file}: {name!r} cannot be the name of a {kind}; write lower case letters, digits, "
+            '"-" and ".", beginning and ending with a letter or digit'
+        )
+    if not isinstance(namespace, str) or not _NAMESPACE.fullmatch(namespace):
+        raise ManifestError(
+            f"{file}: {namespace!r} cannot be a namespace; write up to 63 lower case letters, "
+            'digits and "-"'
+        )
+    for field in ("labels", "annotations"):
+        values = metadata.get(field) or {}
+        if not isinstance(values, dict) or not all(isinstance(v, str) for v in values.values()):
+            raise ManifestError(
+                f"{file}: {field} of {kind} {name} must be texts; put their values in quotes"
+            )
+    unknown = sorted(metadata.keys() - _METADATA)
+    if kind == "Secret":
+        unknown += sorted(body.keys() - _SECRET)
+    if unknown:
+        raise ManifestError(f"{file}: {kind} {name} has an unknown field {unknown[0]}; remove it")
     return Manifest(file, kind, namespace, name, body)
 
 
 def _checked(manifest: Manifest, key: str, value: Any) -> str:
     try:
-        base64.b64decode(value if isinstance(value, str) else "?", validate=True)
+        # Line breaks are not part of base64, wherever they are.
+        encoded = value.translate(_WITHOUT_BREAKS) if isinstance(value, str) else "?"
+        base64.b64decode(encoded, validate=True)
     except (binascii.Error, ValueError):
         raise ManifestError(
             f'{manifest.file}: key "{key}" of Secret {manifest.name} is not base64; write the '
             "token under stringData instead"
         ) from None
-    return str(value)
+    return encoded
 
 
 def _encoded(manifest: Manifest, key: str, value: Any) -> str:

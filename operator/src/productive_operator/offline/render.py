@@ -18,7 +18,7 @@ from typing import Final
 from productive_contract.clock import Clock, system_clock
 from productive_contract.mapping import EMPTY, Mapping, Reason
 from productive_contract.names import GROUP, KIND
-from productive_operator.conditions import describe
+from productive_operator.conditions import describe, is_ready
 from productive_operator.offline.manifests import (
     Manifest,
     ManifestError,
@@ -46,9 +46,11 @@ class Row:
     user_id: int | None
     reason: Reason
     message: str
+    ready: bool
+    """The Ready condition: whether the person is as the spec wants."""
 
     @property
-    def ready(self) -> bool:
+    def usable(self) -> bool:
         """Whether the person can use Productive."""
         return self.reason is Reason.SYNCED
 
@@ -81,7 +83,9 @@ def render_files(
     secrets = [
         secret for manifest in manifests if manifest.kind != KIND and (secret := _secret(manifest))
     ]
-    fitted = fit(resolve(users, secrets), next_revision(previous.revision, clock()))
+    now = clock()
+    fitted = fit(resolve(users, secrets), next_revision(previous.revision, now))
+    moment = datetime.fromtimestamp(now, UTC)
     same = previous.revision > 0 and previous.people == fitted.mapping.people
     return Rendered(
         previous if same else fitted.mapping,
@@ -91,7 +95,8 @@ def render_files(
                 outcome.user.email,
                 outcome.user.user_id,
                 outcome.reason,
-                describe(outcome),
+                describe(outcome, moment),
+                is_ready(outcome),
             )
             for outcome in fitted.outcomes
         ),
