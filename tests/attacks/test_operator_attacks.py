@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +13,9 @@ from harness.kube import secret, secrets_path
 from harness.operatorsite import OperatorSite
 from harness.processes import eventually
 from productive_contract.mapping import State
-from productive_contract.names import KEY_RING_TYPE, MAPPING_TYPE
+from productive_contract.names import KEY_RING_TYPE, MAPPING_TYPE, TOKEN_TYPE
+from productive_kube.client import KubeClient
+from productive_operator.cluster import TABLE
 
 
 @pytest.fixture
@@ -61,7 +65,7 @@ def test_another_spelling_is_refused_before_it_can_compete(site: OperatorSite) -
     [KEY_RING_TYPE, MAPPING_TYPE, "kubernetes.io/tls", "Opaque", "productive-mcp.dev/grant"],
 )
 def test_a_productive_user_reads_no_secret_but_a_token(site: OperatorSite, kind: str) -> None:
-    """The operator is nobody's deputy: what is no token Secret is not even asked for."""
+    """The operator is nobody's deputy: of other Secrets it asks for name and type, no content."""
     data = {"tls.crt": b"stolen", "tls.key": b"stolen", "token": b"stolen", "keys.json": b"stolen"}
     site.kube.create(secrets_path(site.names.users), secret("coveted", data, kind=kind))
     proxy = site.cluster.proxy()
@@ -70,8 +74,8 @@ def test_a_productive_user_reads_no_secret_but_a_token(site: OperatorSite, kind:
     for number, key in enumerate(data):
         site.add(f"thief{number}", token=None, apiTokenSecretRef={"name": "coveted", "key": key})
     for number in range(len(data)):
-        told = site.until_reason(f"thief{number}", "TokenSecretNotFound")
-        assert "--type=productive-mcp.dev/token" in told["message"]
+        condition = site.until_reason(f"thief{number}", "TokenSecretNotFound")
+        assert "--type=productive-mcp.dev/token" in condition["message"]
     mapping = site.mapping()
     assert mapping is not None
     assert {person.state for person in mapping.people.values()} == {State.NO_TOKEN}
@@ -79,7 +83,28 @@ def test_a_productive_user_reads_no_secret_but_a_token(site: OperatorSite, kind:
     assert "stolen" not in everything
     asked = [s for s in proxy.requests if s.resource == "secrets" and site.names.users in s.path]
     assert asked
-    assert {s.query.get("fieldSelector") for s in asked} == {"type=productive-mcp.dev/token"}
+    contents = [s for s in asked if s.query.get("includeObject") != "None"]
+    assert {s.query.get("fieldSelector") for s in contents} == {"type=productive-mcp.dev/token"}
+    tables = {s.query.get("fieldSelector") for s in asked if s not in contents}
+    assert tables == {"type!=productive-mcp.dev/token"}
+
+
+@pytest.mark.attack("M-15")
+async def test_a_table_of_secrets_holds_names_and_types_and_no_content(site: OperatorSite) -> None:
+    path = secrets_path(site.names.users)
+    body = secret("coveted", {"token": b"stolen"})
+    body["metadata"]["annotations"] = {"last-applied": "stolen"}
+    site.kube.create(path, body)
+    kubeconfig = site.cluster.kubeconfig("operator")
+    async with await KubeClient.connect(kubeconfig, user_agent="tests") as client:
+        query = (("fieldSelector", f"type!={TOKEN_TYPE}"), ("includeObject", "None"))
+        table = await client.get(path, query=query, accept=TABLE)
+    written = json.dumps(table)
+    assert "coveted" in written
+    assert "stolen" not in written
+    assert base64.b64encode(b"stolen").decode() not in written
+    async with site.objects() as cluster:
+        assert await cluster.other_types() == {"coveted": "Opaque"}
 
 
 @pytest.mark.attack("M-15")

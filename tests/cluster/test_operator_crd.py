@@ -16,6 +16,7 @@ from harness.processes import eventually
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/productiveusers.productive-mcp.dev"
 END_SECONDS = 30
+MOST_LINES = 20
 
 
 @pytest.fixture
@@ -39,6 +40,21 @@ def test_without_the_crd_the_operator_ends_and_names_the_remedy(site: OperatorSi
     output = operator.program.output()
     assert "kubectl apply --server-side -f crds/" in output
     assert "Traceback" not in output
+
+
+def test_when_the_crd_is_deleted_the_operator_ends_and_names_the_remedy(
+    site: OperatorSite,
+) -> None:
+    site.add("ana")
+    operator = site.start()
+    operator.until_ready()
+    site.until_people("ana")
+    site.kube.delete(CRD)
+    assert operator.program.wait(END_SECONDS) == 1
+    lines = operator.program.output().splitlines()
+    assert "kubectl apply --server-side -f crds/" in lines[-1]
+    assert "Traceback" not in operator.program.output()
+    assert len(lines) < MOST_LINES
 
 
 def _served(site: OperatorSite) -> bool:

@@ -194,10 +194,10 @@ class Matrix:
         for body in self.site.kube.items(self.site.path()):
             name, uid = body["metadata"]["name"], body["metadata"]["uid"]
             assert mapping.people[body["spec"]["email"]].uid == uid
-            (condition,) = body["status"]["conditions"]
-            assert condition.pop("observedGeneration") == body["metadata"]["generation"]
-            del condition["lastTransitionTime"]
-            conditions[name] = condition
+            for condition in body["status"]["conditions"]:
+                assert condition.pop("observedGeneration") == body["metadata"]["generation"]
+                del condition["lastTransitionTime"]
+                conditions[f"{name} {condition['type']}"] = condition
         return Content(_without_uids(mapping), conditions)
 
     def view(self) -> People:
@@ -335,7 +335,6 @@ def _assert_every_kind(matrix: Matrix, steps: list[str]) -> None:
         f"PATCH secrets {mapping} productive-operator",
         *(f"PATCH productiveusers/status {n} productive-operator" for n in ("ana", "bob", "cleo")),
         "POST events bob",
-        "POST events cleo",
     }
     assert expected <= set(steps), steps
 
@@ -380,8 +379,12 @@ def _without_uids(mapping: Mapping) -> People:
 
 
 def _counts(seen: Seen) -> bool:
-    """Tell the operator's own requests from the streams, and from Kopf's."""
-    return seen.user_agent == "productive-operator" and not seen.watch
+    """Tell the operator's own requests from the streams, and from Kopf's.
+
+    The table of other Secrets' types is not in every run: only while somebody's Secret is missing.
+    """
+    table = seen.query.get("includeObject") == "None"
+    return seen.user_agent == "productive-operator" and not seen.watch and not table
 
 
 def _step(seen: Seen) -> str:

@@ -64,22 +64,46 @@ def test_every_reason_is_reported_and_cleared(site: OperatorSite) -> None:
     site.add("copy", email="ana@example.com")
     conflict = site.until_reason("copy", "EmailConflict")
     assert f"older ProductiveUser {site.names.users}/ana" in conflict["message"]
+    assert site.condition("copy", "Stalled") is not None
     site.change("ana", suspend=True)
-    site.until_reason("ana", "Suspended")
+    assert site.until_reason("ana", "Suspended")["status"] == "True"
+    suspended = site.condition("ana", "Suspended")
+    assert suspended is not None
+    assert suspended["status"] == "True"
     assert site.ready("copy") == conflict
     mapping = site.mapping()
     assert mapping is not None
     assert mapping.people["ana@example.com"].state is State.SUSPENDED
     site.remove("ana")
     assert site.until_reason("copy", "Synced")["status"] == "True"
+    assert site.condition("copy", "Stalled") is None
     site.until_people("ana")
+
+
+def test_waiting_tools_are_content_with_a_suspended_person(site: OperatorSite) -> None:
+    site.start().until_ready()
+    site.add("ana", suspend=True)
+    kubectl = [site.cluster.plane.kubectl, "--kubeconfig", site.cluster.kubeconfig()]
+    waited = [*kubectl, "wait", "pu/ana", "-n", site.names.users, "--timeout=20s"]
+    for condition in ("Ready", "Suspended"):
+        subprocess.run([*waited, f"--for=condition={condition}"], check=True, capture_output=True)
+    site.change("ana", suspend=False)
+    site.until_reason("ana", "Synced")
+    assert site.condition("ana", "Suspended") is None
 
 
 def test_a_wrong_type_of_secret_counts_as_none(site: OperatorSite) -> None:
     site.start().until_ready()
     site.add("ana", token=None)
     site.set_token("ana", kind="Opaque", token="x")
-    assert "a type cannot be changed" in site.until_reason("ana", "TokenSecretNotFound")["message"]
+    eventually(lambda: site.condition("ana", "Stalled") is not None, seconds=40, what="Stalled")
+    condition = site.until_reason("ana", "TokenSecretNotFound")
+    assert "has type Opaque" in condition["message"]
+    assert "a type cannot be changed" in condition["message"]
+    site.kube.delete(secrets_path(site.names.users, "ana-productive"))
+    site.set_token("ana", token="x")
+    site.until_reason("ana", "Synced")
+    assert site.condition("ana", "Stalled") is None
 
 
 def test_transitions_are_posted_as_events(site: OperatorSite) -> None:
@@ -294,6 +318,43 @@ def test_a_mapping_of_another_type_is_reported_and_not_changed(site: OperatorSit
     assert operator.answers("/readyz") == 503
     site.kube.delete(site.mapping_path)
     operator.until_ready()
+
+
+def test_an_immutable_mapping_is_reported_with_the_remedy(site: OperatorSite) -> None:
+    site.add("ana")
+    operator = site.start()
+    operator.until_ready()
+    site.until_people("ana")
+    site.kube.merge(site.mapping_path, {"immutable": True})
+    site.add("bob")
+    eventually(lambda: "is immutable" in operator.program.output(), what="the remedy")
+    assert site.people() == {"ana@example.com"}
+    site.kube.delete(site.mapping_path)
+    eventually(lambda: len(site.people()) == 2, seconds=40, what="the new mapping")
+
+
+def test_a_status_that_is_refused_is_that_persons_alone(site: OperatorSite) -> None:
+    proxy = site.cluster.proxy()
+
+    def of_ana(seen: Seen) -> bool:
+        return seen.resource == "productiveusers/status" and seen.name == "ana"
+
+    refused = proxy.rule(of_ana, Answer(403, reason="Forbidden"), times=None)
+    for name in ("ana", "bob", "cleo"):
+        site.add(name)
+    operator = site.start(proxy)
+    operator.until_ready()
+    site.until_people("ana", "bob", "cleo")
+    for name in ("bob", "cleo"):
+        site.until_reason(name, "Synced")
+    failing = "productive_operator_statuses_failing"
+    eventually(lambda: operator.metric(failing) == 1, what="it is counted")
+    assert operator.passes() >= 1
+    site.remove("cleo")
+    site.until_people("ana", "bob")
+    refused.remove()
+    eventually(lambda: site.ready("ana") is not None, seconds=60, what="it is tried again")
+    eventually(lambda: operator.metric(failing) == 0, what="nothing is left")
 
 
 def _keys(site: OperatorSite) -> set[str]:

@@ -77,13 +77,20 @@ class MemoryCluster:
     """What one or more operators see: objects, the mapping with its versions, and a write log."""
 
     def __init__(self) -> None:
+        self.namespace = USERS
         self.bodies: dict[str, Object] = {}
         self.tokens: dict[str, Object] = {}
+        self.others: dict[str, str] = {}
+        """Type by name of Secrets that are not of the token type."""
         self.stored: StoredMapping | None = None
         self.writes: list[str] = []
         self.events: list[tuple[str, str]] = []
         self.failing: dict[str, ApiError] = {}
         """Error by method name, raised in place of it."""
+        self.refusing: dict[str, ApiError] = {}
+        """Error by name of the person whose status cannot be written."""
+        self.tried: dict[str, int] = {}
+        """How often a status was to be written, by name."""
         self._versions = itertools.count(1)
 
     def add(self, name: str, *, token: str | None = TOKEN, **spec: object) -> None:
@@ -103,10 +110,12 @@ class MemoryCluster:
     def status(self, name: str) -> Status | None:
         return decode_status(self.bodies[name])
 
-    def put_mapping(self, data: Mapping[str, bytes], kind: str = MAPPING_TYPE) -> None:
+    def put_mapping(
+        self, data: Mapping[str, bytes], kind: str = MAPPING_TYPE, *, immutable: bool = False
+    ) -> None:
         """Write the mapping as somebody else."""
         uid = self.stored.uid if self.stored else f"mapping-{next(self._versions)}"
-        self.stored = StoredMapping(uid, str(next(self._versions)), kind, dict(data))
+        self.stored = StoredMapping(uid, str(next(self._versions)), kind, dict(data), immutable)
 
     async def mapping(self) -> StoredMapping | None:
         self._fail("mapping")
@@ -128,7 +137,12 @@ class MemoryCluster:
         self._fail("secrets")
         return [decode_secret(body) for body in self.tokens.values()]
 
+    async def other_types(self) -> dict[str, str]:
+        self._fail("other_types")
+        return dict(self.others)
+
     async def publish(self, stored: StoredMapping, data: Mapping[str, bytes]) -> StoredMapping:
+        self._fail("publish")
         self._compare(stored)
         self.writes.append("publish")
         kept = {key: value for key, value in stored.data.items() if not key.startswith("users.")}
@@ -144,7 +158,10 @@ class MemoryCluster:
         return self.stored
 
     async def set_status(self, user: User, status: Status) -> None:
+        self.tried[user.name] = self.tried.get(user.name, 0) + 1
         self._fail("set_status")
+        if user.name in self.refusing:
+            raise self.refusing[user.name]
         if user.name not in self.bodies:
             raise NotFound("apply status", status=404)
         self.writes.append(f"status {user.name}")
@@ -152,7 +169,7 @@ class MemoryCluster:
 
     async def post_event(self, user: User, status: Status) -> None:
         self._fail("post_event")
-        self.events.append((user.name, status.reason))
+        self.events.append((user.name, status.ready.reason))
 
     def _compare(self, read: StoredMapping) -> None:
         now = self.stored

@@ -96,11 +96,15 @@ class OperatorSite:
         return set(found.people) if found else set()
 
     def ready(self, name: str) -> Object | None:
-        """Return the Ready condition that speaks of the present spec."""
+        """Return the Ready condition of the present spec."""
+        return self.condition(name, "Ready")
+
+    def condition(self, name: str, kind: str) -> Object | None:
+        """Return a condition of the present spec."""
         found = self.kube.get(self.path(name))
         for condition in found.get("status", {}).get("conditions", []):
             current = condition["observedGeneration"] == found["metadata"]["generation"]
-            if condition["type"] == "Ready" and current:
+            if condition["type"] == kind and current:
                 return dict(condition)
         return None
 

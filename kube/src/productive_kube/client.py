@@ -32,6 +32,8 @@ Observe = Callable[[str, str], None]
 """Called for each request, for metrics: with its verb, and its status, `timeout` or `error`."""
 Item = TypeVar("Item")
 
+_JSON: Final = "application/json"
+
 REQUEST_SECONDS: Final = 5.0
 """How long a request for one object may take."""
 SILENCE_SECONDS: Final = 15.0
@@ -114,9 +116,15 @@ class KubeClient:
         session.headers["User-Agent"] = self._client.user_agent
         return session
 
-    async def get(self, path: str, *, query: Query = ()) -> dict[str, Any]:
-        """Read one object, or a short list at once; without resourceVersion a quorum read."""
-        return await self._request("get", path, query=query)
+    async def get(self, path: str, *, query: Query = (), accept: str = _JSON) -> dict[str, Any]:
+        """Read one object, or a short list at once; without resourceVersion a quorum read.
+
+        Args:
+            path: of the object, or of the collection.
+            query: selectors and the like.
+            accept: another representation that is JSON, such as a table without objects.
+        """
+        return await self._request("get", path, query=query, accept=accept)
 
     async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """POST the object to its collection; returns what was stored."""
@@ -213,10 +221,11 @@ class KubeClient:
         *,
         query: Query = (),
         body: Mapping[str, Any] | None = None,
+        accept: str = _JSON,
     ) -> dict[str, Any]:
         request = f"{verb} {path}"
         async with self._deadline(request, verb, REQUEST_SECONDS):
-            response = await self._send(verb, path, query, body)
+            response = await self._send(verb, path, query, body, accept)
             try:
                 return _decode(request, await response.read())
             finally:
@@ -250,10 +259,15 @@ class KubeClient:
             _drop(response)
 
     async def _send(
-        self, verb: str, path: str, query: Query, body: Mapping[str, Any] | None
+        self,
+        verb: str,
+        path: str,
+        query: Query,
+        body: Mapping[str, Any] | None,
+        accept: str = _JSON,
     ) -> aiohttp.ClientResponse:
         """Send a request; returns an open answer below 400."""
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": accept}
         if verb in _CONTENT_TYPES:
             headers["Content-Type"] = _CONTENT_TYPES[verb]
         method, url, sent, data, form = await self._client.param_serialize(

@@ -68,6 +68,7 @@ def _run() -> int:
     from productive_operator.health import PortUnavailable
     from productive_operator.mapping_watch import StoreWentBack
     from productive_operator.settings import Settings, SettingsError
+    from productive_operator.watches import WatchDied
 
     try:
         settings = Settings.load(os.environ)
@@ -76,7 +77,7 @@ def _run() -> int:
     logs.configure(settings.log_level)
     try:
         asyncio.run(program.run(settings))
-    except (NoCluster, PortUnavailable, StoreWentBack, program.NotInstalled) as error:
+    except (NoCluster, PortUnavailable, StoreWentBack, WatchDied, program.NotInstalled) as error:
         return fail(str(error))
     except ApiError as error:
         return fail(f"the API server refused the operator: {error}; check its Role")
@@ -121,12 +122,12 @@ def _publish(rendered: Rendered, out: Path | None) -> None:
 
 
 def table(rendered: Rendered) -> str:
-    """Return people and reasons as text, without tokens; those who are not ready are explained."""
+    """Return people and reasons as text, without tokens; those who cannot act are explained."""
     cells = [("USER", "EMAIL", "USER ID", "READY", "REASON")]
     cells += [
         (row.user, row.email, str(row.user_id or "?"), str(row.ready), row.reason.value)
         for row in rendered.rows
     ]
     lines = columns(cells)
-    lines += [f"{row.user}: {row.message}" for row in rendered.rows if not row.ready]
+    lines += [f"{row.user}: {row.message}" for row in rendered.rows if not row.usable]
     return "\n".join(lines) + "\n"

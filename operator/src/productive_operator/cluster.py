@@ -32,6 +32,8 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 _MAKER: Final = f"{OPERATOR_FIELD_MANAGER}-init"
 """Field manager of the empty mapping. It owns no data, so making it never takes any away that
 another operator published in between."""
+TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io"
+"""The representation that kubectl prints: with `includeObject=None` it holds no objects."""
 _MAX_MESSAGE: Final = 1000
 """Characters of an Event's message; Kubernetes takes 1,024 bytes."""
 
@@ -82,12 +84,28 @@ class ClusterObjects:
         body = self._mapping_body({})
         return _stored(await self._client.apply(self._mapping, body, manager=_MAKER))
 
+    @property
+    def namespace(self) -> str:
+        return self._place.users_namespace
+
     async def users(self) -> list[ListedUser]:
         return (await self._client.list(self._users, _listed)).items
 
     async def secrets(self) -> list[TokenSecret]:
         query = (("fieldSelector", f"type={TOKEN_TYPE}"),)
         return (await self._client.list(self._secrets, decode_secret, query=query)).items
+
+    async def other_types(self) -> dict[str, str]:
+        # Rows of a table, as kubectl prints them, and no object beside them: nothing of a Secret
+        # but its name and type leaves the API server.
+        query = (("fieldSelector", f"type!={TOKEN_TYPE}"), ("includeObject", "None"))
+        table = await self._client.get(self._secrets, query=query, accept=TABLE)
+        names = [column["name"] for column in table.get("columnDefinitions") or ()]
+        if not {"Name", "Type"} <= set(names):
+            return {}
+        name, kind = names.index("Name"), names.index("Type")
+        cells = (row["cells"] for row in table.get("rows") or ())
+        return {str(row[name]): str(row[kind]) for row in cells}
 
     async def publish(self, stored: StoredMapping, data: Mapping[str, bytes]) -> StoredMapping:
         encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
@@ -146,12 +164,13 @@ def _stored(body: dict[str, Any]) -> StoredMapping:
         resource_version=metadata["resourceVersion"],
         type=body.get("type", ""),
         data=collection.secret_data(body),
+        immutable=body.get("immutable") is True,
     )
 
 
 def _event(user: User, status: Status) -> dict[str, Any]:
     now = format_time(datetime.now(UTC))
-    message = status.message
+    message = status.ready.message
     return {
         "apiVersion": "v1",
         "kind": "Event",
@@ -163,8 +182,8 @@ def _event(user: User, status: Status) -> dict[str, Any]:
             "name": user.name,
             "uid": user.uid,
         },
-        "type": "Normal" if status.ready else "Warning",
-        "reason": status.reason,
+        "type": "Normal" if status.ready.true else "Warning",
+        "reason": status.ready.reason,
         "message": message if len(message) <= _MAX_MESSAGE else f"{message[: _MAX_MESSAGE - 1]}…",
         "source": {"component": OPERATOR_FIELD_MANAGER},
         "reportingComponent": OPERATOR_FIELD_MANAGER,

@@ -20,18 +20,12 @@ from typing import Any, Final
 import aiohttp
 import kopf
 
-from productive_contract.names import (
-    GROUP,
-    OPERATOR_FIELD_MANAGER,
-    PLURAL,
-    TOKEN_TYPE,
-    VERSION,
-)
+from productive_contract.names import GROUP, PLURAL, TOKEN_TYPE, VERSION
 from productive_kube.backoff import Backoff
-from productive_kube.client import KubeClient
 from productive_operator.conditions import decode_status
 from productive_operator.reconciler import Reconciler
 from productive_operator.scheduler import Scheduler
+from productive_operator.sessions import PAUSE_FROM, PAUSE_TO, Sessions
 from productive_operator.users import decode_user, secret_version
 
 CHUNK: Final = 500
@@ -39,13 +33,6 @@ WINDOW_SECONDS: Final = 10
 """Length of one watch request, which the next one continues. A connection that died unnoticed is
 found after it, so that a person who was removed is gone a few seconds later."""
 SLACK_SECONDS: Final = 3
-PAUSE_FROM: Final = 0.5
-PAUSE_TO: Final = 8.0
-"""Seconds between attempts of one request, and between logins that follow each other: from,
-doubling, to."""
-USER_AGENT: Final = f"{OPERATOR_FIELD_MANAGER}/kopf"
-_SETTLED_SECONDS: Final = 60.0
-"""A login that lasted as long was a good one."""
 
 
 class Backoffs:
@@ -62,49 +49,25 @@ class Backoffs:
             yield backoff.next()
 
 
-class Sessions:
-    """Gives Kopf a session at each login. Kopf closes one before it asks for the next."""
-
-    def __init__(self, client: KubeClient) -> None:
-        self._client = client
-        self._backoff = Backoff(PAUSE_FROM, PAUSE_TO)
-        self._last: aiohttp.ClientSession | None = None
-        self._opened = 0.0
-
-    async def open(self) -> kopf.AiohttpSession:
-        """Return a new session; after a refused one, first wait.
-
-        Kopf logs in again at each 401. The token is read again for each request, so there is
-        nothing to be had by it, and without a pause an API server that refuses a token would be
-        asked hundreds of times in a second.
-        """
-        now = asyncio.get_running_loop().time
-        if self._last is not None:
-            if now() - self._opened >= _SETTLED_SECONDS:
-                self._backoff.reset()
-            await asyncio.sleep(self._backoff.next())
-        self._opened = now()
-        self._last = self._client.new_session()
-        self._last.headers["User-Agent"] = USER_AGENT
-        return kopf.AiohttpSession(server=self._client.server, aiohttp_session=self._last)
-
-    async def aclose(self) -> None:
-        """Close the last session, which Kopf does only if it has used it."""
-        if self._last is not None:
-            await self._last.close()
-
-
 def registry(
-    open_session: Callable[[], Awaitable[kopf.AiohttpSession]],
+    server: str,
+    open_session: Callable[[], Awaitable[aiohttp.ClientSession]],
     scheduler: Scheduler,
     reconciler: Reconciler,
 ) -> kopf.OperatorRegistry:
-    """Return the handlers."""
+    """Return the handlers.
+
+    Args:
+        server: URL of the API server.
+        open_session: returns a session for each login.
+        scheduler: is asked for a pass.
+        reconciler: knows which changes are our own.
+    """
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
     async def login(**_: Any) -> kopf.AiohttpSession:
-        return await open_session()
+        return kopf.AiohttpSession(server=server, aiohttp_session=await open_session())
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=handlers)
     async def on_user(event: kopf.RawEvent, **_: Any) -> None:
@@ -119,6 +82,7 @@ def registry(
 
 def user_changed(event: kopf.RawEvent, scheduler: Scheduler, reconciler: Reconciler) -> None:
     """Ask for a pass, unless the event is the echo of a status that the last pass wrote."""
+    reconciler.watches.users.report()
     deleted, body = event["type"] == "DELETED", event["object"]
     if deleted or not reconciler.is_settled(decode_user(body), decode_status(body)):
         scheduler.enqueue("user")
@@ -126,6 +90,7 @@ def user_changed(event: kopf.RawEvent, scheduler: Scheduler, reconciler: Reconci
 
 def secret_changed(event: kopf.RawEvent, scheduler: Scheduler, reconciler: Reconciler) -> None:
     """Ask for a pass, unless the last one saw this very Secret, as at the start of a watch."""
+    reconciler.watches.secrets.report()
     if event["type"] == "DELETED" or not reconciler.has_listed(secret_version(event["object"])):
         scheduler.enqueue("secret")
 
@@ -150,7 +115,7 @@ def settings() -> kopf.OperatorSettings:
 
 
 async def watch(
-    client: KubeClient,
+    sessions: Sessions,
     namespace: str,
     scheduler: Scheduler,
     reconciler: Reconciler,
@@ -159,7 +124,7 @@ async def watch(
     """Watch until `stop` is set, which SIGTERM and SIGINT do as well.
 
     Args:
-        client: whose sessions Kopf uses.
+        sessions: what Kopf sends its requests through.
         namespace: where ProductiveUsers and their Secrets are.
         scheduler: is asked for a pass.
         reconciler: knows which changes are our own.
@@ -168,9 +133,9 @@ async def watch(
     # Kopf logs whole objects at its finest level, Secrets among them.
     logging.getLogger("kopf").setLevel(logging.WARNING)
     ours = asyncio.all_tasks()
-    async with aclosing(Sessions(client)) as sessions:
+    async with aclosing(sessions):
         tasks = await kopf.spawn_tasks(
-            registry=registry(sessions.open, scheduler, reconciler),
+            registry=registry(sessions.server, sessions.open, scheduler, reconciler),
             settings=settings(),
             namespaces=[namespace],
             standalone=True,

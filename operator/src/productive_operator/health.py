@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -24,6 +24,8 @@ class Probes:
     """Whether the program still works at all."""
     ready: Callable[[], bool]
     """Whether it has done its work at least once."""
+    details: Callable[[], Mapping[str, str]]
+    """The state of parts that do not decide about readiness, by name; `ok` if it is good."""
 
 
 @asynccontextmanager
@@ -56,10 +58,15 @@ def application(probes: Probes) -> web.Application:
     """Return the three routes."""
 
     async def livez(_: web.Request) -> web.Response:
-        return _verdict(probes.alive(), "no pass was attempted for 15 minutes")
+        alive = probes.alive()
+        text = "ok\n" if alive else "no pass was attempted for 15 minutes\n"
+        return web.Response(text=text, status=_status(good=alive))
 
     async def readyz(_: web.Request) -> web.Response:
-        return _verdict(probes.ready(), "no pass has succeeded since the start")
+        ready = probes.ready()
+        mapping = "ok" if ready else "no pass has succeeded since the start; see the log"
+        report = {"ready": ready, "checks": {"mapping": mapping, **probes.details()}}
+        return web.json_response(report, status=_status(good=ready))
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(
@@ -73,5 +80,5 @@ def application(probes: Probes) -> web.Application:
     return app
 
 
-def _verdict(good: bool, otherwise: str) -> web.Response:
-    return web.Response(text="ok\n") if good else web.Response(text=f"{otherwise}\n", status=503)
+def _status(*, good: bool) -> int:
+    return 200 if good else 503

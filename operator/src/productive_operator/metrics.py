@@ -19,7 +19,7 @@ PASS_SECONDS: Final = Histogram(
 )
 LAST_SUCCESS: Final = Gauge(
     "productive_operator_last_success_timestamp_seconds",
-    "When the mapping was last known to be complete; alert when older than 15 minutes",
+    "When the mapping was last known to be as decided; alert when older than 15 minutes",
     registry=REGISTRY,
 )
 USERS: Final = Gauge(
@@ -37,6 +37,34 @@ MAPPING_WRITES: Final = Counter(
     "productive_operator_mapping_writes",
     "Writes of the mapping by cause: change, drift",
     ["cause"],
+    registry=REGISTRY,
+)
+STATUSES_FAILING: Final = Gauge(
+    "productive_operator_statuses_failing",
+    "ProductiveUsers whose status could not be written; it is tried again within 10 minutes",
+    registry=REGISTRY,
+)
+STATUS_FAILURES: Final = Counter(
+    "productive_operator_status_failures",
+    "Failed writes of statuses, by HTTP status; none had no answer",
+    ["status"],
+    registry=REGISTRY,
+)
+EVENTS_LEFT_OUT: Final = Counter(
+    "productive_operator_events_left_out",
+    "Events of transitions that were not posted, because there were too many in a minute",
+    registry=REGISTRY,
+)
+WATCH_AGE: Final = Gauge(
+    "productive_operator_watch_age_seconds",
+    "Seconds since a watch was last known to work, by watch; about 10 when it does",
+    ["watch"],
+    registry=REGISTRY,
+)
+DEAD_WATCHES: Final = Counter(
+    "productive_operator_dead_watches",
+    "Times that a watch was proved dead: a change was listed twice and never reported by it",
+    ["watch"],
     registry=REGISTRY,
 )
 STATUS_WRITES: Final = Counter(

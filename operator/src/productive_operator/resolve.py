@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from productive_contract.mapping import Person, Reason, State
@@ -32,6 +32,10 @@ class Outcome:
     """What is wrong, for Invalid."""
     holder: str | None = None
     """namespace/name of the older object with this e-mail, for EmailConflict."""
+    keys: tuple[str, ...] = ()
+    """The keys that the Secret has, for TokenKeyMissing."""
+    other_type: str | None = None
+    """The type of the Secret that has the name, for TokenSecretNotFound; None if there is none."""
 
 
 def resolve(users: Iterable[User], secrets: Iterable[TokenSecret]) -> tuple[Outcome, ...]:
@@ -64,9 +68,22 @@ def _decide(user: User, values: Mapping[str, Secret] | None) -> Outcome:
     if user.suspend:
         return _refused(user, Reason.SUSPENDED)
     token = _token(user, values)
-    if isinstance(token, Reason):
-        return _refused(user, token, (_no_token(user),) if token is Reason.INVALID else ())
-    return Outcome(user, Reason.SYNCED, _person(user, State.ACTIVE, Reason.SYNCED, token))
+    if isinstance(token, Secret):
+        return Outcome(user, Reason.SYNCED, _person(user, State.ACTIVE, Reason.SYNCED, token))
+    refused = _refused(user, token, (_no_token(user),) if token is Reason.INVALID else ())
+    if token is Reason.TOKEN_KEY_MISSING:
+        return replace(refused, keys=tuple(sorted(values or ())))
+    return refused
+
+
+def leave_out(outcome: Outcome, reason: Reason, problems: tuple[str, ...] = ()) -> Outcome:
+    """Return the outcome without an entry in the mapping, for that reason.
+
+    Somebody who would be left out anyway keeps the own reason.
+    """
+    if outcome.person is None:
+        return outcome
+    return replace(outcome, reason=reason, person=None, problems=problems)
 
 
 def _token(user: User, values: Mapping[str, Secret] | None) -> Secret | Reason:

@@ -14,11 +14,14 @@ from typing import Final
 
 import structlog
 
-from productive_contract.clock import Chance, Clock, system_chance, system_clock
+from productive_contract.clock import Chance, system_chance
 from productive_kube.backoff import Backoff
-from productive_kube.errors import ApiError, Conflict
+from productive_kube.errors import ApiError, Conflict, Forbidden, QuotaExceeded, Refused
 from productive_operator import metrics
-from productive_operator.reconciler import MappingUnusable, Overtaken
+from productive_operator.publisher import MappingUnusable
+from productive_operator.reconciler import Pass
+from productive_operator.statuses import Overtaken
+from productive_operator.watches import Watches
 
 _log = structlog.get_logger("scheduler")
 
@@ -31,14 +34,25 @@ class Pace:
     """A pass begins when nothing changed for that long…"""
     longest_wait: float = 0.5
     """…or this long after the first change."""
-    resync: float = 300.0
-    """Between passes when nothing changes at all, give or take a tenth."""
+    resync_from: float = 15.0
+    """Between passes when nothing changes, give or take a tenth: at least, and while a watch is in
+    doubt or statuses wait to be written…"""
+    resync_per_person: float = 0.012
+    """…and longer with the number of people, so that it costs a hundredth of a core at most…"""
+    resync_to: float = 120.0
+    """…up to this."""
     retry_from: float = 0.5
     retry_to: float = 30.0
     """Between a failed pass and the next: from, doubling, to."""
 
+    def resync(self, people: int) -> float:
+        """Return the seconds between passes over so many people when nothing changes."""
+        return min(self.resync_to, max(self.resync_from, people * self.resync_per_person))
+
 
 DEFAULT_PACE: Final = Pace()
+ALIVE_SECONDS: Final = 900.0
+"""How long a pass may take: beyond it the program counts as stuck."""
 
 
 class Scheduler:
@@ -46,27 +60,26 @@ class Scheduler:
 
     def __init__(
         self,
-        reconcile: Callable[[Overtaken], Awaitable[None]],
+        reconcile: Callable[[Overtaken], Awaitable[Pass]],
+        watches: Watches,
         *,
         pace: Pace = DEFAULT_PACE,
-        clock: Clock = system_clock,
         chance: Chance = system_chance,
     ) -> None:
         """Prepare; `run` makes the passes.
 
         Args:
             reconcile: makes one pass; see `Reconciler.reconcile`.
+            watches: while one is in doubt, passes follow each other sooner.
             pace: how fast.
-            clock: for the time of the last success.
             chance: spreads resyncs and retries.
         """
         self._reconcile = reconcile
+        self._watches = watches
         self._pace = pace
-        self._clock = clock
         self._chance = chance
         self._changed = asyncio.Event()
         self._attempted = time.monotonic()
-        self._ready = False
 
     def enqueue(self, kind: str) -> None:
         """Ask for a pass, because of a change of that kind."""
@@ -79,14 +92,9 @@ class Scheduler:
         return self._changed.is_set()
 
     @property
-    def ready(self) -> bool:
-        """Whether the mapping was complete at least once since the start."""
-        return self._ready
-
-    @property
     def alive(self) -> bool:
         """Whether passes are still attempted; that they fail is no reason for a restart."""
-        return time.monotonic() - self._attempted < 3 * self._pace.resync
+        return time.monotonic() - self._attempted < ALIVE_SECONDS
 
     def attempt(self) -> None:
         """Note that the program is at work, for `alive`."""
@@ -98,7 +106,7 @@ class Scheduler:
         while True:
             self.attempt()
             try:
-                await self._pass()
+                done = await self._pass()
             except Conflict:
                 metrics.PASSES.labels(result="conflict").inc()
                 _log.info("pass.overtaken")
@@ -107,25 +115,30 @@ class Scheduler:
                 asked = error.retry_after if isinstance(error, ApiError) else None
                 pause = backoff.next(asked)
                 metrics.PASSES.labels(result="failed").inc()
-                _log.error("pass.failed", why=str(error), failures=backoff.failures)
+                _log.error(
+                    "pass.failed",
+                    why=str(error),
+                    remedy=_remedy(error),
+                    failures=backoff.failures,
+                )
                 await asyncio.sleep(pause)
             else:
                 backoff.reset()
                 metrics.PASSES.labels(result="ok").inc()
-                metrics.LAST_SUCCESS.set(self._clock())
-                self._ready = True
-                await self._rest()
+                await self._rest(done)
 
-    async def _pass(self) -> None:
+    async def _pass(self) -> Pass:
         # What changes from here on may be missing from the lists: it asks for the next pass.
         self._changed.clear()
         with metrics.PASS_SECONDS.time():
-            await self._reconcile(self._changed.is_set)
+            return await self._reconcile(self._changed.is_set)
 
-    async def _rest(self) -> None:
+    async def _rest(self, done: Pass) -> None:
         """Wait for a change and until changes pause, or for the resync."""
-        resync = self._pace.resync * (0.9 + 0.2 * self._chance())
-        if not await self._changes_within(resync):
+        resync = self._pace.resync(done.people)
+        if self._watches.doubtful or not done.finished:
+            resync = min(resync, self._pace.resync_from)
+        if not await self._changes_within(resync * (0.9 + 0.2 * self._chance())):
             return
         loop = asyncio.get_running_loop()
         latest = loop.time() + self._pace.longest_wait
@@ -141,3 +154,18 @@ class Scheduler:
         except TimeoutError:
             return False
         return True
+
+
+def _remedy(error: ApiError | MappingUnusable) -> str:
+    """Return the next step after a failed pass."""
+    match error:
+        case MappingUnusable():
+            return "as above"
+        case Forbidden():
+            return "compare the operator's Roles with the chart's; look for admission policies"
+        case QuotaExceeded():
+            return "raise the ResourceQuota of the namespace"
+        case Refused():
+            return "look for admission policies and webhooks that change or refuse the object"
+        case _:
+            return "none, if the API server is restarting: the operator tries again"

@@ -6,13 +6,12 @@ removals; so the mapping is cut instead, and the reason of those left out is Map
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from productive_contract.mapping import Mapping, Reason, encode
-from productive_operator.resolve import Outcome, people
+from productive_operator.resolve import Outcome, leave_out, people
 
 LIMIT: Final = 1024 * 1024 * 9 // 10
 """Bytes of data that are published at most: nine tenths of what a Secret may hold."""
@@ -34,39 +33,40 @@ class Fitted:
         return sum(map(len, self.data.values()))
 
 
-def fit(outcomes: Sequence[Outcome], revision: int, limit: int = LIMIT) -> Fitted:
+def fit(
+    outcomes: Sequence[Outcome],
+    revision: int,
+    limit: int = LIMIT,
+    *,
+    namespace: str | None = None,
+) -> Fitted:
     """Make the mapping, without the youngest who do not fit.
 
     Args:
         outcomes: oldest first.
         revision: of the mapping.
         limit: bytes of data.
+        namespace: of the ProductiveUsers.
     """
-    whole = _fitted(outcomes, len(outcomes), revision)
+
+    def fitted(kept: int) -> Fitted:
+        """Make the mapping of the oldest."""
+        left_out = (leave_out(outcome, Reason.MAPPING_FULL) for outcome in outcomes[kept:])
+        judged = (*outcomes[:kept], *left_out)
+        mapping = Mapping(revision, people(judged), namespace)
+        return Fitted(judged, mapping, encode(mapping))
+
+    whole = fitted(len(outcomes))
     if whole.size <= limit:
         return whole
     # The size grows with the number of people, so the most that fit are found by halving. Where
     # compression is not quite monotonic, the result still fits: every candidate is measured.
-    fitting, beyond = _fitted(outcomes, 0, revision), len(outcomes)
-    kept = 0
+    fitting, kept, beyond = fitted(0), 0, len(outcomes)
     while beyond - kept > 1:
         middle = (kept + beyond) // 2
-        candidate = _fitted(outcomes, middle, revision)
+        candidate = fitted(middle)
         if candidate.size <= limit:
             fitting, kept = candidate, middle
         else:
             beyond = middle
     return fitting
-
-
-def _fitted(outcomes: Sequence[Outcome], kept: int, revision: int) -> Fitted:
-    """Make the mapping of the oldest."""
-    judged = (*outcomes[:kept], *(_leave_out(outcome) for outcome in outcomes[kept:]))
-    mapping = Mapping(revision, people(judged))
-    return Fitted(judged, mapping, encode(mapping))
-
-
-def _leave_out(outcome: Outcome) -> Outcome:
-    if outcome.person is None:
-        return outcome
-    return dataclasses.replace(outcome, reason=Reason.MAPPING_FULL, person=None, problems=())

@@ -36,12 +36,18 @@ TOOLSETS: Final = (
 MAX_USER_ID: Final = 2**53 - 1
 """Beyond it JSON readers lose digits."""
 
+FIRST_INSTANT: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before it a `revokedBefore` is a mistake, such as the zero time of a Go program."""
+
 _SECRET_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _SECRET_KEY: Final = re.compile(r"[-._a-zA-Z0-9]{1,253}")
 _ORGANIZATION: Final = re.compile(r"[0-9]{1,20}")
-# RFC 3339 5.6, which is stricter than what Python reads.
-_DATE_TIME: Final = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
+# RFC 3339 5.6, which is stricter than what Python reads; in upper case, as the API server reads it.
+_DATE_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII)
+
+
+_TOOLSETS_PROBLEM: Final = (
+    f"spec.access.toolsets may name each of these once: {', '.join(TOOLSETS)}"
 )
 
 
@@ -68,6 +74,8 @@ class User:
     revoked_before: datetime | None = None
     problems: tuple[str, ...] = ()
     """Which rules the spec breaks, as messages without a full stop."""
+    ignored_toolsets: tuple[str, ...] = ()
+    """Toolsets that a newer CRD knows: they narrow nothing that this version could allow."""
 
     @property
     def title(self) -> str:
@@ -104,6 +112,7 @@ def decode_user(body: Mapping[str, Any], *, strict: bool = False) -> User:
     spec = Fields.of(body.get("spec"), "spec", problems)
     reference = Fields.of(spec.take("apiTokenSecretRef"), "spec.apiTokenSecretRef", problems)
     email = spec.text("email")
+    ignored: list[str] = []
     return User(
         namespace=metadata["namespace"],
         name=metadata["name"],
@@ -134,11 +143,12 @@ def decode_user(body: Mapping[str, Any], *, strict: bool = False) -> User:
             'spec.organizationId must be a number in quotes, such as "1200"',
             problems,
         ),
-        access=_access(spec.take("access"), problems, strict=strict),
+        access=_access(spec.take("access"), problems, ignored, strict=strict),
         suspend=spec.flag("suspend"),
         revoked_before=_instant(spec.text("revokedBefore", default=None), problems),
-        # The list itself is handed over last: every reader above adds to it.
+        # These lists are handed over last: the readers above add to them.
         problems=_finish(problems, spec, reference, strict=strict),
+        ignored_toolsets=tuple(ignored),
     )
 
 
@@ -202,19 +212,26 @@ def _matching(
     return None
 
 
-def _access(value: object, problems: list[str], *, strict: bool) -> Access:
+def _access(value: object, problems: list[str], ignored: list[str], *, strict: bool) -> Access:
     if value is None:
         return Access()
     fields = Fields.of(value, "spec.access", problems)
-    access = Access(
-        read_only=fields.flag("readOnly"), toolsets=_toolsets(fields.take("toolsets"), problems)
-    )
+    toolsets = _toolsets(fields.take("toolsets"), problems)
+    if toolsets is not None:
+        unknown = [name for name in toolsets if name not in TOOLSETS]
+        toolsets = tuple(name for name in toolsets if name in TOOLSETS)
+        if unknown and strict:
+            problems.append(_TOOLSETS_PROBLEM)
+        else:
+            ignored.extend(unknown)
+    access = Access(read_only=fields.flag("readOnly"), toolsets=toolsets)
     if strict:
         fields.refuse_others()
     return access
 
 
 def _toolsets(value: object, problems: list[str]) -> tuple[str, ...] | None:
+    """Read the list, whatever names are in it; None leaves the gateway's."""
     if value is None:
         return None
     if not isinstance(value, list) or not value:
@@ -222,10 +239,10 @@ def _toolsets(value: object, problems: list[str]) -> tuple[str, ...] | None:
             "spec.access.toolsets must be a list of at least one toolset; leave it out to allow all"
         )
         return None
-    known = tuple(name for name in value if name in TOOLSETS)
-    if len(known) < len(value) or len(set(known)) < len(known):
-        problems.append(f"spec.access.toolsets may name each of these once: {', '.join(TOOLSETS)}")
-    return known
+    names = tuple(name for name in value if isinstance(name, str))
+    if len(set(names)) < len(value):
+        problems.append(_TOOLSETS_PROBLEM)
+    return tuple(dict.fromkeys(names))
 
 
 def _instant(text: str | None, problems: list[str]) -> datetime | None:
@@ -234,10 +251,14 @@ def _instant(text: str | None, problems: list[str]) -> datetime | None:
         return None
     if _DATE_TIME.fullmatch(text):
         with suppress(ValueError, OverflowError):
-            moment = datetime.fromisoformat(text.upper()).astimezone(UTC)
+            moment = datetime.fromisoformat(text).astimezone(UTC)
             whole = moment.replace(microsecond=0)
-            return whole if whole == moment else whole + timedelta(seconds=1)
-    problems.append("spec.revokedBefore must be a time such as 2026-11-23T12:00:00Z")
+            if moment >= FIRST_INSTANT:
+                return whole if whole == moment else whole + timedelta(seconds=1)
+    problems.append(
+        "spec.revokedBefore must be a time from the year 2000 on, such as 2026-11-23T12:00:00Z; "
+        "leave it out to end no sign-in"
+    )
     return None
 
 

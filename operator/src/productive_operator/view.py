@@ -21,6 +21,7 @@ class StoredMapping:
     resource_version: str
     type: str
     data: Mapping[str, bytes] = field(repr=False)
+    immutable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class ListedUser:
 
 class ClusterView(Protocol):
     """The operator's rights, one method each; all raise `productive_kube.errors.ApiError`."""
+
+    @property
+    def namespace(self) -> str:
+        """The namespace of the ProductiveUsers."""
+        ...
 
     async def mapping(self) -> StoredMapping | None:
         """Read the mapping Secret; None if it does not exist."""
@@ -48,6 +54,10 @@ class ClusterView(Protocol):
 
     async def secrets(self) -> list[TokenSecret]:
         """List all Secrets of the token type: everything, or an error."""
+        ...
+
+    async def other_types(self) -> dict[str, str]:
+        """Return the type of each Secret that is not of the token type, by name; no content."""
         ...
 
     async def publish(self, stored: StoredMapping, data: Mapping[str, bytes]) -> StoredMapping:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
-import kopf
+import aiohttp
 import pytest
 
 from harness.operatorkit import MemoryCluster, never, user_body
 from productive_contract.names import TOKEN_TYPE
-from productive_operator import handlers
+from productive_operator import handlers, sessions
 from productive_operator.reconciler import Reconciler
 from productive_operator.scheduler import Scheduler
 
@@ -23,7 +23,7 @@ class Operator:
         self.cluster.add("ana")
         self.cluster.tokens["ana-productive"]["metadata"] |= {"uid": "uid", "resourceVersion": "1"}
         self.reconciler = Reconciler(self.cluster, lambda: 1.0)
-        self.scheduler = Scheduler(self.reconciler.reconcile)
+        self.scheduler = Scheduler(self.reconciler.reconcile, self.reconciler.watches)
 
     def user(self, kind: str | None, body: dict[str, Any]) -> bool:
         """Tell whether an event of a ProductiveUser asks for a pass."""
@@ -83,10 +83,10 @@ def test_a_secret_that_the_last_pass_saw_asks_for_none(
 
 
 def test_kopf_only_watches(operator: Operator) -> None:
-    async def no_login() -> kopf.AiohttpSession:
+    async def no_login() -> aiohttp.ClientSession:
         raise AssertionError
 
-    registry = handlers.registry(no_login, operator.scheduler, operator.reconciler)
+    registry = handlers.registry("https://x", no_login, operator.scheduler, operator.reconciler)
     found = {
         h.selector.plural or h.selector.any_name for h in registry._watching.get_all_handlers()
     }
@@ -104,5 +104,5 @@ def test_kopf_asks_for_no_rights_beyond_the_role() -> None:
 
 def test_kopf_never_gives_up_on_the_api_server() -> None:
     delays = list(itertools.islice(handlers.Backoffs(), 1000))
-    assert delays[0] <= handlers.PAUSE_FROM
-    assert handlers.PAUSE_TO / 2 <= min(delays[10:]) <= max(delays) <= handlers.PAUSE_TO
+    assert delays[0] <= sessions.PAUSE_FROM
+    assert sessions.PAUSE_TO / 2 <= min(delays[10:]) <= max(delays) <= sessions.PAUSE_TO

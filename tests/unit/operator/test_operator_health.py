@@ -9,7 +9,7 @@ from productive_operator.health import PortUnavailable, Probes, serving
 
 
 def probes(*, alive: bool = True, ready: bool = True) -> Probes:
-    return Probes(alive=lambda: alive, ready=lambda: ready)
+    return Probes(alive=lambda: alive, ready=lambda: ready, details=lambda: {"watch_x": "stale"})
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,19 @@ async def test_probes_answer_by_status(health: Probes, path: str, status: int) -
     async with serving(health, 0, "127.0.0.1") as port, httpx.AsyncClient(trust_env=False) as http:
         answer = await http.get(f"http://127.0.0.1:{port}{path}")
         assert answer.status_code == status
+
+
+@pytest.mark.parametrize("ready", [True, False])
+async def test_readiness_shows_the_state_of_parts_that_do_not_decide(ready: bool) -> None:
+    async with (
+        serving(probes(ready=ready), 0, "127.0.0.1") as port,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
+        answer = await http.get(f"http://127.0.0.1:{port}/readyz")
+    report = answer.json()
+    assert report["ready"] is ready
+    assert report["checks"]["watch_x"] == "stale"
+    assert (report["checks"]["mapping"] == "ok") is ready
 
 
 async def test_metrics_are_served() -> None:

@@ -11,11 +11,16 @@ import pytest
 
 from productive_kube.errors import Conflict, Unreachable
 from productive_operator import scheduler as module
-from productive_operator.reconciler import MappingUnusable, Overtaken
+from productive_operator.publisher import MappingUnusable
+from productive_operator.reconciler import Pass
 from productive_operator.scheduler import Pace, Scheduler
+from productive_operator.statuses import Overtaken
+from productive_operator.watches import Watches
 
 SECONDS = 5.0
-SOON = Pace(quiet=0.02, longest_wait=0.2, resync=60.0, retry_from=0.01, retry_to=0.04)
+SOON = Pace(
+    quiet=0.02, longest_wait=0.2, resync_from=60.0, resync_to=60.0, retry_from=0.01, retry_to=0.04
+)
 
 
 class HeldPasses:
@@ -23,6 +28,9 @@ class HeldPasses:
 
     def __init__(self) -> None:
         self.count = 0
+        self.ended = 0
+        """Those that succeeded."""
+        self.done = Pass(people=1, finished=True)
         self.errors: list[Exception] = []
         self.held = asyncio.Event()
         self.held.set()
@@ -30,7 +38,7 @@ class HeldPasses:
         """What each pass was told at its end."""
         self._changed = asyncio.Condition()
 
-    async def reconcile(self, overtaken: Overtaken) -> None:
+    async def reconcile(self, overtaken: Overtaken) -> Pass:
         async with self._changed:
             self.count += 1
             self._changed.notify_all()
@@ -38,6 +46,8 @@ class HeldPasses:
         self.overtaken.append(overtaken())
         if self.errors:
             raise self.errors.pop(0)
+        self.ended += 1
+        return self.done
 
     async def reach(self, count: int) -> None:
         async with asyncio.timeout(SECONDS), self._changed:
@@ -45,8 +55,10 @@ class HeldPasses:
 
 
 @asynccontextmanager
-async def running(passes: HeldPasses, pace: Pace = SOON) -> AsyncIterator[Scheduler]:
-    scheduler = Scheduler(passes.reconcile, pace=pace, chance=lambda: 0.5)
+async def running(
+    passes: HeldPasses, pace: Pace = SOON, watches: Watches | None = None
+) -> AsyncIterator[Scheduler]:
+    scheduler = Scheduler(passes.reconcile, watches or Watches(), pace=pace, chance=lambda: 0.5)
     task = asyncio.create_task(scheduler.run())
     try:
         yield scheduler
@@ -62,17 +74,16 @@ async def until(met: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
-async def test_the_first_pass_is_made_at_once_and_makes_it_ready() -> None:
+async def test_the_first_pass_is_made_at_once() -> None:
     passes = HeldPasses()
-    async with running(passes) as scheduler:
+    async with running(passes):
         await passes.reach(1)
-        await until(lambda: scheduler.ready)
 
 
 async def test_many_changes_at_once_are_one_pass() -> None:
     passes = HeldPasses()
     async with running(passes) as scheduler:
-        await until(lambda: scheduler.ready)
+        await until(lambda: passes.ended >= 1)
         for _ in range(1000):
             scheduler.enqueue("user")
         await passes.reach(2)
@@ -84,7 +95,7 @@ async def test_many_changes_at_once_are_one_pass() -> None:
 async def test_changes_without_a_pause_do_not_put_a_pass_off_for_ever() -> None:
     passes = HeldPasses()
     async with running(passes, replace(SOON, quiet=60.0)) as scheduler:
-        await until(lambda: scheduler.ready)
+        await until(lambda: passes.ended >= 1)
         began = asyncio.get_running_loop().time()
         while passes.count < 2:
             scheduler.enqueue("user")
@@ -108,8 +119,37 @@ async def test_a_change_during_a_pass_overtakes_it_and_is_followed_by_another_on
 
 async def test_without_changes_a_pass_is_made_all_the_same() -> None:
     passes = HeldPasses()
-    async with running(passes, Pace(resync=0.02)):
+    async with running(passes, Pace(resync_from=0.02)):
         await passes.reach(4)
+
+
+@pytest.mark.parametrize(
+    ("people", "seconds"), [(0, 15), (100, 15), (1_250, 15), (5_000, 60), (10_000, 120)]
+)
+def test_passes_without_changes_follow_each_other_as_the_number_of_people_allows(
+    people: int, seconds: float
+) -> None:
+    assert Pace().resync(people) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("why", ["a watch in doubt", "statuses left"])
+async def test_a_pass_follows_soon_while_something_is_open(why: str) -> None:
+    passes, watches = HeldPasses(), Watches()
+    passes.done = Pass(people=1_000_000, finished=why != "statuses left")
+    if why == "a watch in doubt":
+        for content in ("a", "ab"):
+            watches.users.compare(frozenset(content), 0.0)
+    async with running(passes, Pace(resync_from=0.02), watches):
+        await passes.reach(3)
+
+
+async def test_otherwise_a_large_number_of_people_is_left_alone() -> None:
+    passes = HeldPasses()
+    passes.done = Pass(people=1_000_000, finished=True)
+    async with running(passes, Pace(resync_from=0.02)):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await passes.reach(2)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +167,7 @@ async def test_a_failed_pass_is_made_again_and_is_no_reason_for_a_restart(
     passes.errors = [error] * 3
     async with running(passes) as scheduler:
         await passes.reach(4)
-        await until(lambda: scheduler.ready)
+        await until(lambda: passes.ended >= 1)
         assert scheduler.alive
 
 
@@ -135,7 +175,7 @@ async def test_an_unexpected_error_ends_the_program() -> None:
     passes = HeldPasses()
     passes.errors = [KeyError("spec")]
     with pytest.raises(KeyError):
-        await Scheduler(passes.reconcile, pace=SOON).run()
+        await Scheduler(passes.reconcile, Watches(), pace=SOON).run()
 
 
 async def test_it_waits_as_long_as_the_server_asks() -> None:
@@ -154,11 +194,10 @@ def test_it_counts_as_dead_when_no_pass_is_attempted_any_more(
 ) -> None:
     now = 1000.0
     monkeypatch.setattr(module.time, "monotonic", lambda: now)
-    scheduler = Scheduler(HeldPasses().reconcile)
-    now += 899
+    scheduler = Scheduler(HeldPasses().reconcile, Watches())
+    now += module.ALIVE_SECONDS - 1
     assert scheduler.alive
     now += 2
     assert not scheduler.alive
     scheduler.attempt()
     assert scheduler.alive
-    assert not scheduler.ready
