@@ -326,6 +326,7 @@ def fall(how: str) -> list[Step]:
 @example(fall("silent"))
 @example(fall("naive"))
 @example([(2, ("stall",)), (0, ("write", "a", 1)), (2, ("drop",))])
+@example([(9, ("stall",)), (0.5, ("write", "a", 0)), (0.5, ("drop",))])
 @given(st.lists(st.tuples(SECONDS, HAPPENINGS), max_size=30))
 def test_the_sink_is_right_in_the_end_and_never_younger_than_it_says(steps: list[Step]) -> None:
     virtualtime.run(play(steps))
