@@ -50,12 +50,19 @@ class BackgroundLoop:
         await self.loop.shutdown_asyncgens()
         # Cancelled TLS streams shut down first, which a stopped or busy peer does not answer. Abort
         # those after a while: otherwise the garbage collector would find the sockets in another
-        # test. The one socket that remains is the loop's own.
+        # test. The one socket that the selector keeps is the loop's own; a transport that closes or
+        # does not read has left the selector, but not yet closed its socket.
         deadline = self.loop.time() + CLOSE_SECONDS
-        while len(self._selector.get_map()) > 1 and self.loop.time() < deadline + ABORT_SECONDS:
+        while self._is_open() and self.loop.time() < deadline + ABORT_SECONDS:
             if self.loop.time() >= deadline:
-                for transport in list(self.loop._transports.values()):  # type: ignore[attr-defined]
+                for transport in self._transports():
                     transport.abort()
             await asyncio.sleep(0.005)
-        # A socket closes one iteration after its transport.
-        await asyncio.sleep(0)
+
+    def _is_open(self) -> bool:
+        return len(self._selector.get_map()) > 1 or bool(self._transports())
+
+    def _transports(self) -> list[Any]:
+        """Return the transports whose sockets are open; asyncio has no public way to know them."""
+        known = list(self.loop._transports.values())  # type: ignore[attr-defined]
+        return [transport for transport in known if transport._sock is not None]
