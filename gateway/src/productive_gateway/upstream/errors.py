@@ -28,7 +28,7 @@ class UnknownSigningKey(UpstreamRefused):
 class IdentityRefused(UpstreamRefused):
     """The provider vouches for no address that can be matched with a person."""
 
-    def __init__(self, sentence: str, *, reason: str, email: str | None = None) -> None:
-        super().__init__(sentence, reason=reason)
+    def __init__(self, message: str, *, reason: str, email: str | None = None) -> None:
+        super().__init__(message, reason=reason)
         self.email = email
         """The address as the provider sent it, for the page that the person sees."""
