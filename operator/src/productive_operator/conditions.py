@@ -21,6 +21,8 @@ from productive_operator.resolve import Outcome
 READY: Final = "Ready"
 SUSPENDED: Final = "Suspended"
 STALLED: Final = "Stalled"
+_OURS: Final = (READY, SUSPENDED, STALLED)
+_TRUTH: Final = ("True", "False")
 _WANTED: Final = frozenset({Reason.SYNCED, Reason.SUSPENDED})
 _STALLED: Final = frozenset({Reason.INVALID, Reason.EMAIL_CONFLICT})
 _MOST_KEYS: Final = 5
@@ -88,18 +90,20 @@ def decode_status(body: Mapping[str, Any]) -> Status | None:
     """Read the status of an object; None if ours is absent or incomplete."""
     status = body.get("status") or {}
     generation = status.get("observedGeneration")
-    found = {
-        condition.get("type"): _decode(condition)
-        for condition in status.get("conditions") or ()
-        if condition.get("status") in ("True", "False")
-        and condition.get("observedGeneration") == generation
-    }
-    ready = found.get(READY)
+    found: dict[str, Condition] = {}
+    for condition in status.get("conditions") or ():
+        current = condition.get("observedGeneration") == generation
+        if current and condition.get("type") in _OURS and condition.get("status") in _TRUTH:
+            found[condition["type"]] = _decode(condition)
+    ready, suspended, stalled = (found.get(kind) for kind in _OURS)
     if generation is None or ready is None:
         return None
-    optional = {kind: found.get(kind) for kind in (SUSPENDED, STALLED)}
-    suspended, stalled = (one if one and one.true else None for one in optional.values())
-    return Status(generation, ready, suspended, stalled)
+    return Status(
+        generation,
+        ready,
+        suspended if suspended and suspended.true else None,
+        stalled if stalled and stalled.true else None,
+    )
 
 
 def encode_status(status: Status) -> dict[str, Any]:
@@ -133,7 +137,7 @@ def describe(outcome: Outcome, now: datetime) -> str:
         namespace=user.namespace,
         secret=user.secret_name,
         key=user.secret_key,
-        keys=_listed(outcome.keys),
+        keys=_listed(outcome.keys) if outcome.reason is Reason.TOKEN_KEY_MISSING else None,
         type=TOKEN_TYPE,
         other_type=outcome.other_type,
         problems="; ".join(outcome.problems),
