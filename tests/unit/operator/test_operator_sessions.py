@@ -141,16 +141,22 @@ async def test_when_the_crd_is_gone_kopf_waits_for_the_end(tmp_path: Path) -> No
 async def test_logins_that_follow_each_other_are_paced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PAUSE_FROM", 0.2)
-    monkeypatch.setattr(module, "PAUSE_TO", 0.2)
+    pauses: list[float] = []
+    sleep = asyncio.sleep
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        await sleep(0)
+
     server = Server()
-    now = asyncio.get_running_loop().time
     async with server.sessions(tmp_path) as sessions:
-        begun = now()
+        monkeypatch.setattr(asyncio, "sleep", pause)
         first = await sessions.open()
-        assert now() - begun < 0.1
+        assert pauses == []
         await first.close()
         second = await sessions.open()
-        assert now() - begun >= 0.1
+        assert len(pauses) == 1
+        assert module.PAUSE_FROM / 2 <= pauses[0] <= module.PAUSE_FROM
+        monkeypatch.undo()
         assert second is not first
     assert second.closed
