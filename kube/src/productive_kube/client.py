@@ -135,7 +135,7 @@ class KubeClient:
         return await self._request("replace", path, body=body)
 
     async def apply(self, path: str, body: Mapping[str, Any], *, manager: str) -> dict[str, Any]:
-        """Apply our fields server-side, taking them over from whoever changed them."""
+        """Apply our fields server-side, also those that another manager changed."""
         query = (("fieldManager", manager), ("force", "true"))
         return await self._request("apply", path, query=query, body=body)
 

@@ -13,7 +13,7 @@ from typing import Final
 
 _LINK: Final = "..data"
 _ATTEMPTS: Final = 3
-"""The kubelet removes the old version right after the swap; whoever was reading it starts again."""
+"""The kubelet removes the old version right after the swap; a reader of it starts again."""
 
 
 @dataclass(frozen=True, slots=True)

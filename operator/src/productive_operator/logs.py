@@ -1,6 +1,6 @@
 """Writes one JSON line per event to stdout, our own and those of the libraries.
 
-Both go through the same processors; the last one masks what looks like a secret, whoever wrote it.
+Both go through the same processors; the last one masks what looks like a secret, in every line.
 Libraries log at WARNING and above: at their finest levels some of them log whole objects.
 """
 

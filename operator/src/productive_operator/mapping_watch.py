@@ -1,4 +1,4 @@
-"""Follows the mapping Secret, so that whoever changes or deletes it gets it repaired at once.
+"""Follows the mapping Secret, so that a change or deletion by others is repaired at once.
 
 It also notices that etcd was restored from a backup. Versions are etcd's revisions, which fall
 then; and a watch from a version that the store has not reached is no error but silence, until it is

@@ -19,7 +19,7 @@ FRESH: Final = 3600.0
 STALE: Final = 24 * 3600.0
 """Seconds for which an older document still serves while no new one can be fetched."""
 COOL_DOWN: Final = 30.0
-"""Seconds between two attempts while a document is held, whoever asks."""
+"""Seconds between two attempts while a document is held, whatever the caller."""
 
 Value = TypeVar("Value")
 

@@ -57,7 +57,7 @@ def key_ring_manifest(
 
     Args:
         name: of the Secret, a valid name of an object.
-        namespace: of the Secret; None leaves it to whoever applies the manifest.
+        namespace: of the Secret; None: the one that `kubectl` applies it to.
         clock: when the key was made.
         entropy: where the key comes from.
     """

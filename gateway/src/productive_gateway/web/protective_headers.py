@@ -1,4 +1,4 @@
-"""The headers that every answer of the public port has, whoever made it."""
+"""The headers of every answer of the public port, whichever part made it."""
 
 from __future__ import annotations
 
