@@ -27,10 +27,11 @@ from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.mcp.token_watch import Authenticate
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import ALL
-from productive_gateway.productive.client import ProductiveApi
-from productive_gateway.productive.limiter import Limiter
+from productive_gateway.productive.wire.client import ProductiveApi
+from productive_gateway.productive.wire.limiter import Limiter
+from productive_gateway.sealing.keys import FixedKeys, new_ring
+from productive_gateway.tools.kit.declare import Tool
 from productive_gateway.tools.registry import TOOLS, Answer, ToolRegistry
-from productive_gateway.tools.tool import Tool
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC).timestamp()
 """A Monday, nine o'clock in Zagreb."""
@@ -41,6 +42,7 @@ BOTH = frozenset(ALL)
 ANA = "simulator-ana-kovac"
 ADMIN = "it@northlight.example"
 MODERN = "2026-07-28"
+KEYS = FixedKeys(new_ring(NOW, lambda size: bytes(range(size))))
 
 
 class HeldTime:
@@ -158,7 +160,7 @@ async def simulated_tools(
             sleep=time.sleep,
             limiter=limiter,
         )
-        registry = ToolRegistry(tools, api, admin_contact=ADMIN, **settings)
+        registry = ToolRegistry(tools, api, KEYS, admin_contact=ADMIN, **settings)
         yield SimulatedTools(time, app, transport, api, registry)
 
 

@@ -30,7 +30,7 @@ from productive_gateway.oauth.metadata import resource_metadata_url
 from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.observability.metrics import count_kubernetes_request
 from productive_gateway.outbound.client import Outbound, trusted
-from productive_gateway.productive.client import LIMITS, ProductiveApi
+from productive_gateway.productive.wire.client import LIMITS, ProductiveApi
 from productive_gateway.sealing.keys import FixedKeys
 from productive_gateway.settings import Settings
 from productive_gateway.tools.registry import TOOLS, ToolRegistry
@@ -93,6 +93,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         registry = ToolRegistry(
             TOOLS,
             ProductiveApi(settings.productive_api_base_url, http, settings.productive_org_id),
+            keys,
             read_only=settings.read_only,
             admin_contact=settings.admin_contact,
         )

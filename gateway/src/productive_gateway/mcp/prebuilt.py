@@ -26,8 +26,8 @@ from pydantic import ValidationError
 
 from productive_gateway.mcp.server import listed
 from productive_gateway.people.principal import Principal
+from productive_gateway.tools.kit.access import Allowed
 from productive_gateway.tools.registry import ToolRegistry
-from productive_gateway.tools.tool import Allowed
 from productive_gateway.web.headers import RawHeaders, accepts, single, values
 
 _METHODS: Final = frozenset({"tools/list", "server/discover"})

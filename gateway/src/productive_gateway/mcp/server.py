@@ -18,8 +18,8 @@ from starlette.requests import Request
 
 from productive_gateway.mcp.instructions import INSTRUCTIONS
 from productive_gateway.people.principal import Principal
+from productive_gateway.tools.kit.declare import Tool
 from productive_gateway.tools.registry import ToolRegistry, UnknownTool
-from productive_gateway.tools.tool import Tool
 
 PRINCIPAL: Final = "productive_gateway.principal"
 """Key of the ASGI scope under which the endpoint stores the principal."""

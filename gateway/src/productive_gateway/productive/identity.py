@@ -13,8 +13,8 @@ from functools import cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
-from productive_gateway.productive.document import Document, Resource
-from productive_gateway.productive.errors import WrongOrganization, WrongTokenOwner
+from productive_gateway.productive.wire.errors import WrongOrganization, WrongTokenOwner
+from productive_gateway.productive.wire.jsonapi import Document, Resource
 from productive_gateway.productive.working_hours import Availability, parse_availabilities
 
 PATH: Final = "/organization_memberships"

@@ -27,3 +27,5 @@ class Purpose(StrEnum):
     """PKCE verifier sent to the provider."""
     NONCE = "nonce"
     """OIDC nonce sent to the provider."""
+    CURSOR = "cursor"
+    """The place in a list from which a tool's next page begins."""

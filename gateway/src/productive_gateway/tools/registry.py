@@ -1,19 +1,24 @@
 """The tools, and how a call of one of them runs.
 
-A call is checked in this order: the tool exists; the person may use it here; Productive is
-connected for the person; the arguments match the schema. Then the tool runs. However the call ends,
-it gives one answer, one audit line and one measurement.
+Every module of a toolset's package declares one tool. A call is checked in this order: the tool
+exists; the person may use it here; Productive is connected for the person; the arguments fit. Then
+the tool runs, for 25 seconds at most. However the call ends, it gives one answer, one audit line
+and one measurement.
 """
 
 from __future__ import annotations
 
+import pkgutil
 import time
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib import import_module
+from types import ModuleType
 from typing import Any, Final
 
+import anyio
 import structlog
-from pydantic import ValidationError
 
 from productive_contract.clock import Entropy, system_entropy
 from productive_contract.mapping import Person, State
@@ -21,18 +26,57 @@ from productive_gateway.observability.audit import Event, audit
 from productive_gateway.observability.metrics import TOOL_SECONDS
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import WRITE
-from productive_gateway.productive.client import ProductiveApi, ProductiveSession
-from productive_gateway.productive.errors import ProductiveError
-from productive_gateway.tools import refusals
-from productive_gateway.tools.call_limit import CallLimit, TooManyCalls
-from productive_gateway.tools.errors import Explainer, Problem, ToolError
-from productive_gateway.tools.me import GET_ME
-from productive_gateway.tools.time_entries import LOG_TIME
-from productive_gateway.tools.tool import Allowed, Call, Done, Tool
+from productive_gateway.productive.records.store import Records
+from productive_gateway.productive.wire.client import ProductiveApi, ProductiveSession
+from productive_gateway.productive.wire.errors import ProductiveError
+from productive_gateway.sealing.keys import Keys
+from productive_gateway.tools import core, tasks
+from productive_gateway.tools import time as time_tools
+from productive_gateway.tools.call import Call
+from productive_gateway.tools.kit import refusals
+from productive_gateway.tools.kit.access import Allowed
+from productive_gateway.tools.kit.answers import (
+    Answer as ToolAnswer,
+)
+from productive_gateway.tools.kit.answers import (
+    structure_of,
+    text_of,
+    within_limit,
+)
+from productive_gateway.tools.kit.arguments import read_arguments
+from productive_gateway.tools.kit.call_limit import CallLimit, TooManyCalls
+from productive_gateway.tools.kit.declare import BadTool, Kind, Tool
+from productive_gateway.tools.kit.errors import Explainer, Problem, ToolError
+from productive_gateway.tools.kit.page import Place, digest_of
+from productive_gateway.tools.names.link import APP_HOST
+from productive_gateway.tools.names.resolver import Resolver
+from productive_gateway.tools.writes.writer import Writer
 
 _log = structlog.get_logger("tools")
 
-TOOLS: Final[tuple[Tool, ...]] = (GET_ME, LOG_TIME)
+SECONDS: Final = 25.0
+"""How long a call may take, whatever happens inside: clients wait for 30 to 60."""
+
+
+def tools_of(*packages: ModuleType) -> tuple[Tool, ...]:
+    """Return the tools of toolsets: each module of the packages may declare one.
+
+    Raises:
+        BadTool: a module declares several, or one of another name.
+    """
+    return tuple(tool for package in packages for tool in _in(package))
+
+
+def _in(package: ModuleType) -> Iterator[Tool]:
+    for found in pkgutil.iter_modules(package.__path__):
+        module = import_module(f"{package.__name__}.{found.name}")
+        declared = [value for value in vars(module).values() if isinstance(value, Tool)]
+        if declared and [tool.name for tool in declared] != [found.name]:
+            raise BadTool(f"{module.__name__} does not declare one tool of its own name")
+        yield from declared
+
+
+TOOLS: Final = tools_of(core, tasks, time_tools)
 """All tools, in the order in which they are listed."""
 
 
@@ -93,10 +137,13 @@ class ToolRegistry:
         self,
         tools: Sequence[Tool],
         api: ProductiveApi,
+        keys: Keys,
         *,
         toolsets: Collection[str] | None = None,
         read_only: bool = False,
         admin_contact: str | None = None,
+        app_host: str = APP_HOST,
+        seconds: float = SECONDS,
         call_limit: CallLimit | None = None,
         entropy: Entropy = system_entropy,
     ) -> None:
@@ -105,14 +152,20 @@ class ToolRegistry:
         Args:
             tools: all tools, in the order in which they are listed.
             api: the client of Productive.
+            keys: seal the cursors of lists.
+            app_host: of Productive's web application, for links.
             toolsets: tool groups that may be used on this server; None allows all.
             read_only: tools that change something may not be used on this server.
             admin_contact: whom people are told to ask.
+            seconds: how long a call may take.
             call_limit: limits the running calls of each person.
             entropy: for request ids.
         """
         self._tools = {tool.name: tool for tool in tools}
         self._api = api
+        self._keys = keys
+        self._app_host = app_host
+        self._seconds = seconds
         known = dict.fromkeys(tool.toolset for tool in tools)
         self._toolsets = tuple(name for name in known if toolsets is None or name in toolsets)
         self._read_only = read_only
@@ -169,7 +222,12 @@ class ToolRegistry:
 
     async def _answer(self, attempt: _Attempt) -> Answer:
         try:
-            done = await self._run(attempt)
+            with anyio.fail_after(self._seconds):
+                done = await self._run(attempt)
+            structured, text = structure_of(done), text_of(done)
+        except TimeoutError:
+            wrote = attempt.tool.kind is not Kind.READS
+            return attempt.failed(refusals.too_late(self._seconds, wrote=wrote))
         except ToolError as error:
             return attempt.failed(error.problem, error.extra)
         except ProductiveError as error:
@@ -179,10 +237,9 @@ class ToolRegistry:
             whom = self._explain.whom_to_ask
             return attempt.failed(refusals.internal_error(whom, attempt.request_id))
         attempt.outcome = "ok"
-        structured = done.structured.model_dump(mode="json", exclude_none=True)
-        return Answer(structured, done.text, is_error=False)
+        return Answer(structured, text, is_error=False)
 
-    async def _run(self, attempt: _Attempt) -> Done:
+    async def _run(self, attempt: _Attempt) -> ToolAnswer:
         principal, tool = attempt.principal, attempt.tool
         allowed = self.allowed(principal.person)
         if not allowed.permits(tool):
@@ -193,10 +250,36 @@ class ToolRegistry:
         person = principal.person
         if person.state is not State.ACTIVE or person.api_token is None:
             raise ToolError(refusals.not_connected(person, self._explain.whom_to_ask))
-        attempt.session = self._api.session(principal)
-        try:
-            arguments = tool.arguments.model_validate(dict(attempt.arguments))
-        except ValidationError as error:
-            raise ToolError(refusals.wrong_arguments(error)) from error
-        call = Call(principal, allowed, self._api, attempt.session, self._explain)
-        return await tool.run(call, arguments)
+        session = attempt.session = self._api.session(principal)
+        arguments, unknown = read_arguments(tool.arguments, attempt.arguments)
+        records = Records(session)
+        me = await records.me()
+        names = Resolver(records, me, app_host=self._app_host)
+        call = Call(
+            principal=principal,
+            allowed=allowed,
+            me=me,
+            records=records,
+            names=names,
+            writes=Writer(records),
+            explain=self._explain,
+            now=datetime.fromtimestamp(self._api.clock(), UTC).astimezone(me.time_zone),
+            requests_left=session.requests_left,
+            ring=self._keys.ring(),
+            place=Place(person.uid, tool.name, digest_of(arguments.model_dump())),
+        )
+        if unknown:
+            names_ = ", ".join(name[:_LONGEST_NAME] for name in unknown[:_MOST_NAMED])
+            call.warn(f"Unknown arguments were ignored: {names_}.")
+        done = await tool.run(call, arguments)
+        return within_limit(
+            replace(
+                done,
+                resolved=(*done.resolved, *names.resolved),
+                warnings=(*done.warnings, *call.warnings, *names.warnings),
+            )
+        )
+
+
+_LONGEST_NAME: Final = 60
+_MOST_NAMED: Final = 5

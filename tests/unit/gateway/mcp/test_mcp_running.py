@@ -24,7 +24,7 @@ from harness.mcpkit import (
 )
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
 from productive_gateway.mcp.flood import MOST_REQUESTS
-from productive_gateway.productive.limiter import Limiter
+from productive_gateway.productive.wire.limiter import Limiter
 from productive_gateway.tools.registry import TOOLS
 
 SECONDS = 10

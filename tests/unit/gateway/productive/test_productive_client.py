@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 
 from harness.mcpkit import ANA, NOW, HeldTime, person, principal, simulated_tools
 from productive_dev.simulator.faults import Fault
-from productive_gateway.productive import errors
-from productive_gateway.productive.client import ProductiveApi, ProductiveSession
+from productive_gateway.productive.wire import errors
+from productive_gateway.productive.wire.client import ProductiveApi, ProductiveSession
 
 BODY = {"data": {"type": "time_entries", "attributes": {"date": "2026-11-23", "time": 60}}}
 MEMBERSHIP = {

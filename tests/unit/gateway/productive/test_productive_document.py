@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productive_gateway.productive.document import DocumentError, Ref, Resource, decode
+from productive_gateway.productive.wire.jsonapi import DocumentError, Ref, Resource, decode
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productive_gateway.productive import errors
-from productive_gateway.productive.errors import ProductiveError, error_of, problem_of
+from productive_gateway.productive.wire import errors
+from productive_gateway.productive.wire.errors import ProductiveError, error_of, problem_of
 
 
 def body(code: str = "", detail: str = "", pointer: str = "", title: str = "") -> bytes:

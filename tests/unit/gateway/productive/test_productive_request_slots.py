@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.mcpkit import person, principal, until
-from productive_gateway.productive.client import LIMITS, ProductiveApi
-from productive_gateway.productive.limiter import Limiter
-from productive_gateway.productive.request_slots import RequestSlots
+from productive_gateway.productive.wire.client import LIMITS, ProductiveApi
+from productive_gateway.productive.wire.limiter import Limiter
+from productive_gateway.productive.wire.request_slots import RequestSlots
 
 SECONDS = 20
 SLOW = (1, 2)

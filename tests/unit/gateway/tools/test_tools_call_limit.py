@@ -8,7 +8,7 @@ from typing import Any
 from structlog.testing import capture_logs
 
 from harness.mcpkit import SimulatedTools, person, principal, simulated_tools, until
-from productive_gateway.tools.call_limit import RUNNING, WAITING, CallLimit
+from productive_gateway.tools.kit.call_limit import RUNNING, WAITING, CallLimit
 from productive_gateway.tools.registry import Answer
 
 SECONDS = 10

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from productive_gateway.productive import errors as api
-from productive_gateway.tools.errors import Candidate, Explainer, Problem
+from productive_gateway.productive.wire import errors as api
+from productive_gateway.tools.kit.errors import Candidate, Explainer, Problem
 
 EXPLAIN = Explainer("it@example.test").explain
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from harness.mcpkit import SimulatedTools, person, principal, simulated_tools
 from productive_dev.simulator.faults import Fault
-from productive_gateway.productive.client import ProductiveSession
+from productive_gateway.productive.wire.client import ProductiveSession
 from productive_gateway.tools.registry import Answer
 from productive_gateway.tools.time_entries import LOG_TIME
 
@@ -502,7 +502,7 @@ async def test_audit_line_counts_the_writes() -> None:
 async def test_projects_of_a_very_large_organization_are_searched(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("productive_gateway.productive.client._PAGE", 1)
+    monkeypatch.setattr("productive_gateway.productive.wire.client._PAGE", 1)
     pages = ProductiveSession.pages
 
     def one_page(session: Any, path: str, query: Any, *, most: int = 10) -> Any:

@@ -12,7 +12,7 @@ from productive_contract.mapping import Access, Reason, State
 from productive_gateway.observability.metrics import REGISTRY
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import READ, WRITE
-from productive_gateway.tools.errors import Problem, ToolError
+from productive_gateway.tools.kit.errors import Problem, ToolError
 from productive_gateway.tools.registry import TOOLS, UnknownTool
 from productive_gateway.tools.shaping import Shape
 from productive_gateway.tools.tool import Call, Done, Kind, Tool

@@ -1,0 +1,81 @@
+"""Projects and what they are divided into: folders, task lists, workflows."""
+
+from __future__ import annotations
+
+from productive_gateway.productive.records import declared as has
+from productive_gateway.productive.records.people import CompanyRef, PersonRef
+from productive_gateway.productive.records.record import Record
+
+
+class WorkflowRef(Record, type="workflows"):
+    """A workflow by name."""
+
+    name: str = has.name("name")
+
+
+class WorkflowStatus(Record, type="workflow_statuses"):
+    """A status that tasks of a workflow may have."""
+
+    name: str = has.name("name")
+    category: str | None = has.word(
+        "category_id", {1: "not started", 2: "started", 3: "closed"}, label=""
+    )
+    position: int | None = has.count("position", shown=False)
+    workflow: WorkflowRef | None = has.one(lambda: WorkflowRef, "workflow", shown=False)
+
+
+class ProjectRef(Record, type="projects", link="project"):
+    """A project by name."""
+
+    name: str = has.name("name")
+
+
+class KnownProject(ProjectRef):
+    """A project as far as it is needed to find one by name, and to work in it."""
+
+    number: str | None = has.ident("project_number", default=None)
+    archived: bool = has.flag("archived_at")
+    company: CompanyRef | None = has.one(lambda: CompanyRef, "company")
+    workflow: WorkflowRef | None = has.one(lambda: WorkflowRef, "workflow", shown=False)
+
+
+class Project(ProjectRef):
+    """A project."""
+
+    number: str | None = has.ident("project_number", default=None)
+    kind: str | None = has.word("project_type_id", {1: "internal", 2: "client"}, label="")
+    archived: bool = has.flag("archived_at")
+    last_activity: str | None = has.moment("last_activity_at")
+    company: CompanyRef | None = has.one(lambda: CompanyRef, "company")
+    manager: PersonRef | None = has.one(lambda: PersonRef, "project_manager")
+    workflow: WorkflowRef | None = has.one(lambda: WorkflowRef, "workflow", shown=False)
+
+
+class Folder(Record, type="folders"):
+    """A folder of a project, which holds task lists."""
+
+    name: str = has.name("name")
+    archived: bool = has.flag("archived_at")
+    position: int | None = has.count("position", shown=False)
+    project: ProjectRef | None = has.one(lambda: ProjectRef, "project")
+
+
+class FolderRef(Record, type="folders"):
+    """A folder by name."""
+
+    name: str = has.name("name")
+
+
+class TaskListRef(Record, type="task_lists"):
+    """A task list by name."""
+
+    name: str = has.name("name")
+
+
+class TaskList(TaskListRef):
+    """A task list of a project."""
+
+    archived: bool = has.flag("archived_at")
+    position: int | None = has.count("position", shown=False)
+    folder: FolderRef | None = has.one(lambda: FolderRef, "folder")
+    project: ProjectRef | None = has.one(lambda: ProjectRef, "project")

@@ -1,0 +1,85 @@
+"""Tasks and what belongs to them: todos, dependencies, comments, changes."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from productive_gateway.productive.records import declared as has
+from productive_gateway.productive.records.budgets import ServiceRef
+from productive_gateway.productive.records.people import PersonRef
+from productive_gateway.productive.records.projects import ProjectRef, TaskListRef, WorkflowStatus
+from productive_gateway.productive.records.record import Record
+
+
+class TaskRef(Record, type="tasks", link="task"):
+    """A task by title."""
+
+    name: str = has.name("title")
+    number: str | None = has.ident("task_number", default=None)
+
+
+class TaskRow(TaskRef):
+    """A task as lists show it."""
+
+    kind: str | None = has.word("type_id", {3: "milestone"}, label="")
+    closed: bool = has.flag("closed")
+    due: date | None = has.day("due_date")
+    start: date | None = has.day("start_date")
+    estimate: int | None = has.minutes("initial_estimate")
+    worked: int | None = has.minutes("worked_time")
+    remaining: int | None = has.minutes("remaining_time")
+    tags: tuple[str, ...] = has.names("tag_list")
+    project: ProjectRef | None = has.one(lambda: ProjectRef, "project")
+    list: TaskListRef | None = has.one(lambda: TaskListRef, "task_list")
+    status: WorkflowStatus | None = has.one(lambda: WorkflowStatus, "workflow_status")
+    assignee: PersonRef | None = has.one(lambda: PersonRef, "assignee")
+    service: ServiceRef | None = has.one(lambda: ServiceRef, "service", shown=False)
+
+
+class Task(TaskRow):
+    """A task with everything of its own."""
+
+    private: bool = has.flag("private")
+    created: datetime | None = has.moment("created_at")
+    creator: PersonRef | None = has.one(lambda: PersonRef, "creator")
+    parent: TaskRef | None = has.one(lambda: TaskRef, "parent_task", label="subtask of")
+    description: str | None = has.rich("description")
+
+
+class Todo(Record, type="todos"):
+    """A line of a task's checklist."""
+
+    name: str = has.name("description")
+    closed: bool = has.flag("closed", label="done")
+    assignee: PersonRef | None = has.one(lambda: PersonRef, "assignee")
+    task: TaskRef | None = has.one(lambda: TaskRef, "task", shown=False)
+
+
+class Dependency(Record, type="task_dependencies"):
+    """A link between two tasks."""
+
+    kind: str | None = has.word(
+        "type_id", {1: "blocks", 2: "is blocked by", 3: "relates to"}, label=""
+    )
+    task: TaskRef | None = has.one(lambda: TaskRef, "task", shown=False)
+    other: TaskRef | None = has.one(lambda: TaskRef, "dependent_task", label="")
+
+
+class Comment(Record, type="comments"):
+    """A comment."""
+
+    at: datetime | None = has.moment("created_at", label="")
+    creator: PersonRef | None = has.one(lambda: PersonRef, "creator", label="by")
+    internal: bool = has.flag("hidden")
+    pinned: bool = has.flag("pinned_at")
+    edited: bool = has.flag("edited_at")
+    body: str | None = has.rich("body")
+    task: TaskRef | None = has.one(lambda: TaskRef, "task", shown=False)
+
+
+class Attachment(Record, type="attachments"):
+    """A file."""
+
+    name: str = has.name("name")
+    content_type: str | None = has.line("content_type", label="")
+    size: int | None = has.count("size", label="bytes")

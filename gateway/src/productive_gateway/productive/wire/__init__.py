@@ -1,0 +1,1 @@
+"""Productive over HTTP: requests, limits, retries, the cache, JSON:API documents, errors."""

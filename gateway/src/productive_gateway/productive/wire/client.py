@@ -1,0 +1,391 @@
+"""The client of Productive's API: shared by all people, each request with its person's own token.
+
+A read is repeated on 429, 502, 503, 504 and broken connections, twice, with growing pauses. A write
+is never repeated (design invariant 14): a lost answer is `StateUnknown`. Redirects are not followed
+and cookies are not kept, so that nothing passes from one person's request to another's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Any, Final
+
+import anyio
+import anyio.lowlevel
+import httpx
+
+from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
+from productive_contract.secret import Secret
+from productive_gateway.observability.audit import Event, audit
+from productive_gateway.observability.metrics import PRODUCTIVE_REQUESTS
+from productive_gateway.people.principal import Principal
+from productive_gateway.productive import identity as who
+from productive_gateway.productive.wire.cache import Cache, Key, T
+from productive_gateway.productive.wire.errors import (
+    ProductiveError,
+    RateLimited,
+    StateUnknown,
+    TokenRejected,
+    Unreachable,
+    WrongOrganization,
+    WrongTokenOwner,
+    error_of,
+)
+from productive_gateway.productive.wire.jsonapi import Document, DocumentError, decode
+from productive_gateway.productive.wire.limiter import Limiter
+from productive_gateway.productive.wire.request_slots import SLOTS, RequestSlots
+
+MEDIA_TYPE: Final = "application/vnd.api+json"
+BULK_TYPE: Final = "application/vnd.api+json; ext=bulk"
+TIMEOUT: Final = httpx.Timeout(connect=5, read=25, write=10, pool=10)
+RETRIES: Final = 2
+RETRIED: Final = frozenset({429, 502, 503, 504})
+LONGEST_WAIT: Final = 8.0
+"""Seconds that a request waits for a rate limit; a longer wait is reported to the caller."""
+_DEFAULT_RESET: Final = 10.0
+"""Seconds to wait after a 429 that names no time: the length of Productive's window."""
+LIMITS: Final = httpx.Limits(max_connections=SLOTS, max_keepalive_connections=20)
+"""Of the connection pool: as many connections as there are slots, so that nothing waits in it."""
+_LARGEST_ANSWER: Final = 16 * 1024 * 1024
+_IDENTITY_LIFETIME: Final = 15 * 60
+PAGE: Final = 200
+"""Records of the largest page that Productive gives."""
+
+_NOTHING_SENT: Final = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout),
+    httpx.ProxyError,  # the proxy refused the tunnel
+)
+
+Query = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+    reset: float
+    """Seconds to wait before the next request, for a 429."""
+
+
+class ProductiveApi:
+    """What all sessions share: address, connections, limits, cache."""
+
+    def __init__(
+        self,
+        base_url: str,
+        http: httpx.AsyncClient,
+        default_organization: str | None,
+        *,
+        clock: Clock = system_clock,
+        entropy: Entropy = system_entropy,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        limiter: Limiter | None = None,
+        slots: RequestSlots | None = None,
+    ) -> None:
+        """Create the client.
+
+        Args:
+            base_url: of the API, with its version (`…/api/v2`).
+            http: the connections; this client overrides its redirects, timeouts and cookies.
+            default_organization: id for people whose ProductiveUser sets none.
+            clock: the present time.
+            entropy: for the jitter of pauses.
+            sleep: waits for a number of seconds.
+            limiter: limits the requests of each token.
+            slots: shares the connections between people.
+        """
+        self.base_url = base_url.rstrip("/")
+        self.http = http
+        self.default_organization = default_organization
+        self.clock = clock
+        self.sleep = sleep
+        self.limiter = limiter or Limiter(clock=clock)
+        self.cache = Cache(clock=clock)
+        self.slots = slots or RequestSlots()
+        self._entropy = entropy
+        # One client serves everybody: a cookie set for one person would be sent for another.
+        http.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+
+    def session(self, principal: Principal) -> ProductiveSession:
+        """Return the API as one person sees it.
+
+        Raises:
+            TokenRejected: the person has no token.
+            WrongOrganization: neither the person nor the gateway has an organization.
+        """
+        token = principal.person.api_token
+        organization = principal.person.organization_id or self.default_organization
+        if not token:
+            raise TokenRejected("there is no token")
+        if not organization:
+            raise WrongOrganization("no organization is configured")
+        return ProductiveSession(self, principal, token, organization)
+
+    def pause(self, attempt: int) -> float:
+        """Return the seconds before retry `attempt` (0, 1): about 0.3 and 0.9, with jitter."""
+        return 0.2 * 3.0**attempt * (1 + self._entropy(1)[0] / 255)
+
+
+class ProductiveSession:
+    """The requests of one person; each first makes sure that the token is this person's."""
+
+    def __init__(
+        self, api: ProductiveApi, principal: Principal, token: Secret, organization: str
+    ) -> None:
+        self.organization = organization
+        self.writes = 0
+        """Writes that Productive confirmed; for the audit line."""
+        self.requests = 0
+        """Requests that were sent."""
+        self._api = api
+        self._principal = principal
+        self._token = token
+        self._fingerprint = hashlib.sha256(token.reveal().encode()).hexdigest()[:32]
+
+    async def identity(self) -> who.Identity:
+        """Return who the token belongs to.
+
+        Raises:
+            WrongTokenOwner: to somebody other than the person in the mapping.
+            ProductiveError: it could not be found out.
+        """
+        person = self._principal.person
+        verdict = await self.remember(
+            ("identity", str(person.user_id)), _IDENTITY_LIFETIME, self._ask_who
+        )
+        if isinstance(verdict, who.Identity):
+            return verdict
+        raise WrongTokenOwner(verdict.write_instead)
+
+    async def get(self, path: str, query: Query = ()) -> Document:
+        """Read one document.
+
+        Raises:
+            ProductiveError: see `errors`.
+        """
+        await self.identity()
+        return await self._read(path, query)
+
+    async def pages(self, path: str, query: Query, *, most: int = 10) -> tuple[Document, bool]:
+        """Read a collection page by page; the second value says whether it is complete.
+
+        Args:
+            path: of the collection.
+            query: filters, includes, fields.
+            most: pages of 200 that are read at most.
+
+        Raises:
+            ProductiveError: see `errors`.
+        """
+        first = await self.get(path, (*query, *page(1, PAGE)))
+        last = min(first.total_pages or 0, most)
+        # The first page says how many there are; the others do not depend on each other.
+        rest = await asyncio.gather(
+            *(self.get(path, (*query, *page(number, PAGE))) for number in range(2, last + 1))
+        )
+        records: list[Any] = []
+        included: dict[Any, Any] = {}
+        for document in (first, *rest):
+            records.extend(document.records)
+            included.update(document.included)
+        complete = (first.total_pages or 0) <= most
+        return Document(tuple(records), included, total_count=first.total_count), complete
+
+    async def write(
+        self, method: str, path: str, body: Any = None, query: Query = (), *, bulk: bool = False
+    ) -> Document | None:
+        """Send one write. It is sent once, and finishes even if the caller is cancelled.
+
+        Args:
+            method: POST, PATCH or DELETE.
+            path: of the collection, the record or an action.
+            body: the JSON:API document; None for none.
+            query: includes and fields of the answer.
+            bulk: the body holds several records.
+
+        Returns:
+            The answer's document; None if it has none (204).
+
+        Raises:
+            StateUnknown: the request was sent and no usable answer came back.
+            ProductiveError: nothing was changed; see `errors`.
+        """
+        await self.identity()
+        await self._admit()
+        content = None
+        if body is not None:
+            content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
+        async with self._slot():
+            await anyio.lowlevel.checkpoint_if_cancelled()
+            with anyio.CancelScope(shield=True):
+                document = await self._write(method, path, query, content, bulk=bulk)
+                self.writes += 1
+        return document
+
+    async def remember(self, what: Key, lifetime: float, read: Callable[[], Awaitable[T]]) -> T:
+        """Return what this person read under the key `what` in the last `lifetime` seconds."""
+        return await self._api.cache.remember(self._key(what), lifetime, read)
+
+    def forget(self, what: Key, *, older_than: float = 0) -> None:
+        """Drop what this person read under the key `what` more than some seconds ago."""
+        self._api.cache.forget(self._key(what), older_than=older_than)
+
+    def requests_left(self) -> int:
+        """Return how many requests this token has left in the current ten seconds."""
+        limiter = self._api.limiter
+        return max(0, limiter.requests - limiter.used(self._fingerprint))
+
+    def _slot(self) -> AbstractAsyncContextManager[None]:
+        return self._api.slots.slot(self._principal.person.uid)
+
+    def _key(self, what: Key) -> Key:
+        return (self.organization, self._fingerprint, *what)
+
+    async def _ask_who(self) -> who.Identity | WrongTokenOwner:
+        person = self._principal.person
+        document = await self._read(who.PATH, who.QUERY)
+        try:
+            return who.identity_of(document, organization=self.organization, user_id=person.user_id)
+        except WrongTokenOwner as wrong:
+            audit(
+                Event.WRONG_TOKEN_OWNER,
+                reason="user_id_is_not_person_id" if wrong.write_instead else "other_person",
+                email=person.email,
+                user=person.user,
+                grant=self._principal.grant,
+                client=self._principal.client,
+            )
+            return wrong
+
+    async def _read(self, path: str, query: Query) -> Document:
+        for attempt in range(RETRIES + 1):
+            await self._admit()
+            error: ProductiveError
+            try:
+                async with self._slot():
+                    answer = await self._send("GET", path, query, None)
+            except httpx.HTTPError as failure:
+                error, wait = Unreachable(type(failure).__name__), self._api.pause(attempt)
+            else:
+                if answer.status == 200:
+                    return _document(answer.body)
+                error = error_of(answer.status, answer.body, answer.reset)
+                if answer.status not in RETRIED:
+                    raise error
+                limited = answer.status == 429
+                wait = answer.reset if limited else self._api.pause(attempt)
+            if attempt == RETRIES or wait > min(LONGEST_WAIT, _seconds_left()):
+                raise error
+            await self._api.sleep(wait)
+        raise AssertionError("the last attempt returns or raises")
+
+    async def _write(
+        self, method: str, path: str, query: Query, content: bytes | None, *, bulk: bool
+    ) -> Document | None:
+        try:
+            answer = await self._send(method, path, query, content, bulk=bulk)
+        except _NOTHING_SENT as failure:
+            raise Unreachable(type(failure).__name__) from failure
+        except httpx.HTTPError as failure:
+            raise StateUnknown(type(failure).__name__) from failure
+        if answer.status == 501:
+            raise error_of(answer.status, answer.body, answer.reset)
+        if answer.status >= 500 or 300 <= answer.status < 400:
+            raise StateUnknown(f"status {answer.status}")
+        if answer.status >= 400:
+            raise error_of(answer.status, answer.body, answer.reset)
+        if not answer.body:
+            return None
+        try:
+            return decode(answer.body)
+        except DocumentError as error:
+            raise StateUnknown("unreadable answer") from error
+
+    async def _admit(self) -> None:
+        """Wait for the gateway's own limit, if the wait is short."""
+        try:
+            self._api.limiter.take(self._fingerprint)
+        except RateLimited as full:
+            if full.retry_after > min(LONGEST_WAIT, _seconds_left()):
+                raise
+            await self._api.sleep(full.retry_after)
+            self._api.limiter.take(self._fingerprint)
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        content: bytes | None,
+        *,
+        bulk: bool = False,
+    ) -> _Answer:
+        media_type = BULK_TYPE if bulk else MEDIA_TYPE
+        headers = {
+            "Accept": media_type,
+            "User-Agent": "productive-mcp",
+            "X-Auth-Token": self._token.reveal(),
+            "X-Organization-Id": self.organization,
+        }
+        if content is not None:
+            headers["Content-Type"] = media_type
+        request = self._api.http.build_request(
+            method,
+            self._api.base_url + path,
+            params=httpx.QueryParams(list(query)) if query else None,
+            content=content,
+            headers=headers,
+            timeout=TIMEOUT,
+        )
+        status = "error"
+        self.requests += 1
+        try:
+            response = await self._api.http.send(request, stream=True, follow_redirects=False)
+            try:
+                body = await _bounded(response)
+            finally:
+                await response.aclose()
+            status = str(response.status_code)
+        finally:
+            PRODUCTIVE_REQUESTS.labels(method=method, status=status).inc()
+        return _Answer(response.status_code, body, _reset(response.headers))
+
+
+def page(number: int, size: int) -> Query:
+    """Return the parameters of one page."""
+    return (("page[number]", str(number)), ("page[size]", str(size)))
+
+
+def _seconds_left() -> float:
+    """Return the seconds until the deadline of the running call; see `anyio.fail_after`."""
+    return anyio.current_effective_deadline() - anyio.current_time()
+
+
+async def _bounded(response: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in response.aiter_bytes():
+        body.extend(chunk)
+        if len(body) > _LARGEST_ANSWER:
+            raise httpx.DecodingError("the answer is too large")
+    return bytes(body)
+
+
+def _document(body: bytes) -> Document:
+    try:
+        return decode(body)
+    except DocumentError as error:
+        raise Unreachable("unreadable answer") from error
+
+
+def _reset(headers: httpx.Headers) -> float:
+    try:
+        seconds = float(headers["x-ratelimit-reset"])
+    except (KeyError, ValueError):
+        return _DEFAULT_RESET
+    return seconds if 0 <= seconds <= 24 * 3600 else _DEFAULT_RESET

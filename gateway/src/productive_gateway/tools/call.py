@@ -1,0 +1,91 @@
+"""What a running tool gets: the person, their records, names, writes and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Generic, TypeVar
+
+from productive_gateway.people.principal import Principal
+from productive_gateway.productive.identity import Identity
+from productive_gateway.productive.records.record import Record
+from productive_gateway.productive.records.store import Filters, Records
+from productive_gateway.sealing.keys import KeyRing
+from productive_gateway.tools.kit.access import Allowed
+from productive_gateway.tools.kit.errors import Explainer
+from productive_gateway.tools.kit.page import Place, cursor_of, page_of
+from productive_gateway.tools.names.resolver import Resolver
+from productive_gateway.tools.writes.writer import Writer
+
+R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[R]):
+    """One page of a list."""
+
+    rows: tuple[R, ...]
+    total: int | None
+    next_cursor: str | None
+
+
+@dataclass(slots=True)
+class Call:
+    """One call of a tool."""
+
+    principal: Principal
+    allowed: Allowed
+    me: Identity
+    records: Records
+    names: Resolver
+    writes: Writer
+    explain: Explainer
+    now: datetime
+    """In the person's zone."""
+    requests_left: Callable[[], int]
+    ring: KeyRing
+    place: Place
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def today(self) -> date:
+        """The person's present day."""
+        if not self.me.time_zone_known:
+            self.warn("Productive has no usable time zone for you, so days are in UTC.")
+        return self.now.date()
+
+    def warn(self, text: str) -> None:
+        """Add a warning to the answer, once."""
+        if text not in self.warnings:
+            self.warnings.append(text)
+
+    async def page(
+        self,
+        cls: type[R],
+        filters: Filters,
+        *,
+        limit: int,
+        cursor: str | None,
+        sort: str | None = None,
+    ) -> Page[R]:
+        """Read the page of a list that the cursor names.
+
+        Args:
+            cls: the record.
+            filters: see `Filters`.
+            limit: rows of a page.
+            cursor: as the model gave it.
+            sort: see `Records.page`.
+
+        Raises:
+            ToolError: the cursor is of another list.
+        """
+        number = page_of(self.ring, self.place, cursor)
+        found = await self.records.page(cls, filters, sort=sort, number=number, size=limit)
+        more = None if found.complete else cursor_of(self.ring, self.place, number + 1)
+        return Page(found.rows, found.total, more)
+
+    def link(self, record: Record) -> str | None:
+        """Return the web link of a record; None if it has none."""
+        return self.names.link(record)

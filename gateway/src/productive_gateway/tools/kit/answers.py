@@ -1,0 +1,306 @@
+"""Answers: one declaration gives the structure, its schema and the text that says the same.
+
+Hosts show a model the text, the structure, or both. So the text names everything that the structure
+holds, each id included, and both are made from the same declared fields. Whatever people wrote goes
+through `words.untrusted`, in both.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final, TypeVar
+
+from productive_gateway.productive.records.declared import (
+    Declared,
+    Field,
+    Kind,
+    declared,
+    ident,
+    line,
+    many,
+    names,
+)
+from productive_gateway.tools.words import richtext, untrusted
+
+D = TypeVar("D", bound="Answer")
+
+LONGEST_LINE: Final = 300
+LONGEST_RICH: Final = 4000
+"""Characters of one rich text; the field says so if it was cut."""
+LARGEST: Final = 20_000
+"""Characters of the structure as JSON; rows beyond are left out and counted."""
+LONGEST_HEADLINE: Final = 600
+
+
+class Resolved(Declared):
+    """What a reference was resolved to."""
+
+    input: str = line(label="")
+    kind: str = ident(label="")
+    id: str = ident(label="")
+    name: str = line(label="")
+    how: str = ident(label="")
+
+
+class Answer(Declared):
+    """Base of all answers; a tool adds its fields."""
+
+    headline: str = ident(shown=False)
+    """First line of the text: the answer in one sentence."""
+    resolved: tuple[Resolved, ...] = many(lambda: Resolved, default=())
+    warnings: tuple[str, ...] = names(default=())
+    undo: str | None = ident(default=None)
+    """Handle that undoes what was written, for 15 minutes."""
+    next_cursor: str | None = ident(default=None)
+    """For the next page of a list; absent on the last one."""
+
+
+def structure_of(answer: Declared) -> dict[str, Any]:
+    """Return the answer as JSON, without empty fields."""
+    found = ((one.name, _structured(one, getattr(answer, one.name))) for one in _shown(answer))
+    return {name: value for name, value in found if not _empty(value)}
+
+
+def text_of(answer: Answer) -> str:
+    """Return the answer as text: the headline, then a line for each thing."""
+    lines = [untrusted.line(answer.headline, LONGEST_HEADLINE)]
+    for one in _shown(answer):
+        value = getattr(answer, one.name)
+        if _empty(value):
+            continue
+        match one.name:
+            case "resolved":
+                lines += [f"- {_resolved(entry)}" for entry in value]
+            case "warnings":
+                lines += [f"- Warning: {untrusted.line(entry, LONGEST_LINE)}" for entry in value]
+            case "next_cursor":
+                lines.append(f"- There is more: ask again with cursor {value}")
+            case "undo":
+                lines.append(f"- To undo this within 15 minutes: undo {value}")
+            case _:
+                lines += _field_lines(one, value)
+    return "\n".join(lines)
+
+
+def row_text(row: Declared) -> str:
+    """Return one thing on one line, its name and id first; rich texts and lists are not in it."""
+    head, title = _head(row), _title(row)
+    shown = (one for one in _shown(row) if one != title)
+    parts = [part for one in shown if (part := _part(one, getattr(row, one.name)))]
+    return " · ".join([head, *parts] if head else parts)
+
+
+def reference_text(row: Declared) -> str:
+    """Return "Website relaunch (30201)", in the form that every tool takes."""
+    return _head(row)
+
+
+def schema_of(cls: type[Answer]) -> dict[str, Any]:
+    """Return the schema of a tool's structured answer.
+
+    It names what a caller can rely on at the top; every conversation carries it, and the rows
+    explain themselves.
+    """
+    own = [one for one in declared(cls) if one.shown and one.name not in _ENVELOPE]
+    return {"type": "object", "properties": {one.name: _schema(one) for one in own}}
+
+
+def within_limit(answer: D) -> D:
+    """Return the answer with as many rows as fit into `LARGEST`, and a warning if some do not."""
+    size = len(json.dumps(structure_of(answer), ensure_ascii=False))
+    if size <= LARGEST:
+        return answer
+    longest = max(
+        (one for one in declared(type(answer)) if one.kind is Kind.MANY),
+        key=lambda one: len(json.dumps(_structured(one, getattr(answer, one.name)))),
+        default=None,
+    )
+    rows = getattr(answer, longest.name) if longest else ()
+    if longest is None or len(rows) < 2:
+        return answer
+    # The rest of the answer stays; rows are of about the same size.
+    kept = max(1, min(len(rows) - 1, len(rows) * LARGEST // size - 1))
+    told = (
+        f"{len(rows) - kept} of {len(rows)} {longest.label or longest.name} did not fit into this "
+        f"answer: ask for fewer with limit={kept}, or narrow the question."
+    )
+    less: dict[str, Any] = {longest.name: rows[:kept], "warnings": (*answer.warnings, told)}
+    return replace(answer, **less, next_cursor=None)
+
+
+_ENVELOPE: Final = frozenset(one.name for one in declared(Answer))
+
+
+def _shown(row: Declared) -> Iterator[Field]:
+    """Yield the fields of a row that answers contain; of an answer, those of its own first."""
+    found = [one for one in declared(type(row)) if one.shown]
+    if isinstance(row, Answer):
+        found.sort(key=lambda one: one.name in _ENVELOPE)
+    yield from found
+
+
+def _empty(value: Any) -> bool:
+    return (
+        value is None
+        or value is False
+        or (isinstance(value, str | tuple | dict | list) and not value)
+    )
+
+
+def _structured(one: Field, value: Any) -> Any:
+    if _empty(value):
+        return None
+    if one.kind is Kind.IDENT and one.at:
+        # Numbers of projects and tasks are texts that people may choose.
+        return untrusted.name(value)
+    return _STRUCTURED.get(one.kind, _same)(value)
+
+
+def markdown_of(html: str) -> str:
+    """Return a rich text as Markdown, cut and cleaned."""
+    text = richtext.to_markdown(html)
+    cut = text if len(text) <= LONGEST_RICH else text[:LONGEST_RICH] + " … (cut)"
+    return untrusted.cleaned(cut)
+
+
+def _plain(text: str) -> str:
+    return richtext.plain(text)
+
+
+def _hours(minutes: int) -> float:
+    return float(round(Decimal(minutes) / 60, 2))
+
+
+def _moment(value: datetime) -> str:
+    return value.isoformat(timespec="minutes")
+
+
+def _line(text: str) -> str:
+    return untrusted.line(_plain(text), LONGEST_LINE)
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+_STRUCTURED: Final[Mapping[Kind, Callable[[Any], Any]]] = {
+    Kind.NAME: untrusted.name,
+    Kind.LINE: _line,
+    Kind.RICH: markdown_of,
+    Kind.DAY: date.isoformat,
+    Kind.MOMENT: _moment,
+    Kind.MINUTES: _hours,
+    Kind.NUMBER: float,
+    Kind.NAMES: lambda found: [untrusted.line(entry, LONGEST_LINE) for entry in found],
+    Kind.ONE: structure_of,
+    Kind.MANY: lambda found: [structure_of(entry) for entry in found],
+}
+
+
+def _head(row: Declared) -> str:
+    """Return the name of a row with its id, or what there is of them."""
+    named = _title(row)
+    title = _structured(named, getattr(row, named.name)) if named else None
+    number = next((row.id for one in _shown(row) if one.name == "id"), None)  # type: ignore[attr-defined]
+    if title and number:
+        return f"{title} ({number})"
+    return title or (f"({number})" if number else "")
+
+
+def _title(row: Declared) -> Field | None:
+    return next((one for one in _shown(row) if one.kind is Kind.NAME), None)
+
+
+def _part(one: Field, value: Any) -> str:
+    """Return a field as part of a row's line; empty for what is elsewhere."""
+    if _empty(value) or one.name == "id" or one.kind is Kind.RICH or _has_lines(one, value):
+        return ""
+    return _labelled(one, inline_text(one, value))
+
+
+def _has_lines(one: Field, value: Any) -> bool:
+    """Return whether a field has lines of its own: several things that are more than a name."""
+    return one.kind is Kind.MANY and any(row_text(row) != reference_text(row) for row in value)
+
+
+def _labelled(one: Field, text: str) -> str:
+    if one.kind is Kind.FLAG:
+        return one.label
+    return f"{one.label} {text}" if one.label else text
+
+
+def inline_text(one: Field, value: Any) -> str:
+    """Return the value of a field within a line."""
+    made = _INLINE.get(one.kind)
+    return made(value) if made else str(_structured(one, value))
+
+
+_INLINE: Final[Mapping[Kind, Callable[[Any], str]]] = {
+    Kind.ONE: row_text,
+    Kind.MINUTES: lambda minutes: f"{_hours(minutes):.2f} h",
+    Kind.NAMES: lambda found: ", ".join(untrusted.line(one, LONGEST_LINE) for one in found),
+    Kind.NUMBER: lambda number: f"{float(number):g}",
+    Kind.RICH: _line,
+    Kind.MANY: lambda found: ", ".join(reference_text(one) for one in found),
+}
+
+
+def _field_lines(one: Field, value: Any) -> list[str]:
+    match one.kind:
+        case Kind.MANY:
+            lead = [f"{one.label[:1].upper()}{one.label[1:]}:"] if one.label else []
+            return lead + [text for entry in value for text in _row_lines(entry)]
+        case Kind.ONE:
+            lines = _row_lines(value)
+            label = f"{one.label}: " if one.label else ""
+            return [f"- {label}{lines[0].removeprefix('- ')}", *lines[1:]]
+        case Kind.RICH:
+            return [f"{one.label[:1].upper()}{one.label[1:]}:", untrusted.block(markdown_of(value))]
+        case _:
+            return [f"- {_labelled(one, inline_text(one, value))}"]
+
+
+def _row_lines(row: Declared, indent: str = "") -> list[str]:
+    lines = [f"{indent}- {row_text(row)}"]
+    inner = indent + "  "
+    for one in _shown(row):
+        value = getattr(row, one.name)
+        if _empty(value):
+            continue
+        if one.kind is Kind.RICH:
+            lines.append(f"{inner}{one.label}:")
+            quoted = untrusted.block(markdown_of(value))
+            lines += [f"{inner}{text}" for text in quoted.splitlines()]
+        elif _has_lines(one, value):
+            lines.append(f"{inner}{one.label}:")
+            lines += [text for entry in value for text in _row_lines(entry, inner)]
+        elif one.kind is Kind.ONE:
+            # What does not fit on one line of the thing itself.
+            lines += _row_lines(value, inner)[1:]
+    return lines
+
+
+def _resolved(entry: Resolved) -> str:
+    shown = structure_of(entry)
+    return (
+        f'"{shown["input"]}" is the {shown["kind"]} {shown["name"]} ({shown["id"]}): {shown["how"]}'
+    )
+
+
+def _schema(one: Field) -> Mapping[str, Any]:
+    return _SCHEMAS.get(one.kind, {"type": "string"})
+
+
+_SCHEMAS: Final[Mapping[Kind, Mapping[str, Any]]] = {
+    Kind.ONE: {"type": "object"},
+    Kind.MANY: {"type": "array", "items": {"type": "object"}},
+    Kind.NAMES: {"type": "array", "items": {"type": "string"}},
+    Kind.MINUTES: {"type": "number"},
+    Kind.NUMBER: {"type": "number"},
+    Kind.COUNT: {"type": "integer"},
+    Kind.FLAG: {"type": "boolean"},
+}

@@ -1,0 +1,95 @@
+"""Types of parameters that several tools have, each with its one description."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, Field
+from pydantic.json_schema import WithJsonSchema
+
+from productive_gateway.tools.kit.arguments import as_list
+
+LONGEST_REFERENCE: Final = 300
+LONGEST_TEXT: Final = 30_000
+MOST_ROWS: Final = 100
+
+
+def text_in(value: Any) -> Any:
+    """Read a text, also if it came as a number."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value.strip() if isinstance(value, str) else value
+
+
+def reference_in(value: Any) -> Any:
+    """Read a reference: no thing has the number 0, so 0 is as good as nothing."""
+    text = text_in(value)
+    return None if text in {"0", "0.0"} else text
+
+
+def hours_in(value: Any) -> Any:
+    """Read a duration: a number of hours, or a text such as "1:30"."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise ValueError("must be a number of hours")  # noqa: TRY004  # for pydantic
+    return value
+
+
+def word_in(value: Any) -> Any:
+    """Read a word of a choice, whatever its case."""
+    return value.strip().lower().replace(" ", "_") if isinstance(value, str) else value
+
+
+Text = Annotated[str | None, BeforeValidator(text_in), Field(max_length=LONGEST_TEXT)]
+Line = Annotated[str | None, BeforeValidator(text_in), Field(max_length=1000)]
+Query = Annotated[
+    str | None,
+    BeforeValidator(text_in),
+    Field(max_length=LONGEST_REFERENCE, description="words to search for"),
+]
+Reference = Annotated[
+    str | None, BeforeValidator(reference_in), Field(max_length=LONGEST_REFERENCE)
+]
+"""A thing of Productive: name, id, number, link."""
+Person = Annotated[
+    str | None,
+    BeforeValidator(reference_in),
+    Field(max_length=LONGEST_REFERENCE, description='"me", name, e-mail or id'),
+]
+Project = Annotated[
+    str | None,
+    BeforeValidator(reference_in),
+    Field(max_length=LONGEST_REFERENCE, description="name, number, id or link"),
+]
+Task = Annotated[
+    str | None,
+    BeforeValidator(reference_in),
+    Field(max_length=LONGEST_REFERENCE, description='title, "#87", id or link'),
+]
+Day = Annotated[
+    str | None,
+    BeforeValidator(text_in),
+    Field(max_length=60, description='YYYY-MM-DD, "today", "friday", "24.11."'),
+]
+Period = Annotated[
+    str | None,
+    BeforeValidator(text_in),
+    Field(
+        max_length=60,
+        description='this_week, last_month, 2026-W47, 2026-11, a day, or "2026-11-02..2026-11-13"',
+    ),
+]
+Hours = Annotated[
+    float | str | None,
+    BeforeValidator(hours_in),
+    WithJsonSchema({"type": "number"}),
+    Field(description='"1:30" and "90m" are understood too'),
+]
+Names = Annotated[list[str] | None, BeforeValidator(as_list), Field(max_length=50)]
+"""Several names, such as tags."""
+Limit = Annotated[int, Field(ge=1, le=MOST_ROWS)]
+Cursor = Annotated[
+    str | None,
+    BeforeValidator(text_in),
+    Field(max_length=2000, description="next_cursor of the answer before"),
+]
+DryRun = Annotated[bool, Field(description="check everything, write nothing")]

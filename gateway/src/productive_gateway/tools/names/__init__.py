@@ -1,0 +1,1 @@
+"""Resolves what people call things: links, numbers, names."""

@@ -1,0 +1,1 @@
+"""Toolset time."""

@@ -1,0 +1,1 @@
+"""Tracked time: what several tools read of it, and the rules that it follows."""

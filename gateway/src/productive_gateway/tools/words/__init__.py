@@ -1,0 +1,1 @@
+"""Words that people and models write: days, durations, rich text, and text of others."""

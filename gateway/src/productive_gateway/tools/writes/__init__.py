@@ -1,0 +1,1 @@
+"""Changes in Productive: made once, compared with what was asked for, and undone."""
