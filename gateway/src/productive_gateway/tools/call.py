@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Generic, TypeVar
@@ -13,7 +13,7 @@ from productive_gateway.productive.records.record import Record
 from productive_gateway.productive.records.store import Filters, Records
 from productive_gateway.sealing.keys import KeyRing
 from productive_gateway.tools.kit.access import Allowed
-from productive_gateway.tools.kit.errors import Explainer
+from productive_gateway.tools.kit.errors import Explainer, Problem, ToolError
 from productive_gateway.tools.kit.page import Place, cursor_of, page_of
 from productive_gateway.tools.names.resolver import Resolver
 from productive_gateway.tools.writes.writer import Writer
@@ -85,6 +85,26 @@ class Call:
         found = await self.records.page(cls, filters, sort=sort, number=number, size=limit)
         more = None if found.complete else cursor_of(self.ring, self.place, number + 1)
         return Page(found.rows, found.total, more)
+
+    async def confirm(self, action: str, preview: Sequence[str], *, given: str | None) -> None:
+        """Let the user confirm what is about to be done, unless they just did.
+
+        Args:
+            action: what happens, such as "Delete 2 time entries".
+            preview: what it happens to, a line each; together they are the state that is confirmed.
+            given: the argument `confirm`.
+
+        Raises:
+            ToolError: the user has to be asked first; it has the token to repeat the call with.
+        """
+        if given is None:
+            raise ToolError(
+                Problem(
+                    "needs_confirmation",
+                    f"{action}: {'; '.join(preview)}.",
+                    "Show this to the user. If they agree, repeat the call with confirm set.",
+                )
+            )
 
     def link(self, record: Record) -> str | None:
         """Return the web link of a record; None if it has none."""

@@ -93,3 +93,8 @@ Cursor = Annotated[
     Field(max_length=2000, description="next_cursor of the answer before"),
 ]
 DryRun = Annotated[bool, Field(description="check everything, write nothing")]
+Confirm = Annotated[
+    str | None,
+    BeforeValidator(text_in),
+    Field(max_length=4000, description="token of the preview, once the user agreed"),
+]
