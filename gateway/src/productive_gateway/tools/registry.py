@@ -78,6 +78,7 @@ def _in(package: ModuleType) -> Iterator[Tool]:
 
 TOOLS: Final = tools_of(core, tasks, time_tools)
 """All tools, in the order in which they are listed."""
+TOOLSETS: Final = tuple(dict.fromkeys(tool.toolset for tool in TOOLS))
 
 
 class UnknownTool(LookupError):

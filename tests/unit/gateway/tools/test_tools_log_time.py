@@ -5,13 +5,13 @@ from typing import Any
 import httpx
 import jsonschema
 import pytest
+from productive_gateway.tools.time_entries import LOG_TIME
 from structlog.testing import capture_logs
 
 from harness.mcpkit import SimulatedTools, person, principal, simulated_tools
 from productive_dev.simulator.faults import Fault
 from productive_gateway.productive.wire.client import ProductiveSession
 from productive_gateway.tools.registry import Answer
-from productive_gateway.tools.time_entries import LOG_TIME
 
 DESIGN = {"project": "relaunch", "service": "design", "hours": 2}
 LUKA = principal(person("simulator-luka-babic", user_id=9106))

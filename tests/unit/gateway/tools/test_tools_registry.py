@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict
 from structlog.testing import capture_logs
 
 from harness.mcpkit import ADMIN, BOTH, person, principal, simulated_tools
@@ -12,43 +12,32 @@ from productive_contract.mapping import Access, Reason, State
 from productive_gateway.observability.metrics import REGISTRY
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import READ, WRITE
+from productive_gateway.productive.records import declared as has
+from productive_gateway.tools.call import Call
+from productive_gateway.tools.kit.answers import Answer
+from productive_gateway.tools.kit.declare import BadTool, Cost, Example, Kind, Tool, tool
 from productive_gateway.tools.kit.errors import Problem, ToolError
 from productive_gateway.tools.registry import TOOLS, UnknownTool
-from productive_gateway.tools.shaping import Shape
-from productive_gateway.tools.tool import Call, Done, Kind, Tool
 
 
-class Words(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    word: str = "hello"
-    times: int = 1
+class Said(Answer):
+    said: str = has.ident()
 
 
-class Said(Shape):
-    said: str
-
-
-def tool(run: Any = None, **changes: Any) -> Tool:
-    async def say(call: Call, arguments: Words) -> Done:
+def tool_of(run: Any = None, **changes: Any) -> Tool:
+    async def say(call: Call, *, word: str = "hello", times: int = 1) -> Said:
+        """Say a word as many times as the user wants to hear it."""
         if run is not None:
-            await run(call, arguments)
-        return Done(Said(said=arguments.word * arguments.times), arguments.word)
+            await run(call)
+        return Said(headline=word, said=word * times)
 
-    values: dict[str, Any] = {
-        "name": "say",
-        "title": "Say",
-        "description": "Says it.",
-        "kind": Kind.READS,
-        "toolset": "core",
-        "arguments": Words,
-        "answer": Said,
-        "run": say,
-    }
-    return Tool(**{**values, **changes})
+    declared = tool(
+        title="Say", kind=Kind.READS, cost=Cost(reads=0), example=Example("Say it.", {})
+    )(say)
+    return replace(declared, **{"toolset": "core", **changes})
 
 
-WRITES = tool(name="write", title="Write", kind=Kind.ADDS, toolset="time")
+WRITES = tool_of(name="write", title="Write", kind=Kind.ADDS, toolset="time")
 
 
 def names(tools: Any, who: Principal) -> list[str]:
@@ -59,10 +48,11 @@ async def test_call_gives_an_answer_an_audit_line_and_a_measurement() -> None:
     labels = {"tool": "say", "outcome": "ok"}
     name = "mcp_server_operation_duration_seconds_count"
     before = REGISTRY.get_sample_value(name, labels) or 0
-    async with simulated_tools(tools=(tool(),)) as tools:
+    async with simulated_tools(tools=(tool_of(),)) as tools:
         with capture_logs() as lines:
             answer = await tools.call("say", word="hi", times=2)
-    assert (answer.structured, answer.text, answer.is_error) == ({"said": "hihi"}, "hi", False)
+    assert (answer.structured, answer.is_error) == ({"said": "hihi"}, False)
+    assert answer.text == "hi\n- said hihi"
     assert REGISTRY.get_sample_value(name, labels) == before + 1
     (line,) = lines
     assert line["event"] == "tool_called"
@@ -74,7 +64,7 @@ async def test_call_gives_an_answer_an_audit_line_and_a_measurement() -> None:
 
 
 async def test_audit_line_has_no_values_and_no_unknown_names() -> None:
-    async with simulated_tools(tools=(tool(),)) as tools:
+    async with simulated_tools(tools=(tool_of(),)) as tools:
         with capture_logs() as lines:
             await tools.call("say", word="confidential-word", **{"canary-name": "canary-value"})
     told = str(lines)
@@ -83,7 +73,7 @@ async def test_audit_line_has_no_values_and_no_unknown_names() -> None:
 
 
 async def test_unknown_tool_is_not_called() -> None:
-    async with simulated_tools(tools=(tool(),)) as tools:
+    async with simulated_tools(tools=(tool_of(),)) as tools:
         with capture_logs() as lines, pytest.raises(UnknownTool):
             await tools.call("nothing")
     assert lines == []
@@ -105,7 +95,7 @@ async def test_server_and_person_narrow_the_list_and_the_call(
     settings: dict[str, Any], access: Access, listed: list[str]
 ) -> None:
     who = principal(person(access=access))
-    async with simulated_tools(tools=(tool(), WRITES), **settings) as tools:
+    async with simulated_tools(tools=(tool_of(), WRITES), **settings) as tools:
         assert names(tools, who) == listed
         for name in ("say", "write"):
             answer = await tools.call(name, who)
@@ -131,7 +121,7 @@ async def test_scope_is_lacking_only_if_nothing_else_prevents_the_call(
     scopes: set[str], lacking: list[str]
 ) -> None:
     who = principal(scopes=frozenset(scopes))
-    async with simulated_tools(tools=(tool(), WRITES)) as tools:
+    async with simulated_tools(tools=(tool_of(), WRITES)) as tools:
         assert [n for n in ("say", "write") if tools.registry.lacks_scope(who, n)] == lacking
         assert names(tools, who) == ["say", "write"]
         for odd in ("unknown", None, 5, ["say"]):
@@ -155,7 +145,7 @@ async def test_without_a_productive_token_each_tool_says_what_is_wrong_and_whom_
 ) -> None:
     who = principal(person(None, state=State.NO_TOKEN, reason=reason))
     async with simulated_tools() as tools:
-        for name in ("get_me", "log_time"):
+        for name in ("get_me", "list_people"):
             answer = await tools.call(name, who)
             error = answer.structured["error"]
             assert answer.is_error
@@ -176,19 +166,19 @@ async def test_rotated_token_is_used_for_the_next_call() -> None:
 
 
 async def test_invalid_arguments_are_named_without_their_values() -> None:
-    async with simulated_tools(tools=(tool(),)) as tools:
+    async with simulated_tools(tools=(tool_of(),)) as tools:
         answer = await tools.call("say", times="canary-value", more=1)
     error = answer.structured["error"]
     assert (error["code"], error["field"]) == ("invalid_value", "times")
-    assert "more: Extra inputs are not permitted" in error["message"]
+    assert error["message"].endswith("times: must be a whole number. Unknown: more.")
     assert "canary" not in str(answer)
 
 
 async def test_tool_errors_share_one_form() -> None:
-    async def refuse(_: Call, __: Words) -> None:
+    async def refuse(_: Call) -> None:
         raise ToolError(Problem("rate_limited", "Too much.", "Wait.", retry_after_s=4))
 
-    async with simulated_tools(tools=(tool(refuse),)) as tools:
+    async with simulated_tools(tools=(tool_of(refuse),)) as tools:
         answer = await tools.call("say")
     error = answer.structured["error"]
     request_id = error.pop("request_id")
@@ -202,10 +192,10 @@ async def test_tool_errors_share_one_form() -> None:
 
 
 async def test_internal_error_is_logged_and_answered_with_a_message() -> None:
-    async def fail(_: Call, __: Words) -> None:
+    async def fail(_: Call) -> None:
         raise RuntimeError("canary in a traceback")
 
-    async with simulated_tools(tools=(tool(fail),)) as tools:
+    async with simulated_tools(tools=(tool_of(fail),)) as tools:
         with capture_logs() as lines:
             answer = await tools.call("say")
     error = answer.structured["error"]
@@ -218,12 +208,12 @@ async def test_internal_error_is_logged_and_answered_with_a_message() -> None:
 
 
 async def test_cancelled_call_is_audited_as_such() -> None:
-    async def wait(_: Call, __: Words) -> None:
+    async def wait(_: Call) -> None:
         started.set()
         await asyncio.Event().wait()
 
     started = asyncio.Event()
-    async with simulated_tools(tools=(tool(wait),)) as tools:
+    async with simulated_tools(tools=(tool_of(wait),)) as tools:
         with capture_logs() as lines:
             running = asyncio.create_task(tools.call("say"))
             await started.wait()
@@ -252,6 +242,8 @@ def test_every_tool_has_its_hints_and_a_description() -> None:
     [
         (Kind.READS, (True, False, True)),
         (Kind.ADDS, (False, False, False)),
+        (Kind.CHANGES, (False, True, True)),
+        (Kind.DELETES, (False, True, False)),
     ],
 )
 def test_hints_are_literal(kind: Kind, expected: tuple[bool, bool, bool]) -> None:
@@ -259,3 +251,38 @@ def test_hints_are_literal(kind: Kind, expected: tuple[bool, bool, bool]) -> Non
     found = (hints["readOnlyHint"], hints["destructiveHint"], hints["idempotentHint"])
     assert found == expected
     assert hints["openWorldHint"]
+
+
+async def test_call_ends_after_its_deadline() -> None:
+    async def wait(_: Call) -> None:
+        await asyncio.Event().wait()
+
+    async with simulated_tools(tools=(tool_of(wait),), seconds=0.01) as tools:
+        answer = await tools.call("say")
+    error = answer.structured["error"]
+    assert error["code"] == "timeout"
+    assert "Nothing was changed" in error["fix"]
+
+
+def test_incomplete_tool_does_not_load() -> None:
+    async def quiet(call: Call) -> Said:
+        return Said(headline="", said="")
+
+    async def without_answer(call: Call) -> None:
+        """Say a word as many times as the user wants to hear it."""
+
+    async def writing(call: Call) -> Said:
+        """Say a word as many times as the user wants to hear it."""
+        return Said(headline="", said="")
+
+    parts: dict[str, Any] = {"title": "Say", "example": Example("Say it.", {})}
+    for function, kind, cost in (
+        (quiet, Kind.READS, Cost(reads=1)),
+        (without_answer, Kind.READS, Cost(reads=1)),
+        (writing, Kind.READS, Cost(reads=1, writes=1)),
+        (writing, Kind.ADDS, Cost(reads=1)),
+    ):
+        with pytest.raises(BadTool):
+            tool(**parts, kind=kind, cost=cost)(function)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        tool(title="Say", kind=Kind.READS, cost=Cost(reads=1))(writing)  # type: ignore[call-arg]

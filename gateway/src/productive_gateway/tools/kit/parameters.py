@@ -24,7 +24,7 @@ def text_in(value: Any) -> Any:
 def reference_in(value: Any) -> Any:
     """Read a reference: no thing has the number 0, so 0 is as good as nothing."""
     text = text_in(value)
-    return None if text in {"0", "0.0"} else text
+    return None if isinstance(text, str) and text in {"0", "0.0"} else text
 
 
 def hours_in(value: Any) -> Any:
@@ -39,42 +39,43 @@ def word_in(value: Any) -> Any:
     return value.strip().lower().replace(" ", "_") if isinstance(value, str) else value
 
 
-Text = Annotated[str | None, BeforeValidator(text_in), Field(max_length=LONGEST_TEXT)]
-Line = Annotated[str | None, BeforeValidator(text_in), Field(max_length=1000)]
+_Short = Annotated[str, Field(max_length=LONGEST_REFERENCE)]
+_Long = Annotated[str, Field(max_length=LONGEST_TEXT)]
+_Token = Annotated[str, Field(max_length=4000)]
+
+Text = Annotated[_Long | None, BeforeValidator(text_in)]
+Line = Annotated[_Short | None, BeforeValidator(text_in)]
 Query = Annotated[
-    str | None,
+    _Short | None,
     BeforeValidator(text_in),
-    Field(max_length=LONGEST_REFERENCE, description="words to search for"),
+    Field(description="words to search for"),
 ]
-Reference = Annotated[
-    str | None, BeforeValidator(reference_in), Field(max_length=LONGEST_REFERENCE)
-]
+Reference = Annotated[_Short | None, BeforeValidator(reference_in)]
 """A thing of Productive: name, id, number, link."""
 Person = Annotated[
-    str | None,
+    _Short | None,
     BeforeValidator(reference_in),
-    Field(max_length=LONGEST_REFERENCE, description='"me", name, e-mail or id'),
+    Field(description='"me", name, e-mail or id'),
 ]
 Project = Annotated[
-    str | None,
+    _Short | None,
     BeforeValidator(reference_in),
-    Field(max_length=LONGEST_REFERENCE, description="name, number, id or link"),
+    Field(description="name, number, id or link"),
 ]
 Task = Annotated[
-    str | None,
+    _Short | None,
     BeforeValidator(reference_in),
-    Field(max_length=LONGEST_REFERENCE, description='title, "#87", id or link'),
+    Field(description='title, "#87", id or link'),
 ]
 Day = Annotated[
-    str | None,
+    _Short | None,
     BeforeValidator(text_in),
-    Field(max_length=60, description='YYYY-MM-DD, "today", "friday", "24.11."'),
+    Field(description='YYYY-MM-DD, "today", "friday", "24.11."'),
 ]
 Period = Annotated[
-    str | None,
+    _Short | None,
     BeforeValidator(text_in),
     Field(
-        max_length=60,
         description='this_week, last_month, 2026-W47, 2026-11, a day, or "2026-11-02..2026-11-13"',
     ),
 ]
@@ -88,13 +89,13 @@ Names = Annotated[list[str] | None, BeforeValidator(as_list), Field(max_length=5
 """Several names, such as tags."""
 Limit = Annotated[int, Field(ge=1, le=MOST_ROWS)]
 Cursor = Annotated[
-    str | None,
+    _Token | None,
     BeforeValidator(text_in),
-    Field(max_length=2000, description="next_cursor of the answer before"),
+    Field(description="next_cursor of the answer before"),
 ]
 DryRun = Annotated[bool, Field(description="check everything, write nothing")]
 Confirm = Annotated[
-    str | None,
+    _Token | None,
     BeforeValidator(text_in),
-    Field(max_length=4000, description="token of the preview, once the user agreed"),
+    Field(description="token of the preview, once the user agreed"),
 ]

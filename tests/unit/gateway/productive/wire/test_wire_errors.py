@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from productive_gateway.productive.wire import errors
-from productive_gateway.productive.wire.errors import ProductiveError, error_of, problem_of
+from productive_gateway.productive.wire.errors import ProductiveError, error_of, problems_of
 
 
 def body(code: str = "", detail: str = "", pointer: str = "", title: str = "") -> bytes:
@@ -45,7 +45,7 @@ def test_status_in_the_body_is_ignored() -> None:
 
 
 def test_pointer_is_reduced_to_the_field() -> None:
-    problem = problem_of(body("invalid_attribute_value", "is off", "data/attributes/person"))
+    (problem,) = problems_of(body("invalid_attribute_value", "is off", "data/attributes/person"))
     assert (problem.field, problem.detail) == ("person", "is off")
 
 
@@ -57,7 +57,7 @@ def test_server_time_limit_is_distinguished_from_request_limit() -> None:
 
 
 def test_detail_is_one_short_line() -> None:
-    problem = problem_of(body(detail="a\nb\u0000 " + "x" * 900))
+    (problem,) = problems_of(body(detail="a\nb\u0000 " + "x" * 900))
     assert problem.detail.startswith("a b x")
     assert len(problem.detail) <= 200
 

@@ -3,19 +3,19 @@ from __future__ import annotations
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import jsonschema
-
 from harness.mcpkit import person, principal, simulated_tools
+from harness.toolkit import said_alike
 from productive_contract.mapping import Access
 from productive_dev.simulator.records import Record
-from productive_gateway.tools.me import GET_ME
+from productive_gateway.tools.core.get_me import get_me
+from productive_gateway.tools.registry import TOOLSETS
 
 
 async def test_get_me_returns_person_organization_and_tracked_time() -> None:
     async with simulated_tools() as tools:
         answer = await tools.call("get_me")
         assert not answer.is_error
-        jsonschema.validate(answer.structured, GET_ME.output_schema)
+        said_alike(answer, get_me)
         assert answer.structured["person"] == {
             "id": "9104",
             "name": "Ana Kovač",
@@ -25,7 +25,7 @@ async def test_get_me_returns_person_organization_and_tracked_time() -> None:
         assert answer.structured["time_zone"] == "Europe/Zagreb"
         assert answer.structured["week_hours"] == 40
         assert answer.structured["today"] == {"date": "2026-11-23", "tracked": 0, "capacity": 8}
-        assert answer.structured["access"] == {"toolsets": ["core", "time"], "read_only": False}
+        assert answer.structured["access"] == {"toolsets": list(TOOLSETS)}
         assert "running_timer" not in answer.structured
         assert answer.text.splitlines()[0] == (
             "You are Ana Kovač (9104) at Northlight Studio; "
@@ -43,12 +43,13 @@ async def test_get_me_sends_three_requests_at_first_and_then_two() -> None:
 
 async def test_get_me_shows_todays_time_and_narrowed_access() -> None:
     async with simulated_tools() as tools:
-        await tools.log({"project": "relaunch", "service": "design", "hours": "1:30"})
+        entry = {"date": "2026-11-23", "time": 90, "person_id": 9104, "service_id": 16880011}
+        await tools.post("/time_entries", {"type": "time_entries", "attributes": entry})
         narrowed = principal(person(access=Access(read_only=True, toolsets=("core",))))
         answer = await tools.call("get_me", narrowed)
         assert answer.structured["today"]["tracked"] == 1.5
         assert answer.structured["access"] == {"toolsets": ["core"], "read_only": True}
-        assert "read-only" in answer.text
+        assert "read only" in answer.text
 
 
 async def test_get_me_shows_a_running_timer() -> None:
@@ -62,10 +63,10 @@ async def test_get_me_shows_a_running_timer() -> None:
         token = {9103: "simulator-manager", 9105: "simulator-ana-horvat"}[owner]
         answer = await tools.call("get_me", principal(person(token, user_id=owner)))
         running = answer.structured["running_timer"]
-        jsonschema.validate(answer.structured, GET_ME.output_schema)
-        assert running["since"] == timer.attributes["started_at"]
-        assert running["service"]["name"]
-        assert "A timer has been running since" in answer.text
+        said_alike(answer, get_me)
+        assert running["since"] == str(timer.attributes["started_at"])[:16] + "+01:00"
+        assert running["entry"]["service"]["name"]
+        assert "running timer: since" in answer.text
 
 
 async def test_today_is_in_the_persons_own_zone() -> None:
@@ -91,7 +92,8 @@ async def test_unknown_time_zone_is_reported() -> None:
         assert answer.structured["warnings"][0] in answer.text
 
 
-async def test_get_me_takes_no_arguments() -> None:
+async def test_arguments_that_get_me_does_not_have_are_named() -> None:
     async with simulated_tools() as tools:
         answer = await tools.call("get_me", person="9105")
-        assert answer.structured["error"]["code"] == "invalid_value"
+        assert answer.structured["person"]["id"] == "9104"
+        assert answer.structured["warnings"] == ["Unknown arguments were ignored: person."]

@@ -8,8 +8,12 @@ from productive_gateway.tools.kit.errors import Candidate, Explainer, Problem
 EXPLAIN = Explainer("it@example.test").explain
 
 
-def refused(code: str = "", detail: str = "", field: str = "") -> api.Refused:
-    return api.Refused(api.Problem(code=code, detail=detail, field=field))
+def refused(
+    code: str = "", detail: str = "", field: str = "", about: str = "time_entries"
+) -> api.Refused:
+    error = api.Refused(api.Problem(code=code, detail=detail, field=field))
+    error.about = about
+    return error
 
 
 @pytest.mark.parametrize(
@@ -35,6 +39,12 @@ def refused(code: str = "", detail: str = "", field: str = "") -> api.Refused:
         (refused("other", "a rule"), "policy_violation"),
         (refused("invalid_attribute_value", "is invalid", "time"), "invalid_value"),
         (refused("unsupported_filter"), "upstream_error"),
+        (refused("no_cost_rate", "person must have a salary", "person"), "no_cost_rate"),
+        (refused("timesheet_submitted", "has already been submitted", "date"), "day_submitted"),
+        (refused("locked_period", "is in a locked period", "date"), "period_locked"),
+        (refused("invalid_attribute_value", "is mandatory", "note", "tasks"), "invalid_value"),
+        (refused("invalid_attribute_value", "cannot track", "person", "tasks"), "invalid_value"),
+        (api.NotSimulated(), "not_simulated"),
     ],
 )
 def test_each_error_has_a_code_and_a_next_step(error: api.ProductiveError, code: str) -> None:
@@ -43,6 +53,15 @@ def test_each_error_has_a_code_and_a_next_step(error: api.ProductiveError, code:
     assert problem.message.endswith(".")
     assert problem.fix.endswith(".")
     assert "{" not in problem.message + problem.fix
+
+
+def test_all_faults_of_a_refusal_are_told() -> None:
+    blank = [api.Problem("x", "can't be blank", name) for name in ("title", "project")]
+    problem = EXPLAIN(api.Refused(*blank))
+    assert (
+        problem.message == "Productive rejected it: title can't be blank; project can't be blank."
+    )
+    assert problem.field == "title"
 
 
 def test_wait_is_given_in_whole_seconds_with_its_scope() -> None:
@@ -67,14 +86,15 @@ def test_without_a_contact_people_are_sent_to_the_administrator() -> None:
 def test_problem_omits_empty_fields() -> None:
     plain = Problem("x", "What.", "How.")
     assert plain.structured() == {"code": "x", "message": "What.", "fix": "How."}
-    full = Problem("x", "What.", "How.", "a", (Candidate("1", "A"), Candidate("2", "B", "c")), 3)
+    full = Problem("x", "What.", "How.", "a", (Candidate("1", "A"), Candidate("2", "B", "c")), 9, 3)
     assert full.structured("r") == {
         "code": "x",
         "message": "What.",
         "fix": "How.",
         "field": "a",
         "candidates": [{"id": "1", "name": "A"}, {"id": "2", "name": "B", "context": "c"}],
+        "more_candidates": 9,
         "retry_after_s": 3,
         "request_id": "r",
     }
-    assert full.text() == "What. How.\n- A (1)\n- B (2): c"
+    assert full.text() == "What. How.\n- A (1)\n- B (2): c\n- and 9 more"

@@ -159,7 +159,7 @@ async def test_long_rate_limit_is_reported_at_once(reset: str | None, told: floa
 async def test_write_is_never_repeated(failure: Any, kind: type[errors.ProductiveError]) -> None:
     async with line(answers(failure)) as tested:
         with pytest.raises(errors.ProductiveError) as caught:
-            await tested.session.create("/time_entries", BODY)
+            await tested.session.write("POST", "/time_entries", BODY)
         assert type(caught.value) is kind
         assert len(tested.sent) == 1
         assert tested.session.writes == 0
@@ -243,7 +243,7 @@ async def test_token_of_another_person_is_refused_before_its_first_use_and_audit
         with capture_logs() as lines:
             for _ in range(2):
                 with pytest.raises(errors.WrongTokenOwner) as caught:
-                    await tools.api.session(wrong).create("/time_entries", BODY)
+                    await tools.api.session(wrong).write("POST", "/time_entries", BODY)
         assert caught.value.write_instead is None
         assert [entry.path for entry in tools.world.log] == ["/organization_memberships"]
         (line_,) = lines
@@ -361,7 +361,7 @@ async def test_write_in_flight_finishes_when_its_caller_is_cancelled() -> None:
     async with httpx.AsyncClient(transport=Slow()) as http:
         session = ProductiveApi("https://api.test", http, "1200").session(principal())
         async with anyio.create_task_group() as group:
-            group.start_soon(session.create, "/time_entries", BODY)
+            group.start_soon(session.write, "POST", "/time_entries", BODY)
             await sent.wait()
             group.cancel_scope.cancel()
             answered.set()
@@ -374,5 +374,5 @@ async def test_cut_answer_of_an_applied_write_is_unknown() -> None:
         await session.identity()
         tools.world.faults.put([Fault(method="POST", cut=True, applied=True)])
         with pytest.raises(errors.StateUnknown):
-            await session.create("/time_entries", BODY)
+            await session.write("POST", "/time_entries", BODY)
         assert len(tools.requests("POST")) == 1
