@@ -158,6 +158,7 @@ CASES: list[Case] = [
         "productive.apiBaseUrl", "https://a.example", "PRODUCTIVE_API_BASE_URL", "https://a.example"
     ),
     env("productive.readOnly", True, "READ_ONLY", "true"),
+    env("productive.toolsets", ["core", "time"], "TOOLSETS", "core,time"),
     env("signIn.existingSecret", "other", "OIDC_CLIENT_SECRET", "other/client-secret"),
     env("signIn.secretKey", "k", "OIDC_CLIENT_SECRET", "productive-sign-in/k"),
     env("signIn.oidc.issuer", "https://i.example/", "OIDC_ISSUER", "https://i.example/"),

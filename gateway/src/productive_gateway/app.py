@@ -94,6 +94,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             TOOLS,
             ProductiveApi(settings.productive_api_base_url, http, settings.productive_org_id),
             keys,
+            toolsets=settings.toolsets,
             read_only=settings.read_only,
             admin_contact=settings.admin_contact,
         )

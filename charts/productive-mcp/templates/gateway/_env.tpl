@@ -19,6 +19,10 @@
 - name: READ_ONLY
   value: "true"
 {{- end }}
+{{- with .Values.productive.toolsets }}
+- name: TOOLSETS
+  value: {{ join "," . | quote }}
+{{- end }}
 - name: GRANTS
   value: kubernetes://{{ include "productive-mcp.grantsNamespace" . }}
 - name: MAPPING_SECRET

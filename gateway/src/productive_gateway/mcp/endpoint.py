@@ -27,7 +27,7 @@ from productive_gateway.mcp.flood import OpenRequests, TooManyRequests
 from productive_gateway.mcp.message import MalformedMessage, check_message, decode
 from productive_gateway.mcp.prebuilt import PrebuiltAnswers
 from productive_gateway.mcp.sdk import SdkTransport
-from productive_gateway.mcp.server import PRINCIPAL, build_server
+from productive_gateway.mcp.server import CALLER, PRINCIPAL, build_server
 from productive_gateway.mcp.token_watch import RECHECK, Authenticate, TokenWatch
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.registry import ToolRegistry
@@ -170,6 +170,7 @@ class McpEndpoint:
         # The client decides how long its body takes; the token may have been revoked meanwhile.
         principal = await self._authenticate(token)
         scope = {**scope, PRINCIPAL: principal}
+        CALLER.set(principal)
         return _Exchange(scope, replay(body, receive), send, token, principal, body)
 
     async def _answer(self, exchange: _Exchange) -> Response | None:

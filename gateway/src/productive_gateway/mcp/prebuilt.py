@@ -24,6 +24,7 @@ from mcp_types import methods
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 from pydantic import ValidationError
 
+from productive_gateway.mcp.instructions import instructions_for
 from productive_gateway.mcp.server import listed
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.kit.access import Allowed
@@ -79,7 +80,7 @@ class PrebuiltAnswers:
             result = types.DiscoverResult(
                 supported_versions=list(MODERN_PROTOCOL_VERSIONS),
                 capabilities=self._server.get_capabilities(protocol_version=version),
-                instructions=self._server.instructions,
+                instructions=instructions_for(allowed),
             )
         hint = self._server.cache_hints.get(method, CacheHint())
         result = result.model_copy(update={"ttl_ms": hint.ttl_ms, "cache_scope": hint.scope})

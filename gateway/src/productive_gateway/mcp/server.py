@@ -7,6 +7,7 @@ requests that run at the same time cannot see each other's principal.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any, Final
 
 import mcp_types as types
@@ -16,7 +17,7 @@ from mcp.server.lowlevel.server import Server
 from mcp.shared.exceptions import MCPError
 from starlette.requests import Request
 
-from productive_gateway.mcp.instructions import INSTRUCTIONS
+from productive_gateway.mcp.instructions import instructions_for
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.kit.declare import Tool
 from productive_gateway.tools.registry import ToolRegistry, UnknownTool
@@ -31,7 +32,29 @@ _LIST_FRESH_MS: Final = 5 * 60 * 1000
 Context = ServerRequestContext[dict[str, Any], Request]
 
 
-def build_server(registry: ToolRegistry, *, version: str) -> Server[dict[str, Any]]:
+CALLER: Final[ContextVar[Principal]] = ContextVar("caller")
+"""Whom the running request acts as; for what the SDK does without giving the request."""
+
+
+class PersonalServer(Server[dict[str, Any]]):
+    """The SDK's server, with instructions for the person who asks."""
+
+    registry: ToolRegistry
+
+    @property
+    def instructions(self) -> str | None:
+        """Instructions for what the caller may use; None outside of a request."""
+        caller = CALLER.get(None)
+        if caller is None:
+            return None
+        return instructions_for(self.registry.allowed(caller.person))
+
+    @instructions.setter
+    def instructions(self, value: str | None) -> None:
+        """Take no other instructions: the SDK sets its own at first."""
+
+
+def build_server(registry: ToolRegistry, *, version: str) -> PersonalServer:
     """Return the server; it answers as the principal in the scope of each request."""
 
     async def list_tools(
@@ -58,16 +81,17 @@ def build_server(registry: ToolRegistry, *, version: str) -> Server[dict[str, An
         )
 
     hint = CacheHint(ttl_ms=_LIST_FRESH_MS, scope="private")
-    return Server(
+    server = PersonalServer(
         NAME,
         version=version,
         title=TITLE,
-        instructions=INSTRUCTIONS,
         cache_hints={"tools/list": hint, "server/discover": hint},
         get_tool_input_schema=registry.input_schema,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
     )
+    server.registry = registry
+    return server
 
 
 def listed(tool: Tool) -> types.Tool:

@@ -60,6 +60,8 @@ class Settings(BaseModel):
     """Productive's API."""
     read_only: Annotated[bool, BeforeValidator(values.flag)] = False
     """Whether no tool may change anything, for anybody."""
+    toolsets: Annotated[tuple[str, ...] | None, BeforeValidator(values.toolsets)] = None
+    """Groups of tools that may be used here, by anybody; all by default."""
 
     given_mapping: Annotated[Secret | Path | None, BeforeValidator(values.mapping)] = Field(
         default=None, alias="USER_MAPPING"

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from productive_contract.mapping import MappingError, decode_document
 from productive_contract.secret import Secret
+from productive_gateway.tools.registry import TOOLSETS
 from productive_gateway.web.loopback import LOOPBACK
 
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -125,6 +126,15 @@ def flag(text: str) -> bool:
             return False
         case _:
             raise ValueError("write true or false")
+
+
+def toolsets(text: str) -> tuple[str, ...]:
+    """Read groups of tools, separated by commas or spaces."""
+    named = words(text)
+    unknown = sorted(set(named) - set(TOOLSETS))
+    if unknown or not named:
+        raise ValueError(f"write some of {', '.join(TOOLSETS)}, separated by commas")
+    return named
 
 
 def level(text: str) -> str:

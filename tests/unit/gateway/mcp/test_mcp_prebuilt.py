@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from itertools import combinations
 from typing import Any
 
 import httpx
@@ -18,18 +19,21 @@ from harness.mcpkit import (
     result_of,
 )
 from productive_contract.mapping import Access
-from productive_gateway.mcp.instructions import INSTRUCTIONS
+from productive_gateway.mcp.instructions import LONGEST, instructions_for
 from productive_gateway.mcp.prebuilt import PrebuiltAnswers
-from productive_gateway.tools.registry import TOOLS
+from productive_gateway.tools.kit.access import Allowed
+from productive_gateway.tools.registry import TOOLS, TOOLSETS
 
 LEGACY = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 
 
-async def ask(mcp: McpServer, method: str, version: str | None, number: Any = 1) -> httpx.Response:
+async def ask(
+    mcp: McpServer, method: str, version: str | None, number: Any = 1, token: str = "good"
+) -> httpx.Response:
     if version == MODERN:
         message = request(method, number, _meta=META)
-        return await mcp.post(message, version=version, mcp_method=method)
-    return await mcp.post(request(method, number), version=version)
+        return await mcp.post(message, token=token, version=version, mcp_method=method)
+    return await mcp.post(request(method, number), token=token, version=version)
 
 
 @pytest.mark.parametrize("version", [*LEGACY, None, MODERN])
@@ -147,7 +151,7 @@ async def test_discovery_returns_revision_and_instructions_but_no_subscriptions(
     async with mcp_server() as mcp:
         result = result_of(await ask(mcp, "server/discover", MODERN))["result"]
         assert result["supportedVersions"] == [MODERN]
-        assert result["instructions"] == INSTRUCTIONS
+        assert result["instructions"].startswith("Productive.io")
         assert result["capabilities"] == {"tools": {"listChanged": False}}
         listen = await mcp.modern("subscriptions/listen", notifications={})
         assert listen.status_code == 404
@@ -165,12 +169,39 @@ async def test_older_client_initializes_in_its_own_revision() -> None:
             response = await mcp.post(message, version=None)
             result = result_of(response)["result"]
             assert result["protocolVersion"] == version
-            assert result["instructions"] == INSTRUCTIONS
+            assert result["instructions"].startswith("Productive.io")
             assert "mcp-session-id" not in response.headers
 
 
-def test_the_instructions_are_short_and_name_only_tools_that_exist() -> None:
-    assert len(INSTRUCTIONS) < 1500
-    known = {tool.name for tool in TOOLS}
-    words = {word.strip("`.,:;()") for word in INSTRUCTIONS.split()}
-    assert {word for word in words if "_" in word} <= known
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize(
+    "toolsets", [kept for size in range(4) for kept in combinations(TOOLSETS, size)]
+)
+def test_instructions_are_short_and_name_only_tools_that_the_person_has(
+    toolsets: tuple[str, ...], read_only: bool
+) -> None:
+    allowed = Allowed(read_only, toolsets)
+    text = instructions_for(allowed)
+    assert len(text) < LONGEST
+    known = {tool.name for tool in TOOLS if allowed.permits(tool)}
+    words = {word.strip("`.,:;()") for word in text.split()}
+    assert {word for word in words if "_" in word} <= known | {"next_cursor", "this_week"}
+    assert ("may only read" in text) == read_only
+
+
+async def test_instructions_are_those_of_the_person_who_asks() -> None:
+    """Also in revisions in which the SDK answers."""
+    reader = principal(person(access=Access(read_only=True)))
+    async with mcp_server() as mcp:
+        mcp.tokens.known["reader"] = reader
+        for token, read_only in (("good", False), ("reader", True), ("good", False)):
+            message = request(
+                "initialize",
+                protocolVersion=LEGACY[-1],
+                capabilities={},
+                clientInfo={"name": "t", "version": "1"},
+            )
+            old = result_of(await mcp.post(message, token=token, version=None))["result"]
+            new = result_of(await ask(mcp, "server/discover", MODERN, token=token))["result"]
+            assert ("may only read" in old["instructions"]) == read_only
+            assert new["instructions"] == old["instructions"]
