@@ -29,6 +29,20 @@ class Page(Generic[R]):
     total: int | None
     next_cursor: str | None
 
+    def counted(self, what: str, several: str | None = None) -> str:
+        """Return how many there are, as a headline such as "3 of 41 tasks".
+
+        Args:
+            what: one of them.
+            several: more than one of them, if that is not `what` with an "s".
+        """
+        total = len(self.rows) if self.total is None else self.total
+        named = what if total == 1 else several or f"{what}s"
+        if not total:
+            return f"No {named}."
+        shown = "" if len(self.rows) >= total else f"{len(self.rows)} of "
+        return f"{shown}{total} {named}."
+
 
 @dataclass(slots=True)
 class Call:

@@ -62,9 +62,8 @@ async def list_people(
     if project is not None:
         filters["project_id"] = (await call.names.one(PROJECTS, project, "project")).id
     page = await call.page(Person, filters, limit=limit, cursor=cursor)
-    total = page.total if page.total is not None else len(page.rows)
     return People(
-        headline=f"{total} {kind} records." if total != 1 else f"1 {kind} record.",
+        headline=page.counted(kind),
         people=page.rows,
         total=page.total,
         next_cursor=page.next_cursor,
