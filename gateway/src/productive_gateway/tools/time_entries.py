@@ -119,6 +119,7 @@ async def _resolve(run: _Run) -> None:
             run.planned[index] = Planned(draft, await resolver.target(draft.wanted))
         except ToolError as error:
             run.refuse(index, error.problem)
+    run.warnings += resolver.warnings
 
 
 async def _compare(run: _Run) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import httpx
@@ -112,6 +113,30 @@ async def test_entry_is_written_with_relationships() -> None:
         ({"project": "website care", "task": "#13"}, "16880031", "20510113"),
         ({"task": "startseite übersetzen", "service": "design"}, "16880011", "20510089"),
         ({"task": "#91"}, "16880015", "20510091"),
+        ({"project": "Website relaunch (30201)", "service": "Design"}, "16880011", None),
+        ({"project": "“Website relaunch”,", "service": "Design (16880011)"}, "16880011", None),
+        ({"service": "Design (16880011): Website relaunch, Relaunch phase 2"}, "16880011", None),
+        ({"service": "Website relaunch / Design"}, "16880011", None),
+        ({"service": "Website relaunch (30201) / Design"}, "16880011", None),
+        ({"task": "tokens design"}, "16880011", "20510088"),
+        ({"task": "Design tokens (20510088)"}, "16880011", "20510088"),
+        ({"task": "#88 Design tokens"}, "16880011", "20510088"),
+        ({"task": "88"}, "16880011", "20510088"),
+        ({"task": "88", "project": "30201"}, "16880011", "20510088"),
+        ({"task": "Website relaunch / Design tokens"}, "16880011", "20510088"),
+        (
+            {"task": "https://app.productive.io/1200/projects/30201/tasks/task/20510088?board=1"},
+            "16880011",
+            "20510088",
+        ),
+        (
+            {
+                "project": "https://app.productive.io/1200-nls/projects/30201/tasks?board=1",
+                "service": "app.productive.io/1200-nls/services/16880011",
+            },
+            "16880011",
+            None,
+        ),
     ],
 )
 async def test_references_resolve_to_one_service(
@@ -184,6 +209,73 @@ async def test_ambiguous_reference_is_asked_and_nothing_is_written(
             assert found >= candidates if candidates else found == set()
         assert all(one["id"] in answer.text for one in error.get("candidates", []))
         assert written(tools) == []
+
+
+@pytest.mark.parametrize(
+    ("link", "message"),
+    [
+        ("https://evil.example/1200-nls/tasks/20510088", "does not lead to app.productive.io"),
+        ("https://app.productive.io/999/tasks/20510088", "leads to the organization 999"),
+        ("https://app.productive.io/1200-nls/people/9104", "leads to a person, not to a task"),
+        ("https://app.productive.io/1200-nls/tasks?filter=LTE", "does not lead to one record"),
+    ],
+)
+async def test_link_that_cannot_be_used_says_why(link: str, message: str) -> None:
+    async with simulated_tools() as tools:
+        answer = await tools.log({"task": link, "hours": 1})
+        error = checked(answer)["error"]
+        assert (error["code"], error["field"]) == ("invalid_value", "entries[0].task")
+        assert message in error["message"]
+        assert written(tools) == []
+
+
+async def test_id_beside_another_name_decides_and_the_answer_warns() -> None:
+    async with simulated_tools() as tools:
+        answer = await tools.log({"task": "Homepage wireframes (20510088)", "hours": 1})
+        (result,) = checked(answer)["results"]
+        assert result["entry"]["task"]["id"] == "20510088"
+        (warning,) = answer.structured["warnings"]
+        assert warning.startswith(
+            'entries[0].task: the task with the id 20510088 is "Design tokens"'
+        )
+        assert warning in answer.text
+
+
+async def test_miss_is_looked_up_again_by_the_longest_word() -> None:
+    async with simulated_tools() as tools:
+        answer = await tools.log({"task": "the homepage wireframes draft", "hours": 1})
+        error = checked(answer)["error"]
+        assert error["code"] == "unknown_reference"
+        assert error["candidates"] == [
+            {"id": "20510087", "name": "Homepage wireframes", "context": "#87, Website relaunch"}
+        ]
+
+
+async def test_unrelated_projects_are_not_offered() -> None:
+    async with simulated_tools() as tools:
+        answer = await tools.log({"project": "Zeppelin", "hours": 1})
+        error = checked(answer)["error"]
+        assert error["code"] == "unknown_reference"
+        assert "candidates" not in error
+
+
+async def test_candidates_beyond_the_fifth_are_counted() -> None:
+    async with simulated_tools() as tools:
+        design = tools.world.state.get("services", "16880011")
+        assert design is not None
+        for number in range(12):
+            copy = dataclasses.replace(
+                design,
+                id=str(16889000 + number),
+                attributes={**design.attributes, "name": f"Sketch {number}"},
+            )
+            tools.world.state.put(copy)
+        answer = await tools.log({"project": "30201", "service": "sketch", "hours": 1})
+        error = checked(answer)["error"]
+        assert len(error["candidates"]) == 5
+        assert "5 are shown; there are 7 more." in error["message"]
+        answer = await tools.log({"project": "30201", "hours": 1})
+        assert "5 are shown; there are 9 more." in checked(answer)["error"]["message"]
 
 
 async def test_only_service_in_use_is_chosen_and_named() -> None:

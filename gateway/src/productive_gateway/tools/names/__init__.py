@@ -1,0 +1,1 @@
+"""Finds what a person means: links, references in words, and the one record that fits."""
