@@ -165,8 +165,9 @@ def _labelled(label: Label, options: Options) -> tuple[Option, ...]:
 def _agrees(name: str, option: Option) -> bool:
     """Return whether a name beside an id is the record's name, or part of it."""
     have, want = normal_form(option.name), normal_form(name)
-    # Answers cut names and clean them: blanks may be others than in Productive.
-    if name == option.name or _letters(have).startswith(_letters(want)):
+    # Answers cut names and clean them: blanks may be others than in Productive, and a name without
+    # letters and digits may be shown as something else.
+    if not have.padded or _letters(have).startswith(_letters(want)):
         return True
     return any(
         fit(normal_form(path.name), have) >= WORDS and _lies_in(path.scope, option.within)

@@ -25,6 +25,8 @@ SIMILAR: Final = 60
 _LETTERS: Final = str.maketrans(
     {"đ": "d", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
 )
+_FILLERS: Final = "\u115f\u1160"
+"""Letters of Hangul that nobody sees."""
 _NO_WORD: Final = re.compile("[^0-9a-z]+")
 _SHORTEST_USEFUL: Final = 3
 
@@ -48,10 +50,9 @@ def normalized(text: str) -> str:
     """Return the text in lower case, without accents, punctuation and doubled spaces."""
     if text.isascii():
         return _NO_WORD.sub(" ", text.lower()).strip()
-    # Decompose before and after: a letter such as "ᴬ" has a lower case only in its plain form.
-    folded = unicodedata.normalize("NFKD", text).casefold()
-    plain = unicodedata.normalize("NFKD", folded).translate(_LETTERS)
-    return " ".join("".join(_kept(character) for character in plain).split())
+    # Decompose before and after: a letter such as "ᴬ" has a lower case only in its plain form, and
+    # the lower case of some accents is a letter.
+    return " ".join(_letters(_letters(text).casefold()).translate(_LETTERS).split())
 
 
 def fit(want: NormalForm, have: NormalForm) -> int:
@@ -92,9 +93,13 @@ def longest_word(text: str) -> str | None:
     return max(long, key=len) if long and len(words) > 1 else None
 
 
+def _letters(text: str) -> str:
+    return "".join(_kept(character) for character in unicodedata.normalize("NFKD", text))
+
+
 def _kept(character: str) -> str:
     if character.isalnum():
-        return character
+        return "" if character in _FILLERS else character
     # Accents and invisible characters vanish; everything else separates words.
     return "" if unicodedata.category(character) in {"Mn", "Me", "Cf"} else " "
 

@@ -100,7 +100,7 @@ class Reference:
     def leaf(self) -> str:
         """The name without scope, id and number: what a search by name looks for."""
         name = self.labels[0].name if self.labels else self.name
-        return _SLASH.split(name)[-1]
+        return next((level for level in reversed(_SLASH.split(name)) if level), name)
 
 
 def parse_reference(
@@ -160,7 +160,7 @@ def _plain(text: str) -> str:
 
 def _link_target(name: str, host: str) -> str | None:
     found = _MARKDOWN_LINK.fullmatch(name)
-    text = (found[1] if found else name).strip("<>")
+    text = (found[1] if found else name).strip("<>()")
     return text if is_link(text, host=host) else None
 
 

@@ -165,6 +165,14 @@ def test_slash_may_belong_to_a_name() -> None:
         assert (found.option.id, found.how) == ("1", "exact name")
 
 
+def test_record_that_two_pages_held_is_one_option() -> None:
+    old, new = project("1", "Care", number="1"), project("1", "Care plus", number="1")
+    for text in ("1", "#1", "care", "Care (1)"):
+        found = found_by(text, (old, new))
+        assert isinstance(found, Match)
+        assert found.option == new
+
+
 def test_nobody_is_me_without_an_id() -> None:
     assert found_by("me", PEOPLE, K.PERSON) == NoMatch((), ambiguous=False)
 

@@ -40,6 +40,7 @@ def like(wanted: str, name: str) -> int:
         ("---", ""),
         ("ᴬcme", "acme"),
         ("web\u200bsite \u202erelaunch\u00ad", "website relaunch"),
+        ("Α\u0345 \u115f\u3164x", "α x"),  # noqa: RUF001  # Greek
         ("two\nlines\x00here", "two lines here"),
     ],
 )

@@ -111,6 +111,7 @@ def test_mention_of_a_person_is_a_name_with_an_id(text: str) -> None:
         "https://app.productive.io/1200-nls/tasks/task/20510087?board=1",
         " <https://app.productive.io/1200-nls/tasks/20510087>, ",
         "app.productive.io/1200/tasks/20510087",
+        "(https://app.productive.io/1200/tasks/20510087).",
         "[Homepage (wireframes)](https://app.productive.io/1200/tasks/20510087)",
         '"https://app.productive.io/1200/tasks/20510087".',
     ],
@@ -136,6 +137,12 @@ def test_slashes_separate_a_name_from_what_is_around_it() -> None:
     )
     assert found.scope == ("Blue Harbor", "Website relaunch")
     assert found.leaf == "Design"
+
+
+@pytest.mark.parametrize("text", ["Website relaunch /", "/ Website relaunch", "Website relaunch//"])
+def test_empty_level_is_no_level(text: str) -> None:
+    found = read(text)
+    assert (found.leaf, found.scope) == ("Website relaunch", ())
 
 
 def test_last_level_of_a_path_may_carry_the_id() -> None:
