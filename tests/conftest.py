@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, settings
 from harness.build import programs
 from harness.cluster import Cluster
 from harness.deployment import Deployment, Plan
+from harness.eventloop import TestLoop
 from harness.golang import BuildError
 from harness.ledger import Ledger
 from harness.plane import Plane, running_plane
@@ -31,6 +32,11 @@ LEDGER = pytest.StashKey[Ledger]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEDGER] = Ledger()
+
+
+def pytest_asyncio_loop_factories() -> dict[str, type[TestLoop]]:
+    """Let asynchronous tests run on our loop."""
+    return {"tests": TestLoop}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

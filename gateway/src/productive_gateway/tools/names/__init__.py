@@ -1,1 +1,1 @@
-"""Resolves what people call things: links, numbers, names."""
+"""Finds what a person means: links, references in words, and the one record that fits."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from productive_gateway.tools.names.kinds import RecordKind
@@ -24,6 +25,7 @@ from productive_gateway.tools.names.normal_form import (
     fit,
     likeness,
     normal_form,
+    normalized,
 )
 from productive_gateway.tools.names.options import Option, Options, Place
 from productive_gateway.tools.names.reference import (
@@ -76,6 +78,8 @@ class NoMatch:
     """How many more there are."""
 
 
+_place_form: Final = lru_cache(maxsize=1024)(normal_form)
+"""The same few companies and budgets are around many records."""
 _NOTHING: Final = NoMatch((), ambiguous=False)
 
 
@@ -160,13 +164,19 @@ def _labelled(label: Label, options: Options) -> tuple[Option, ...]:
 
 def _agrees(name: str, option: Option) -> bool:
     """Return whether a name beside an id is the record's name, or part of it."""
-    have = normal_form(option.name)
-    if name == option.name or not normal_form(name).padded:
+    have, want = normal_form(option.name), normal_form(name)
+    # Answers cut names and clean them: blanks may be others than in Productive, and a name without
+    # letters and digits may be shown as something else.
+    if not have.padded or _letters(have).startswith(_letters(want)):
         return True
     return any(
         fit(normal_form(path.name), have) >= WORDS and _lies_in(path.scope, option.within)
         for path in paths_of(name)
     )
+
+
+def _letters(form: NormalForm) -> str:
+    return form.padded.replace(" ", "")
 
 
 def _by_name(reference: Reference, options: Options) -> Match | Inactive | NoMatch | None:
@@ -231,18 +241,28 @@ def _ahead(reference: Reference, fitting: Sequence[tuple[int, Option]]) -> list[
 
 
 def _lies_in(scope: Sequence[str], within: Sequence[Place]) -> bool:
-    """Return whether the levels of a path are around a record, in this order."""
-    places = iter(within)
-    return all(any(_is_place(level, place) for place in places) for level in scope)
+    """Return whether the levels of a path are around a record, in this order.
+
+    Two levels may be one place, because names have slashes too. A level without letters and digits
+    says nothing.
+    """
+    at = 0
+    for level in filter(normalized, scope):
+        found = (i for i in range(at, len(within)) if _is_place(level, within[i]))
+        at = next(found, -1)
+        if at < 0:
+            return False
+    return True
 
 
 def _is_place(level: str, place: Place) -> bool:
-    if level == place.name:
+    have = _place_form(place.name)
+    if level == place.name or fit(_place_form(level), have):
         return True
     label = split_label(level)
     if label.id is not None and place.id is not None:
         return label.id == place.id
-    return fit(normal_form(label.name), normal_form(place.name)) >= WORDS
+    return fit(_place_form(label.name), have) >= WORDS
 
 
 def _only(found: Iterable[Option], how: str) -> Match | Inactive | NoMatch | None:
@@ -261,13 +281,12 @@ def _one_of(found: Sequence[Option], how: str) -> Match | Inactive | NoMatch | N
 
 
 def _nearest(reference: Reference, options: Options, *, offer_all: bool) -> NoMatch:
-    wants: list[NormalForm] = [normal_form(reference.leaf), normal_form(reference.name)]
-    scored = (
-        (max(likeness(want, have) for want in wants), option) for option, have in options.forms
-    )
     least = 0 if offer_all else SIMILAR
-    ordered = [option for _, option in sorted((p for p in scored if p[0] >= least), key=_order)]
-    return candidates(ordered, ambiguous=False)
+    forms = [have for _, have in options.forms]
+    wants = {normal_form(reference.leaf), normal_form(reference.name)}
+    points = map(max, zip(*(likeness(want, forms) for want in wants), strict=True))
+    alike = [pair for pair in zip(points, options.all, strict=True) if pair[0] >= least]
+    return candidates([option for _, option in sorted(alike, key=_order)], ambiguous=False)
 
 
 def _how_numbered(kind: RecordKind) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +25,8 @@ SIMILAR: Final = 60
 _LETTERS: Final = str.maketrans(
     {"đ": "d", "ł": "l", "ø": "o", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"}
 )
+_FILLERS: Final = "\u115f\u1160"
+"""Letters of Hangul that nobody sees."""
 _NO_WORD: Final = re.compile("[^0-9a-z]+")
 _SHORTEST_USEFUL: Final = 3
 
@@ -47,10 +50,9 @@ def normalized(text: str) -> str:
     """Return the text in lower case, without accents, punctuation and doubled spaces."""
     if text.isascii():
         return _NO_WORD.sub(" ", text.lower()).strip()
-    # Decompose before and after: a letter such as "ᴬ" has a lower case only in its plain form.
-    folded = unicodedata.normalize("NFKD", text).casefold()
-    plain = unicodedata.normalize("NFKD", folded).translate(_LETTERS)
-    return " ".join("".join(_kept(character) for character in plain).split())
+    # Decompose before and after: a letter such as "ᴬ" has a lower case only in its plain form, and
+    # the lower case of some accents is a letter.
+    return " ".join(_letters(_letters(text).casefold()).translate(_LETTERS).split())
 
 
 def fit(want: NormalForm, have: NormalForm) -> int:
@@ -66,18 +68,18 @@ def fit(want: NormalForm, have: NormalForm) -> int:
     return PREFIX if have.padded.startswith(want.padded) else WORDS
 
 
-def likeness(want: NormalForm, have: NormalForm) -> int:
-    """Return how much a name that does not fit resembles the one that is wanted, below `WORDS`.
+def likeness(want: NormalForm, names: Iterable[NormalForm]) -> Iterator[int]:
+    """Yield for each name that does not fit how much it resembles the wanted one, below `WORDS`.
 
     Either the letters are alike, or some of the words are there: half of the letters that are
     wanted give `SIMILAR`.
     """
     total = sum(map(len, want.sorted_words))
-    if not total:
-        return 0
-    there = sum(len(word) for word in want.sorted_words if f" {word}" in have.padded)
-    some_words = 41 + 38 * there // total if there else 0
-    return min(max(some_words, _similarity(want, have)), WORDS - 1)
+    trigrams = _trigrams(want)
+    for have in names:
+        there = sum(len(word) for word in want.sorted_words if f" {word}" in have.padded)
+        some_words = 41 + 38 * there // total if there else 0
+        yield min(max(some_words, _similarity(trigrams, have)), WORDS - 1)
 
 
 def longest_word(text: str) -> str | None:
@@ -91,20 +93,25 @@ def longest_word(text: str) -> str | None:
     return max(long, key=len) if long and len(words) > 1 else None
 
 
+def _letters(text: str) -> str:
+    return "".join(_kept(character) for character in unicodedata.normalize("NFKD", text))
+
+
 def _kept(character: str) -> str:
     if character.isalnum():
-        return character
+        return "" if character in _FILLERS else character
     # Accents and invisible characters vanish; everything else separates words.
     return "" if unicodedata.category(character) in {"Mn", "Me", "Cf"} else " "
 
 
-def _similarity(want: NormalForm, have: NormalForm) -> int:
-    one = _trigrams(want)
-    # A padded form of n characters has at most n trigrams: many names are too short to be similar.
-    if 100 * len(have.padded) < SIMILAR * len(one):
-        return 0
+def _similarity(wanted: frozenset[str], have: NormalForm) -> int:
+    """Return the share of trigrams that two names have in common, or 0 if it is below `SIMILAR`."""
+    spaced = have.padded.replace(" ", "  ") + " "
+    if 100 * sum(one in spaced for one in wanted) < SIMILAR * len(wanted) or not wanted:
+        return 0  # most names end here, without a set being made of them
     other = _trigrams(have)
-    return 100 * len(one & other) // len(one | other)
+    share = 100 * len(wanted & other) // len(wanted | other)
+    return share if share >= SIMILAR else 0
 
 
 def _trigrams(form: NormalForm) -> frozenset[str]:

@@ -55,7 +55,8 @@ class Options:
     """Records of one list, prepared for matching; keep it as long as the list itself."""
 
     def __init__(self, options: Iterable[Option]) -> None:
-        self.all: Final = tuple(options)
+        # A list that changes while its pages are read can hold a record twice.
+        self.all: Final = tuple({(one.kind, one.id): one for one in options}.values())
         self._ids: Final = _grouped((one.id, one) for one in self.all)
         self._numbers: Final = _grouped((_bare(one.number), one) for one in self.all)
         self._emails: Final = _grouped((one.email, one) for one in self.all)

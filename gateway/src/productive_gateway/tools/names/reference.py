@@ -100,7 +100,7 @@ class Reference:
     def leaf(self) -> str:
         """The name without scope, id and number: what a search by name looks for."""
         name = self.labels[0].name if self.labels else self.name
-        return _SLASH.split(name)[-1]
+        return next((level for level in reversed(_SLASH.split(name)) if level), name)
 
 
 def parse_reference(
@@ -113,7 +113,7 @@ def parse_reference(
     """
     written = text.strip()
     name = _plain(written)
-    target = _link_target(written, name, host)
+    target = _link_target(name, host)
     if target is not None:
         link = parse_link(target, organization=organization, kind=kind, host=host)
         return Reference(kind, written, name, link_id=link.id)
@@ -121,8 +121,8 @@ def parse_reference(
         name = name.removeprefix("@").strip()
         if name.casefold() == "me":
             return Reference(kind, written, name, me=True)
-        if _EMAIL.fullmatch(name):
-            return Reference(kind, written, name, email=name.casefold())
+        if _EMAIL.fullmatch(address := name.strip("<>")):
+            return Reference(kind, written, name, email=address.casefold())
     return Reference(
         kind,
         written,
@@ -141,7 +141,7 @@ def number_text(kind: RecordKind, number: str) -> str:
 def split_label(text: str) -> Label:
     """Return name and id of one level of a path: `Website relaunch (30201)`, or a name alone."""
     found = _LABEL_AT_END.fullmatch(text)
-    if found and not found[2] and _ID.fullmatch(found[3]):
+    if found and found[1].strip() and not found[2] and _ID.fullmatch(found[3]):
         return Label(found[1].strip(), id=found[3])
     return Label(text)
 
@@ -158,14 +158,10 @@ def _plain(text: str) -> str:
     return text
 
 
-def _link_target(written: str, name: str, host: str) -> str | None:
-    for text in (written, name):
-        if found := _MARKDOWN_LINK.fullmatch(text):
-            text = found[1]  # noqa: PLW2901  # the link inside decides
-        text = text.strip("<>")  # noqa: PLW2901
-        if is_link(text, host=host):
-            return text.rstrip(_TRAILING)
-    return None
+def _link_target(name: str, host: str) -> str | None:
+    found = _MARKDOWN_LINK.fullmatch(name)
+    text = (found[1] if found else name).strip("<>()")
+    return text if is_link(text, host=host) else None
 
 
 def _labels(name: str, kind: RecordKind) -> Iterator[Label]:
