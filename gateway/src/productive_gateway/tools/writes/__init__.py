@@ -1,1 +1,1 @@
-"""Changes in Productive: made once, compared with what was asked for, and undone."""
+"""What every tool that changes something shares: never twice, undo and confirmation."""
