@@ -22,6 +22,8 @@ from productive_dev.simulator.config import SimulatorConfig
 from productive_dev.simulator.request_log import Logged
 from productive_dev.simulator.world import World
 from productive_gateway.errors import InvalidToken
+from productive_gateway.grants.ledger import PersonLedgers
+from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.mcp.token_watch import Authenticate
@@ -32,6 +34,7 @@ from productive_gateway.productive.wire.limiter import Limiter
 from productive_gateway.sealing.keys import FixedKeys, new_ring
 from productive_gateway.tools.kit.declare import Tool
 from productive_gateway.tools.registry import TOOLS, Answer, ToolRegistry
+from productive_gateway.tools.writes.writes import Writes
 
 NOW = datetime(2026, 11, 23, 8, 0, tzinfo=UTC).timestamp()
 """A Monday, nine o'clock in Zagreb."""
@@ -153,6 +156,7 @@ async def simulated_tools(
     *,
     tools: tuple[Tool, ...] = TOOLS,
     limiter: Limiter | None = None,
+    writes: Writes | None = None,
     **settings: Any,
 ) -> AsyncIterator[SimulatedTools]:
     """Start a simulator and yield the tools over it."""
@@ -168,7 +172,15 @@ async def simulated_tools(
             sleep=time.sleep,
             limiter=limiter,
         )
-        registry = ToolRegistry(tools, api, KEYS, admin_contact=ADMIN, **settings)
+        ledgers = PersonLedgers(MemoryGrantStore(), KEYS, clock=time)
+        registry = ToolRegistry(
+            tools,
+            api,
+            KEYS,
+            writes or Writes.over(ledgers, KEYS, clock=time),
+            admin_contact=ADMIN,
+            **settings,
+        )
         yield SimulatedTools(time, app, transport, api, registry)
 
 

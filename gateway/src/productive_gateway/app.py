@@ -58,8 +58,6 @@ class Gateway:
     readiness: Readiness
     tasks: tuple[Task, ...]
     """Each runs until cancelled; one that ends by itself ends the process."""
-    writes: Writes
-    """What tools create, undo and confirm with."""
 
 
 @asynccontextmanager
@@ -99,6 +97,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             TOOLS,
             ProductiveApi(settings.productive_api_base_url, http, settings.productive_org_id),
             keys,
+            writes,
             toolsets=settings.toolsets,
             read_only=settings.read_only,
             admin_contact=settings.admin_contact,
@@ -141,7 +140,6 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             internal=internal_app(readiness),
             readiness=readiness,
             tasks=tuple(tasks),
-            writes=writes,
         )
 
 

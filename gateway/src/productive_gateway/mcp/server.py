@@ -17,9 +17,12 @@ from mcp.server.lowlevel.server import Server
 from mcp.shared.exceptions import MCPError
 from starlette.requests import Request
 
+from productive_gateway.mcp import elicitation
 from productive_gateway.mcp.instructions import instructions_for
 from productive_gateway.people.principal import Principal
+from productive_gateway.tools.call import Reply
 from productive_gateway.tools.kit.declare import Tool
+from productive_gateway.tools.kit.errors import UserQuestion
 from productive_gateway.tools.registry import ToolRegistry, UnknownTool
 
 PRINCIPAL: Final = "productive_gateway.principal"
@@ -65,10 +68,20 @@ def build_server(registry: ToolRegistry, *, version: str) -> PersonalServer:
         allowed = registry.allowed(_principal(ctx).person)
         return types.ListToolsResult(tools=[listed(tool) for tool in registry.listed(allowed)])
 
-    async def call_tool(ctx: Context, params: types.CallToolRequestParams) -> types.CallToolResult:
+    async def call_tool(
+        ctx: Context, params: types.CallToolRequestParams
+    ) -> types.CallToolResult | types.InputRequiredResult:
         arguments: Mapping[str, Any] = params.arguments or {}
         try:
-            answer = await registry.call(_principal(ctx), params.name, arguments)
+            answer = await registry.call(
+                _principal(ctx),
+                params.name,
+                arguments,
+                can_ask=elicitation.can_ask(ctx.protocol_version, ctx.session.client_capabilities),
+                reply=replied and Reply(replied.reply is elicitation.Reply.ACCEPTED, replied.token),
+            )
+        except UserQuestion as asked:
+            return elicitation.question(asked.message, asked.action, asked.token)
         except UnknownTool as error:
             raise MCPError(
                 code=types.INVALID_PARAMS,
@@ -106,6 +119,14 @@ def listed(tool: Tool) -> types.Tool:
             {"title": tool.title, **tool.kind.annotations}
         ),
     )
+
+
+def _reply(params: types.CallToolRequestParams) -> Reply | None:
+    """Return what the user answered to the question of an earlier answer."""
+    given = elicitation.answer(params)
+    if given is None:
+        return None
+    return Reply(given.reply is elicitation.Reply.ACCEPTED, given.token)
 
 
 def _principal(ctx: Context) -> Principal:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from productive_gateway.people.principal import Principal
 from productive_gateway.productive.identity import Identity
@@ -13,12 +13,21 @@ from productive_gateway.productive.records.record import Record
 from productive_gateway.productive.records.store import Filters, Records
 from productive_gateway.sealing.keys import KeyRing
 from productive_gateway.tools.kit.access import Allowed
-from productive_gateway.tools.kit.errors import Explainer, Problem, ToolError
+from productive_gateway.tools.kit.errors import Explainer, Problem, ToolError, UserQuestion
 from productive_gateway.tools.kit.page import Place, cursor_of, page_of
 from productive_gateway.tools.names.resolver import Resolver
+from productive_gateway.tools.writes.confirm import Asked, Channel
 from productive_gateway.tools.writes.writer import Writer
 
 R = TypeVar("R", bound=Record)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the user answered to a question that the client showed."""
+
+    agreed: bool
+    token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,12 @@ class Call:
     requests_left: Callable[[], int]
     ring: KeyRing
     place: Place
+    arguments: Mapping[str, Any]
+    """As JSON, without the confirmation: what is confirmed."""
+    can_ask: bool = False
+    """Whether the client can show the user a question."""
+    reply: Reply | None = None
+    """The user's answer to the question of this call."""
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -103,22 +118,49 @@ class Call:
     async def confirm(self, action: str, preview: Sequence[str], *, given: str | None) -> None:
         """Let the user confirm what is about to be done, unless they just did.
 
+        A client that can show a question asks the user itself; any other gets a token, with which
+        the model repeats the call once the user agreed.
+
         Args:
             action: what happens, such as "Delete 2 time entries".
             preview: what it happens to, a line each; together they are the state that is confirmed.
             given: the argument `confirm`.
 
         Raises:
-            ToolError: the user has to be asked first; it has the token to repeat the call with.
+            ToolError: the user has to be asked first, or declined.
+            UserQuestion: the client has to ask the user.
+            ConfirmRefused: the token is not for this call, or for this state.
         """
-        if given is None:
+        asked = Asked(self.principal.person, self.place.tool, self.arguments, list(preview))
+        confirmations = self.writes.writes.confirmations
+        message = f"{action}: {'; '.join(preview)}" if preview else action
+        reply = self.reply
+        if reply is not None:
+            if not reply.agreed:
+                raise ToolError(
+                    Problem(
+                        "declined",
+                        "The user did not agree, so nothing was changed.",
+                        "Do not repeat it; ask the user what they want instead.",
+                    )
+                )
+            checked = await confirmations.check(reply.token, asked, Channel.QUESTION)
+        elif given is not None:
+            checked = await confirmations.check(given, asked, Channel.ARGUMENT)
+        elif self.can_ask:
+            token = confirmations.issue(asked, Channel.QUESTION)
+            raise UserQuestion(f"{message}.", action, token)
+        else:
             raise ToolError(
                 Problem(
                     "needs_confirmation",
-                    f"{action}: {'; '.join(preview)}.",
-                    "Show this to the user. If they agree, repeat the call with confirm set.",
+                    f"{message}.",
+                    "Nothing was changed yet. Show this to the user. If they agree, repeat the "
+                    "very same call with confirm set to the token below.",
+                    confirm=confirmations.issue(asked, Channel.ARGUMENT),
                 )
             )
+        self.writes.confirmed = checked
 
     def link(self, record: Record) -> str | None:
         """Return the web link of a record; None if it has none."""

@@ -22,6 +22,7 @@ import structlog
 
 from productive_contract.clock import Entropy, system_entropy
 from productive_contract.mapping import Person, State
+from productive_gateway.errors import GatewayError
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.observability.metrics import TOOL_SECONDS
 from productive_gateway.people.principal import Principal
@@ -32,7 +33,7 @@ from productive_gateway.productive.wire.errors import ProductiveError
 from productive_gateway.sealing.keys import Keys
 from productive_gateway.tools import core, tasks
 from productive_gateway.tools import time as time_tools
-from productive_gateway.tools.call import Call
+from productive_gateway.tools.call import Call, Reply
 from productive_gateway.tools.kit import refusals
 from productive_gateway.tools.kit.access import Allowed
 from productive_gateway.tools.kit.answers import (
@@ -46,11 +47,12 @@ from productive_gateway.tools.kit.answers import (
 from productive_gateway.tools.kit.arguments import read_arguments
 from productive_gateway.tools.kit.call_limit import CallLimit, TooManyCalls
 from productive_gateway.tools.kit.declare import BadTool, Kind, Tool
-from productive_gateway.tools.kit.errors import Explainer, Problem, ToolError
+from productive_gateway.tools.kit.errors import Explainer, Problem, ToolError, UserQuestion
 from productive_gateway.tools.kit.page import Place, digest_of
 from productive_gateway.tools.names.link import APP_HOST
 from productive_gateway.tools.names.resolver import Resolver
 from productive_gateway.tools.writes.writer import Writer
+from productive_gateway.tools.writes.writes import Writes
 
 _log = structlog.get_logger("tools")
 
@@ -102,6 +104,8 @@ class _Attempt:
     tool: Tool
     arguments: Mapping[str, Any]
     request_id: str
+    can_ask: bool
+    reply: Reply | None
     begun: float = field(default_factory=time.monotonic)
     session: ProductiveSession | None = None
     outcome: str = "cancelled"
@@ -139,6 +143,7 @@ class ToolRegistry:
         tools: Sequence[Tool],
         api: ProductiveApi,
         keys: Keys,
+        writes: Writes,
         *,
         toolsets: Collection[str] | None = None,
         read_only: bool = False,
@@ -154,6 +159,7 @@ class ToolRegistry:
             tools: all tools, in the order in which they are listed.
             api: the client of Productive.
             keys: seal the cursors of lists.
+            writes: with what tools create, undo and confirm.
             app_host: of Productive's web application, for links.
             toolsets: tool groups that may be used on this server; None allows all.
             read_only: tools that change something may not be used on this server.
@@ -165,6 +171,7 @@ class ToolRegistry:
         self._tools = {tool.name: tool for tool in tools}
         self._api = api
         self._keys = keys
+        self._writes = writes
         self._app_host = app_host
         self._seconds = seconds
         known = dict.fromkeys(tool.toolset for tool in tools)
@@ -203,16 +210,32 @@ class ToolRegistry:
         # The write scope includes reading.
         return principal.scopes.isdisjoint({tool.scope, WRITE})
 
-    async def call(self, principal: Principal, name: str, arguments: Mapping[str, Any]) -> Answer:
+    async def call(
+        self,
+        principal: Principal,
+        name: str,
+        arguments: Mapping[str, Any],
+        *,
+        can_ask: bool = False,
+        reply: Reply | None = None,
+    ) -> Answer:
         """Run a tool for a person.
+
+        Args:
+            principal: the person.
+            name: of the tool.
+            arguments: as the client sent them.
+            can_ask: whether the client can show the user a question.
+            reply: the user's answer to one.
 
         Raises:
             UnknownTool: there is no such tool.
+            UserQuestion: the client has to ask the user.
         """
         tool = self._tools.get(name)
         if tool is None:
             raise UnknownTool(name)
-        attempt = _Attempt(principal, tool, arguments, self._entropy(6).hex())
+        attempt = _Attempt(principal, tool, arguments, self._entropy(6).hex(), can_ask, reply)
         try:
             async with self._call_limit.turn(principal.person.uid):
                 return await self._answer(attempt)
@@ -231,8 +254,11 @@ class ToolRegistry:
             return attempt.failed(refusals.too_late(self._seconds, wrote=wrote))
         except ToolError as error:
             return attempt.failed(error.problem, error.extra)
-        except ProductiveError as error:
+        except (ProductiveError, GatewayError) as error:
             return attempt.failed(self._explain.explain(error))
+        except UserQuestion:
+            attempt.outcome = "needs_confirmation"
+            raise
         except Exception:  # noqa: BLE001  # outermost: an internal error is answered with a message
             _log.exception("tool.failed", tool=attempt.tool.name, request_id=attempt.request_id)
             whom = self._explain.whom_to_ask
@@ -262,12 +288,15 @@ class ToolRegistry:
             me=me,
             records=records,
             names=names,
-            writes=Writer(records),
+            writes=Writer(records, self._writes, person),
             explain=self._explain,
             now=datetime.fromtimestamp(self._api.clock(), UTC).astimezone(me.time_zone),
             requests_left=session.requests_left,
             ring=self._keys.ring(),
             place=Place(person.uid, tool.name, digest_of(arguments.model_dump())),
+            arguments=arguments.model_dump(mode="json", exclude={"confirm"}, exclude_none=True),
+            can_ask=attempt.can_ask,
+            reply=attempt.reply,
         )
         if unknown:
             names_ = ", ".join(name[:_LONGEST_NAME] for name in unknown[:_MOST_NAMED])
@@ -278,6 +307,7 @@ class ToolRegistry:
                 done,
                 resolved=(*done.resolved, *names.resolved),
                 warnings=(*done.warnings, *call.warnings, *names.warnings),
+                undo=done.undo or await call.writes.undo_handle(),
             )
         )
 

@@ -33,12 +33,15 @@ class Record(Declared):
         path: of the collection; `/<type>` if it is not given.
         link: kind of its web links, for `tools.names.link`; None if it has none.
         links_as_attributes: links are written as `x_id` attributes.
+        found_by: fields and the filters by which records with the same value are found; after a
+            lost answer, those are compared with what was to be created.
     """
 
     type: ClassVar[str] = ""
     path: ClassVar[str] = ""
     link: ClassVar[str | None] = None
     links_as_attributes: ClassVar[bool] = False
+    found_by: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()
 
     id: str = ident(label="")
 
@@ -49,6 +52,7 @@ class Record(Declared):
         path: str | None = None,
         link: str | None = None,
         links_as_attributes: bool | None = None,
+        found_by: Mapping[str, str] | None = None,
     ) -> None:
         if type is not None:
             cls.type, cls.path = type, path or f"/{type}"
@@ -56,6 +60,8 @@ class Record(Declared):
             cls.link = link
         if links_as_attributes is not None:
             cls.links_as_attributes = links_as_attributes
+        if found_by is not None:
+            cls.found_by = tuple((name, tuple(at.split())) for name, at in found_by.items())
         super().__init_subclass__()
 
 

@@ -36,7 +36,7 @@ class TaskRow(TaskRef):
     service: ServiceRef | None = has.one(lambda: ServiceRef, "service", shown=False)
 
 
-class Task(TaskRow):
+class Task(TaskRow, found_by={"project": "project_id", "name": "title"}):
     """A task with everything of its own."""
 
     private: bool = has.flag("private")
@@ -46,7 +46,7 @@ class Task(TaskRow):
     description: str | None = has.rich("description")
 
 
-class Todo(Record, type="todos"):
+class Todo(Record, type="todos", found_by={"task": "task_id"}):
     """A line of a task's checklist."""
 
     name: str = has.name("description")
@@ -65,7 +65,7 @@ class Dependency(Record, type="task_dependencies"):
     other: TaskRef | None = has.one(lambda: TaskRef, "dependent_task", label="")
 
 
-class Comment(Record, type="comments"):
+class Comment(Record, type="comments", found_by={"task": "task_id"}):
     """A comment."""
 
     at: datetime | None = has.moment("created_at", label="")

@@ -12,9 +12,12 @@ from productive_gateway.productive.records.record import Record
 from productive_gateway.productive.records.tasks import TaskRef
 
 
-class TimeEntry(Record, type="time_entries"):
+class TimeEntry(
+    Record, type="time_entries", found_by={"person": "person_id", "day": "after before"}
+):
     """A time entry."""
 
+    created: datetime | None = has.moment("created_at", shown=False)
     day: date | None = has.day("date", label="")
     minutes: int = has.minutes("time", default=0, label="")
     billable: int | None = has.minutes("billable_time")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from productive_gateway.errors import GatewayError, Unavailable
 from productive_gateway.productive.wire import errors as api
 from productive_gateway.tools.words import untrusted
 
@@ -53,6 +54,8 @@ class Problem:
     left: int = 0
     """How many candidates there are beside these."""
     retry_after_s: int | None = None
+    confirm: str | None = None
+    """Token with which the call is repeated once the user agreed."""
 
     def structured(self, request_id: str | None = None) -> dict[str, Any]:
         """Return it as JSON, without empty fields."""
@@ -69,6 +72,8 @@ class Problem:
             found["more_candidates"] = self.left
         if self.retry_after_s is not None:
             found["retry_after_s"] = self.retry_after_s
+        if self.confirm is not None:
+            found["confirm"] = self.confirm
         if request_id is not None:
             found["request_id"] = request_id
         return found
@@ -79,6 +84,8 @@ class Problem:
         lines += [f"- {one.text()}" for one in self.candidates]
         if self.left:
             lines.append(f"- and {self.left} more")
+        if self.confirm is not None:
+            lines.append(f"- confirm: {self.confirm}")
         return "\n".join(lines)
 
 
@@ -91,14 +98,41 @@ class ToolError(Exception):
         self.extra = dict(extra or {})
 
 
+class UserQuestion(Exception):
+    """The client is to ask the user; the call is made again with the answer."""
+
+    def __init__(self, message: str, action: str, token: str) -> None:
+        super().__init__(action)
+        self.message = message
+        """What would happen."""
+        self.action = action
+        """What saying yes does, in a few words."""
+        self.token = token
+
+
 class Explainer:
     """Turns errors of Productive into problems that tell the model what to do."""
 
     def __init__(self, admin_contact: str | None) -> None:
         self.whom_to_ask: Final = admin_contact or "the administrator of this server"
 
-    def explain(self, error: api.ProductiveError) -> Problem:
-        """Return the problem for an error of the API client."""
+    def explain(self, error: Exception) -> Problem:
+        """Return the problem for an error of a tool, of the API client or of a guarded write.
+
+        Raises:
+            Exception: it is none of these.
+        """
+        match error:
+            case ToolError():
+                return error.problem
+            case api.ProductiveError():
+                return self._of_productive(error)
+            case GatewayError():
+                return _of_gateway(error)
+            case _:
+                raise error
+
+    def _of_productive(self, error: api.ProductiveError) -> Problem:
         match error:
             case api.Refused():
                 return _refused(error, self.whom_to_ask)
@@ -194,6 +228,13 @@ _PLAIN: Final = (
         "Check before you try again.",
     ),
 )
+
+
+def _of_gateway(error: GatewayError) -> Problem:
+    """Return the problem for a refused confirmation or undo handle, or a ledger that is away."""
+    message, _, fix = str(error).partition(". ")
+    wait = error.retry_after if isinstance(error, Unavailable) else None
+    return Problem(error.reason, f"{message}.", fix or "Do not repeat it.", retry_after_s=wait)
 
 
 def _refused(error: api.Refused, whom_to_ask: str) -> Problem:

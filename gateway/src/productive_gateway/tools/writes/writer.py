@@ -1,83 +1,151 @@
-"""Writes records for one call: each write is compared with its result, and its inverse is kept.
+"""Writes records for one call: created once, compared with what was asked for, and undoable.
 
 Productive ignores attributes that it does not know and answers 200, so only the record of the
-answer says what was really written.
+answer says what was really written. Every creation goes through the guard, and every write leaves
+its inverse: a tool cannot forget either.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final, Generic, TypeVar
 
-from productive_gateway.productive.records.declared import (
-    Declared,
-    Field,
-    Kind,
-    declared,
-    line,
-    word,
-)
-from productive_gateway.productive.records.record import Record, values_of
+from productive_contract.mapping import Person
+from productive_gateway.productive.records.record import Record, resource_of, values_of
 from productive_gateway.productive.records.store import Records, Values
-from productive_gateway.tools.kit.answers import inline_text
+from productive_gateway.productive.wire.errors import ProductiveError, Refused, StateUnknown
 from productive_gateway.tools.kit.errors import Problem, ToolError
-from productive_gateway.tools.words import richtext
+from productive_gateway.tools.writes.canonical import canonical
+from productive_gateway.tools.writes.claims import Known
+from productive_gateway.tools.writes.compare import check, differences
+from productive_gateway.tools.writes.confirm import Confirmed
+from productive_gateway.tools.writes.inverse import Inverse, encode
+from productive_gateway.tools.writes.results import (
+    Found,
+    Intent,
+    Lost,
+    NotWritten,
+    Outcome,
+    Pending,
+    Repeated,
+    Result,
+    Work,
+    Written,
+)
+from productive_gateway.tools.writes.undo import NoUndo, UndoHandle
+from productive_gateway.tools.writes.writes import Writes
 
 R = TypeVar("R", bound=Record)
 
-
-class Change(Declared):
-    """What was changed in one field."""
-
-    field: str = word(label="")
-    before: str | None = line(label="from")
-    after: str | None = line(label="to")
+_CREATED: Final = "created_at"
 
 
 @dataclass(frozen=True, slots=True)
-class Inverse:
-    """How one write is undone."""
+class Made(Generic[R]):
+    """What became of one creation; either the record or the error is there."""
 
-    record: type[Record]
-    id: str
-    before: Mapping[str, Any] | None
-    """Values to write back; None if the record is to be deleted."""
-    after: Mapping[str, Any]
-    """What the record must still hold, so that nobody else's change is undone."""
+    record: R | None = None
+    error: Exception | None = None
+    earlier: bool = False
+    """An identical call created it just before."""
+    repeats: int | None = None
+    """It is the same as this one of the same call, and was not created a second time."""
+
+    def done(self) -> R:
+        """Return the record.
+
+        Raises:
+            Exception: why it was not created.
+        """
+        if self.record is None:
+            raise self.error or StateUnknown("nothing is known about it")
+        return self.record
 
 
+@dataclass(slots=True)
 class Writer:
     """The writes of one call."""
 
-    def __init__(self, records: Records) -> None:
-        self._records = records
-        self.inverses: list[Inverse] = []
+    records: Records
+    writes: Writes
+    person: Person
+    confirmed: Confirmed | None = None
+    """The call's confirmation: it is used up before the first write."""
+    inverses: list[Inverse] = field(default_factory=list)
+    _handle: UndoHandle | NoUndo | None = None
+    _kept: int = 0
+    """How many of the inverses the handle takes back."""
 
-    async def create(self, cls: type[R], values: Values) -> R:
-        """Create a record.
+    async def create(self, cls: type[R], values: Values, *, allow_duplicate: bool = False) -> R:
+        """Create a record; an identical call, now or just before, gets the same record.
+
+        Args:
+            cls: the record.
+            values: see `record.resource_of`.
+            allow_duplicate: the user wants another one of the same.
 
         Raises:
-            ToolError: Productive wrote something else than was asked for.
+            ToolError: an identical call is still creating it, or Productive wrote something else.
             StateUnknown: it may or may not have been created.
+            LedgerUnavailable: it was not created.
             ProductiveError: it was not created.
         """
-        made = await self._records.create(cls, values)
-        self._keep(made, None, values)
-        check(made, values)
-        return made
+        (made,) = await self.create_each(cls, [values], allow_duplicate=[allow_duplicate])
+        return made.done()
 
     async def create_many(self, cls: type[R], several: Sequence[Values]) -> tuple[R, ...]:
         """Create records by one request; what they refer to is not in the answer.
 
         Raises:
-            StateUnknown: they may or may not have been created.
-            ProductiveError: none was created.
+            Exception: as `create`; the first error of any.
         """
-        made = await self._records.create_many(cls, several)
-        for record, values in zip(made, several, strict=True):
-            self._keep(record, None, values)
-        return made
+        made = await self.create_each(cls, several, bulk=True)
+        return tuple(one.done() for one in made)
+
+    async def create_each(
+        self,
+        cls: type[R],
+        several: Sequence[Values],
+        *,
+        allow_duplicate: Sequence[bool] = (),
+        bulk: bool = False,
+    ) -> tuple[Made[R], ...]:
+        """Create records, and say of each what became of it.
+
+        One after the other, until an answer is lost or Productive fails; or all by one request.
+
+        Args:
+            cls: the record.
+            several: see `record.resource_of`.
+            allow_duplicate: for each of them; none if it is empty.
+            bulk: by one request, if they are several; all are created, or none.
+
+        Raises:
+            LedgerUnavailable: none was created.
+            ConfirmRefused: none was created, because the confirmation was used before.
+        """
+        job = _Job(self.records, cls, several, bulk=bulk and len(several) > 1)
+        again = allow_duplicate or [False] * len(several)
+        intents = [
+            Intent(canonical(resource_of(cls, values)), allow)
+            for values, allow in zip(several, again, strict=True)
+        ]
+        confirmed, self.confirmed = self.confirmed, None
+        work = Work(job.write, job.look, lambda done: encode(self._with(cls, several, done)))
+        report = await self.writes.guard.run(self.person, intents, work, confirmed=confirmed)
+        done = {
+            number: result.result
+            for number, result in enumerate(report.results)
+            if isinstance(result, Written | Found)
+        }
+        if done:
+            self.inverses = self._with(cls, several, done)
+            self._handle, self._kept = report.undo, len(self.inverses)
+        elif self._handle is None and isinstance(report.undo, UndoHandle):
+            self._handle = report.undo
+        return tuple([await job.made(number, one) for number, one in enumerate(report.results)])
 
     async def update(self, before: R, values: Values) -> R:
         """Change fields of a record that was just read.
@@ -87,8 +155,11 @@ class Writer:
             StateUnknown: it may or may not have been changed.
             ProductiveError: it was not changed.
         """
-        after = await self._records.update(type(before), before.id, values)
-        self._keep(after, values_of(before, values), values)
+        await self._confirm()
+        after = await self.records.update(type(before), before.id, values)
+        self.inverses.append(
+            Inverse(type(before), before.id, values_of(before, values), dict(values))
+        )
         check(after, values)
         return after
 
@@ -99,68 +170,174 @@ class Writer:
             StateUnknown: it may or may not have been deleted.
             ProductiveError: it was not deleted.
         """
-        await self._records.delete(type(record), record.id)
+        await self._confirm()
+        await self.records.delete(type(record), record.id)
 
-    def _keep(self, record: Record, before: Values | None, written: Values) -> None:
-        self.inverses.append(Inverse(type(record), record.id, before, dict(written)))
+    async def act(
+        self,
+        record: R,
+        action: str,
+        values: Values | None = None,
+        *,
+        back: Values | None = None,
+        method: str = "PATCH",
+    ) -> R | None:
+        """Run an action of a record; see `Records.act`.
+
+        Args:
+            record: as it was just read.
+            action: last part of the path.
+            values: attributes of the request.
+            back: values that take it back, if an update can; the record holds others then.
+            method: PATCH or POST.
+        """
+        await self._confirm()
+        after = await self.records.act(type(record), action, values, id=record.id, method=method)
+        if back is not None and after is not None:
+            now = values_of(after, back)
+            self.inverses.append(Inverse(type(record), record.id, dict(back), now))
+        return after
+
+    async def undo_handle(self) -> str | None:
+        """Return the handle that takes back all that this call wrote; None if nothing can.
+
+        It costs one write at the API server, unless the last write was a creation.
+        """
+        if len(self.inverses) > self._kept:
+            content = encode(self.inverses)
+            self._handle = await self.writes.undos.keep(self.person, content)
+            self._kept = len(self.inverses)
+        return self._handle.text if isinstance(self._handle, UndoHandle) else None
+
+    async def _confirm(self) -> None:
+        confirmed, self.confirmed = self.confirmed, None
+        if confirmed is not None:
+            await self.writes.confirmations.use(confirmed)
+
+    def _with(
+        self, cls: type[Record], several: Sequence[Values], done: Mapping[int, str]
+    ) -> list[Inverse]:
+        """Return the inverses of this call, with those of what was just created."""
+        return [
+            *self.inverses,
+            *(Inverse(cls, id_, None, dict(several[number])) for number, id_ in done.items()),
+        ]
 
 
-def check(record: Record, values: Values) -> None:
-    """Compare a record with what was to be written.
+class _Job(Generic[R]):
+    """One creation of some records: what the guard calls."""
 
-    Raises:
-        ToolError: they differ; the message names the fields.
-    """
-    wrong = differences(record, values)
-    if wrong:
-        raise ToolError(
-            Problem(
-                "write_not_effective",
-                f"{record.id} was written, but Productive did not apply: {', '.join(wrong)}.",
-                "Do not repeat it; tell the user to correct this in Productive.",
-            )
-        )
+    def __init__(
+        self, records: Records, cls: type[R], several: Sequence[Values], *, bulk: bool
+    ) -> None:
+        self._records = records
+        self._cls = cls
+        self._several = several
+        self._bulk = bulk
+        self._made: dict[int, R] = {}
+
+    async def write(self, numbers: Sequence[int]) -> Mapping[int, Outcome]:
+        """Create these."""
+        if self._bulk and len(numbers) > 1:
+            return await self._write_all(numbers)
+        outcomes: dict[int, Outcome] = {}
+        for number in numbers:
+            failed = _failed(outcomes)
+            outcomes[number] = NotWritten(failed) if failed else await self._write_one(number)
+        return outcomes
+
+    async def _write_one(self, number: int) -> Outcome:
+        try:
+            record = await self._records.create(self._cls, self._several[number])
+        except StateUnknown as error:
+            return Lost(error)
+        except ProductiveError as error:
+            return NotWritten(error)
+        self._made[number] = record
+        return Written(record.id)
+
+    async def _write_all(self, numbers: Sequence[int]) -> Mapping[int, Outcome]:
+        values = [self._several[number] for number in numbers]
+        try:
+            made = await self._records.create_many(self._cls, values)
+        except StateUnknown as error:
+            return dict.fromkeys(numbers, Lost(error))
+        except ProductiveError as error:
+            return dict.fromkeys(numbers, NotWritten(error))
+        self._made |= dict(zip(numbers, made, strict=True))
+        return {number: Written(self._made[number].id) for number in numbers}
+
+    async def look(self, numbers: Sequence[int], since: float) -> Mapping[int, str]:
+        """Return which of these Productive holds, created since then; each record once."""
+        if not self._cls.found_by:
+            return {}
+        found: dict[int, str] = {}
+        lists: dict[tuple[tuple[str, Any], ...], Sequence[R]] = {}
+        for number in numbers:
+            values = self._several[number]
+            filters = {name: values.get(key) for key, names in self._cls.found_by for name in names}
+            key = tuple(filters.items())
+            if key not in lists:
+                lists[key] = (await self._records.all(self._cls, filters, most=2)).rows
+            for record in lists[key]:
+                fits = _created(record) >= since and not differences(record, values)
+                if fits and record.id not in found.values():
+                    found[number] = record.id
+                    self._made[number] = record
+                    break
+        return found
+
+    async def made(self, number: int, result: Result) -> Made[R]:
+        """Return what became of one of these."""
+        match result:
+            case Written() | Found():
+                return await self._checked(number, result.result, isinstance(result, Found))
+            case Known():
+                return Made(await self._records.get(self._cls, result.result), earlier=True)
+            case Repeated():
+                return Made(repeats=result.of)
+            case NotWritten():
+                return Made(error=result.error)
+            case Pending():
+                return Made(error=result.error or _still_writing(result.retry_after))
+
+    async def _checked(self, number: int, id_: str, earlier: bool) -> Made[R]:
+        record = self._made.get(number) or await self._records.get(self._cls, id_)
+        if not self._bulk:
+            try:
+                check(record, self._several[number])
+            except ToolError as error:
+                return Made(record, error=error, earlier=earlier)
+        return Made(record, earlier=earlier)
 
 
-def differences(record: Record, values: Values) -> list[str]:
-    """Return the names of the fields in which a record differs from what was to be written."""
-    kinds = {one.name: one.kind for one in declared(type(record))}
-    known = [name for name in values if name in kinds]
-    found = values_of(record, known)
-    return [name for name in known if not _same(kinds[name], values[name], found[name])]
+def _failed(outcomes: Mapping[int, Outcome]) -> Exception | None:
+    """Return why nothing more is to be sent: an answer was lost, or Productive fails."""
+    for outcome in outcomes.values():
+        if isinstance(outcome, Lost):
+            return NotTried()
+        if isinstance(outcome, NotWritten) and not isinstance(outcome.error, Refused):
+            return outcome.error
+    return None
 
 
-def changes(before: Record, after: Record, names: Sequence[str]) -> tuple[Change, ...]:
-    """Return which of some fields changed, as people read them."""
-    fields = {one.name: one for one in declared(type(before))}
-    return tuple(
-        Change(
-            field=fields[name].label or name,
-            before=_shown(fields[name], getattr(before, name)),
-            after=_shown(fields[name], getattr(after, name)),
-        )
-        for name in names
-        if not _same(fields[name].kind, getattr(before, name), getattr(after, name))
+class NotTried(ProductiveError):
+    """It was not sent, because the answer to one before it was lost."""
+
+
+def _created(record: Record) -> float:
+    created = next(
+        (getattr(record, one.name) for one in record.declared_fields if one.at == _CREATED), None
     )
+    return created.timestamp() if isinstance(created, datetime) else float("inf")
 
 
-def _same(kind: Kind, wanted: Any, found: Any) -> bool:
-    if kind in {Kind.RICH, Kind.LINE}:
-        # Productive may wrap a text in tags; only the words are compared.
-        return _words(wanted) == _words(found)
-    if kind in {Kind.MANY, Kind.NAMES}:
-        return frozenset(wanted or ()) == frozenset(found or ())
-    return bool(wanted == found or (not wanted and not found))
-
-
-def _words(html: str | None) -> list[str]:
-    return richtext.plain(html or "").split()
-
-
-_CUT: Final = 200
-
-
-def _shown(one: Field, value: Any) -> str | None:
-    if value is None or value in ("", (), False):
-        return None
-    return inline_text(one, value)[:_CUT]
+def _still_writing(seconds: int) -> ToolError:
+    return ToolError(
+        Problem(
+            "still_being_written",
+            "An identical call is still writing this, so it was not written a second time.",
+            f"Ask again in {seconds} seconds with the same arguments: you get its result.",
+            retry_after_s=seconds,
+        )
+    )
