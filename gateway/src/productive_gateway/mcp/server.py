@@ -78,7 +78,7 @@ def build_server(registry: ToolRegistry, *, version: str) -> PersonalServer:
                 params.name,
                 arguments,
                 can_ask=elicitation.can_ask(ctx.protocol_version, ctx.session.client_capabilities),
-                reply=replied and Reply(replied.reply is elicitation.Reply.ACCEPTED, replied.token),
+                reply=_reply(params),
             )
         except UserQuestion as asked:
             return elicitation.question(asked.message, asked.action, asked.token)

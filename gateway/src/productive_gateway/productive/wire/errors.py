@@ -13,7 +13,8 @@ ProductiveError
  ├─ Refused            400, 415, 422: the request, or a value in it, is not accepted
  ├─ RateLimited        429, or the gateway's own limit
  ├─ Unreachable        the request was not sent, or Productive answered 5xx to a read
- └─ StateUnknown       a write was sent and its answer lost: it may or may not have been made
+ ├─ StateUnknown       a write was sent and its answer lost: it may or may not have been made
+ └─ NotTried           a write was not sent, because the answer to one before it was lost
 
 The HTTP status and `code` decide; the `status` in the body is sometimes a slug, sometimes wrong.
 No error contains the body of an answer, a token or an address.
@@ -104,6 +105,10 @@ class Unreachable(ProductiveError):
 
 class StateUnknown(ProductiveError):
     """A write was sent and no usable answer came back."""
+
+
+class NotTried(ProductiveError):
+    """A write was not sent, because the answer to one before it was lost."""
 
 
 @dataclass(frozen=True, slots=True)

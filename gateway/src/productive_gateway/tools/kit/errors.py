@@ -222,6 +222,12 @@ _PLAIN: Final = (
         "Nothing needs to be done; check the present state before you try something else.",
     ),
     (
+        api.NotTried,
+        "not_tried",
+        "It was not sent, because the answer to what was sent before it was lost.",
+        "Find out about that first, then do this one.",
+    ),
+    (
         api.StateUnknown,
         "timeout",
         "Productive's answer was lost; it is unknown whether the change was made.",

@@ -15,7 +15,12 @@ from typing import Any, Final, Generic, TypeVar
 from productive_contract.mapping import Person
 from productive_gateway.productive.records.record import Record, resource_of, values_of
 from productive_gateway.productive.records.store import Records, Values
-from productive_gateway.productive.wire.errors import ProductiveError, Refused, StateUnknown
+from productive_gateway.productive.wire.errors import (
+    NotTried,
+    ProductiveError,
+    Refused,
+    StateUnknown,
+)
 from productive_gateway.tools.kit.errors import Problem, ToolError
 from productive_gateway.tools.writes.canonical import canonical
 from productive_gateway.tools.writes.claims import Known
@@ -319,10 +324,6 @@ def _failed(outcomes: Mapping[int, Outcome]) -> Exception | None:
         if isinstance(outcome, NotWritten) and not isinstance(outcome.error, Refused):
             return outcome.error
     return None
-
-
-class NotTried(ProductiveError):
-    """It was not sent, because the answer to one before it was lost."""
 
 
 def _created(record: Record) -> float:
