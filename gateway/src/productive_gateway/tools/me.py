@@ -10,7 +10,6 @@ from pydantic import BaseModel, ConfigDict
 from productive_gateway.productive.identity import Identity
 from productive_gateway.productive.work import Timer, entries_on, running_timer
 from productive_gateway.productive.working_hours import week_hours
-from productive_gateway.tools.days import today_in
 from productive_gateway.tools.shaping import (
     DayTotal,
     NamedRow,
@@ -21,6 +20,7 @@ from productive_gateway.tools.shaping import (
     total_text,
 )
 from productive_gateway.tools.tool import Call, Done, Kind, Tool
+from productive_gateway.tools.words.days import today_in
 
 
 class MeArguments(BaseModel):

@@ -12,16 +12,16 @@ from pydantic.json_schema import WithJsonSchema
 
 from productive_gateway.productive.identity import Identity
 from productive_gateway.productive.work import Entry, NewEntry
-from productive_gateway.tools.days import DayError, day_of
-from productive_gateway.tools.durations import (
+from productive_gateway.tools.errors import Problem, ToolError
+from productive_gateway.tools.targets import Target, Wanted
+from productive_gateway.tools.words.days import DayError, day_of
+from productive_gateway.tools.words.durations import (
     DAY,
     DurationError,
     hours_text,
     minutes_between,
     minutes_of,
 )
-from productive_gateway.tools.errors import Problem, ToolError
-from productive_gateway.tools.targets import Target, Wanted
 
 _LONGEST_NOTE: Final = 10_000
 _LONGEST_REFERENCE: Final = 300
@@ -55,7 +55,7 @@ class EntryArguments(BaseModel):
         Reference | None, Field(description="name or id; needed only if asked for")
     ] = None
     date: Annotated[
-        str, Field(description="today, yesterday, a weekday (the last one), or YYYY-MM-DD")
+        str, Field(description="today, yesterday, a weekday (the last one), 24.11., YYYY-MM-DD")
     ] = "today"
     note: Annotated[str | None, Field(max_length=_LONGEST_NOTE)] = None
     billable_hours: Annotated[Hours | None, Field(description="if fewer than the hours")] = None
@@ -195,7 +195,7 @@ def _minutes(hours: float | str, field: str) -> int:
 
 def _day(words: str, field: str, today: date) -> date:
     try:
-        return day_of(words, today)
+        return day_of(words, today, direction="past")
     except DayError as error:
         raise _invalid(f"{field}.date", str(error), "Correct the day.") from error
 

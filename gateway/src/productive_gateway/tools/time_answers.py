@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import date
 
 from productive_gateway.productive.work import Named
-from productive_gateway.tools.days import named
 from productive_gateway.tools.plan import Planned
 from productive_gateway.tools.shaping import (
     DayTotal,
@@ -16,6 +15,7 @@ from productive_gateway.tools.shaping import (
     place_text,
     total_text,
 )
+from productive_gateway.tools.words.days import named
 
 
 class ErrorRow(Shape):

@@ -19,7 +19,6 @@ from productive_gateway.productive import work
 from productive_gateway.productive.identity import Identity
 from productive_gateway.productive.work import Entry
 from productive_gateway.tools import problems
-from productive_gateway.tools.days import today_in
 from productive_gateway.tools.errors import Problem, ToolError
 from productive_gateway.tools.plan import EntryArguments, Planned, check_day, draft_of, twin_of
 from productive_gateway.tools.problems import differences
@@ -34,6 +33,7 @@ from productive_gateway.tools.time_answers import (
     planned_row,
 )
 from productive_gateway.tools.tool import Call, Done, Kind, Tool
+from productive_gateway.tools.words.days import today_in
 
 
 class LogTimeArguments(BaseModel):

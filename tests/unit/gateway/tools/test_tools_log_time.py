@@ -223,6 +223,22 @@ async def test_good_entries_are_written_although_another_is_ambiguous() -> None:
         assert len(written(tools)) == 2
 
 
+@pytest.mark.parametrize(
+    "words", ["20.11.", "20 Nov", "3 days ago", "last friday", "Fri 2026-11-20"]
+)
+async def test_day_is_written_as_people_name_it(words: str) -> None:
+    async with simulated_tools() as tools:
+        answer = await tools.log({**DESIGN, "date": words})
+        assert checked(answer)["results"][0]["entry"]["date"] == "2026-11-20"
+
+
+async def test_refused_day_says_what_today_is() -> None:
+    async with simulated_tools() as tools:
+        answer = await tools.log({**DESIGN, "date": "gestern"})
+        assert answer.structured["error"]["field"] == "entries[0].date"
+        assert "Today is Monday 2026-11-23." in answer.text
+
+
 async def test_everything_is_looked_up_before_the_first_write() -> None:
     async with simulated_tools() as tools:
         await tools.log(DESIGN, {"task": "#88", "hours": 1}, {"service": "16880015", "hours": 1})

@@ -1,0 +1,1 @@
+"""How people write days, periods, durations, money and text: pure functions, without a clock."""
