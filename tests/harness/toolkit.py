@@ -21,7 +21,7 @@ def said_alike(answer: Answer, tool: Tool | None = None) -> None:
     """Check that the text of an answer says what its structure holds, and that both are small."""
     if tool is not None and not answer.is_error:
         jsonschema.validate(answer.structured, tool.output_schema)
-    text = " ".join(answer.text.split())
+    text = flat(answer.text)
     for path, value in scalars(answer.structured):
         if path[-1] in _NOT_SAID or value is True:
             continue
@@ -47,4 +47,9 @@ def shown(value: Any) -> str:
     """Return a value as texts show it."""
     if isinstance(value, float):
         return f"{value:.2f}" if f"{value:g}" != f"{value:.0f}" else f"{value:g}"
-    return " ".join(str(value).split())
+    return flat(str(value))
+
+
+def flat(text: str) -> str:
+    """Return a text in one line, without the marks of quotations."""
+    return " ".join(" ".join(line.strip().lstrip("> ") for line in text.splitlines()).split())

@@ -9,13 +9,13 @@ anything else (design invariant 12).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from productive_gateway.productive.wire.errors import WrongOrganization, WrongTokenOwner
 from productive_gateway.productive.wire.jsonapi import Document, Resource
 from productive_gateway.productive.working_hours import Availability, parse_availabilities
+from productive_gateway.productive.zones import zone_of
 
 PATH: Final = "/organization_memberships"
 QUERY: Final = (
@@ -87,16 +87,3 @@ def _checked(document: Document, membership: Resource, organization: str, user_i
         time_zone_known=zone is not None,
         availabilities=parse_availabilities(person.attributes.get("availabilities")),
     )
-
-
-@cache
-def zone_of(name: str | None) -> ZoneInfo | None:
-    """Return a zone by its IANA name, or by a city that only one zone has ("Zagreb")."""
-    if not name:
-        return None
-    known = available_timezones()
-    if name in known:
-        return ZoneInfo(name)
-    city = "/" + name.replace(" ", "_")
-    fitting = [zone for zone in known if zone.endswith(city) and zone.count("/") == 1]
-    return ZoneInfo(fitting[0]) if len(fitting) == 1 else None

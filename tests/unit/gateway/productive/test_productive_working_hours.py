@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productive_gateway.productive.identity import zone_of
 from productive_gateway.productive.working_hours import hours_on, parse_availabilities, week_hours
 
 MONDAY = date(2026, 11, 23)
@@ -54,20 +53,3 @@ def test_a_fortnight_repeats(day: date, hours: list[int]) -> None:
     weeks = [hours_on(date.fromordinal(day.toordinal() + after), rows) for after in range(14)]
     assert hours_on(date.fromordinal(day.toordinal() + 14), rows) == weeks[0]
     assert sorted(map(Decimal, hours)) == sorted(one for one in weeks if one is not None)
-
-
-@pytest.mark.parametrize(
-    ("name", "key"),
-    [
-        ("Europe/Zagreb", "Europe/Zagreb"),
-        ("Zagreb", "Europe/Zagreb"),
-        ("UTC", "UTC"),
-        ("Nowhere", None),
-        ("", None),
-        (None, None),
-        ("../../etc/passwd", None),
-    ],
-)
-def test_zones_are_found_by_name_or_city(name: str | None, key: str | None) -> None:
-    zone = zone_of(name)
-    assert (zone.key if zone else None) == key

@@ -161,14 +161,12 @@ def _structured(one: Field, value: Any) -> Any:
 
 
 def markdown_of(html: str) -> str:
-    """Return a rich text as Markdown, cut and cleaned."""
-    text = richtext.to_markdown(html)
-    cut = text if len(text) <= LONGEST_RICH else text[:LONGEST_RICH] + " … (cut)"
-    return untrusted.cleaned(cut)
+    """Return a rich text as Markdown, cut and cleaned; in a text it is quoted."""
+    return untrusted.lines(richtext.to_markdown(html, LONGEST_RICH).text, LONGEST_RICH)
 
 
-def _plain(text: str) -> str:
-    return richtext.plain(text)
+def _quoted(html: str) -> list[str]:
+    return untrusted.block(markdown_of(html), LONGEST_RICH).splitlines()
 
 
 def _hours(minutes: int) -> float:
@@ -180,7 +178,7 @@ def _moment(value: datetime) -> str:
 
 
 def _line(text: str) -> str:
-    return untrusted.line(_plain(text), LONGEST_LINE)
+    return untrusted.line(richtext.plain(text, LONGEST_LINE), LONGEST_LINE)
 
 
 def _same(value: Any) -> Any:
@@ -259,7 +257,7 @@ def _field_lines(one: Field, value: Any) -> list[str]:
             label = f"{one.label}: " if one.label else ""
             return [f"- {label}{lines[0].removeprefix('- ')}", *lines[1:]]
         case Kind.RICH:
-            return [f"{one.label[:1].upper()}{one.label[1:]}:", untrusted.block(markdown_of(value))]
+            return [f"{one.label[:1].upper()}{one.label[1:]}:", *_quoted(value), ""]
         case _:
             return [f"- {_labelled(one, inline_text(one, value))}"]
 
@@ -273,8 +271,8 @@ def _row_lines(row: Declared, indent: str = "") -> list[str]:
             continue
         if one.kind is Kind.RICH:
             lines.append(f"{inner}{one.label}:")
-            quoted = untrusted.block(markdown_of(value))
-            lines += [f"{inner}{text}" for text in quoted.splitlines()]
+            lines += [f"{inner}{text}" for text in _quoted(value)]
+            lines.append("")
         elif _has_lines(one, value):
             lines.append(f"{inner}{one.label}:")
             lines += [text for entry in value for text in _row_lines(entry, inner)]

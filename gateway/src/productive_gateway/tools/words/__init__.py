@@ -1,1 +1,1 @@
-"""Words that people and models write: days, durations, rich text, and text of others."""
+"""How people write days, periods, durations, money and text: pure functions, without a clock."""

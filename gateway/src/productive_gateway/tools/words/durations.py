@@ -9,7 +9,7 @@ from typing import Final
 DAY: Final = 24 * 60
 _CLOCK: Final = re.compile(r"([0-9]{1,2}):([0-5][0-9])")
 _PARTS: Final = re.compile(
-    r"(?:([0-9]{1,3}(?:[.,][0-9]{1,4})?)\s*h(?:ours?|rs?)?)?(?:\s*,|\s+and)?\s*"
+    r"(?:([0-9]{1,3}(?:[.,][0-9]{1,4})?)\s*h(?:ours?|rs?)?)?(?:(?<=[a-z])(?:,|\sand)(?=\s[0-9]))?\s*"
     r"(?:([0-9]{1,4})\s*(?:m|min|mins|minutes?)?)?",
     re.IGNORECASE,
 )

@@ -78,9 +78,11 @@ def same(kind: Kind, wanted: Any, found: Any) -> bool:
 
 
 def _words(html: str | None) -> list[str]:
-    return richtext.plain(html or "").split()
+    return richtext.plain(html, _COMPARED).split()
 
 
+_COMPARED: Final = 50_000
+"""Characters; no tool writes more."""
 _CUT: Final = 200
 
 
