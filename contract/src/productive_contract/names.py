@@ -15,6 +15,7 @@ MAPPING_TYPE: Final = f"{GROUP}/mapping"
 KEY_RING_TYPE: Final = f"{GROUP}/key-ring"
 GRANT_TYPE: Final = f"{GROUP}/grant"
 SUBJECT_TYPE: Final = f"{GROUP}/subject"
+LEDGER_TYPE: Final = f"{GROUP}/ledger"
 
 LABEL_USER_UID: Final = f"{GROUP}/user-uid"
 LABEL_USER: Final = f"{GROUP}/user"

@@ -23,6 +23,7 @@ from productive_contract.names import (
     LABEL_STATE,
     LABEL_USER,
     LABEL_USER_UID,
+    LEDGER_TYPE,
     SUBJECT_TYPE,
 )
 from productive_gateway.grants.config import KEPT
@@ -43,6 +44,7 @@ class RecordKind(StrEnum):
 
     GRANT = GRANT_TYPE
     SUBJECT = SUBJECT_TYPE
+    LEDGER = LEDGER_TYPE
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,16 @@ def attempt_of(record: Record) -> str:
     return record.data.get("attempt", b"").decode("ascii", "replace")
 
 
+def person_labels(uid: str, user: str) -> dict[str, str]:
+    """Return the labels of what belongs to a person.
+
+    Args:
+        uid: of the ProductiveUser; the truth.
+        user: its namespace/name, of which the name is shown.
+    """
+    return {LABEL_USER_UID: uid, LABEL_USER: label_value(user.rpartition("/")[2])}
+
+
 def label_value(text: str) -> str:
     """Return text as a label's value: at most 63 characters, all of them allowed in one."""
     return _NOT_IN_LABEL.sub("-", text)[:63].strip("_.-")
@@ -166,8 +178,7 @@ def _authenticate(key: Key, record: Record, state: GrantState) -> bytes:
 def _labels(grant: Grant) -> dict[str, str]:
     last = grant.absolute_end if grant.state is GrantState.ACTIVE else grant.created + KEPT
     return {
-        LABEL_USER_UID: grant.user_uid,
-        LABEL_USER: label_value(grant.user.rpartition("/")[2]),
+        **person_labels(grant.user_uid, grant.user),
         LABEL_CLIENT: grant.client_label,
         LABEL_STATE: grant.state.value,
         LABEL_EXPIRES_DAY: datetime.fromtimestamp(last, UTC).strftime("%Y%m%d"),

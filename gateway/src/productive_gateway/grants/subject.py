@@ -12,11 +12,10 @@ import hmac
 from typing import Final
 
 from productive_contract.mapping import Person
-from productive_contract.names import LABEL_USER, LABEL_USER_UID
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.commit import RetryBudget
 from productive_gateway.grants.errors import Exists, SubjectMismatch
-from productive_gateway.grants.record import Record, RecordKind, label_value
+from productive_gateway.grants.record import Record, RecordKind, person_labels
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.sealing.seal import frame
 
@@ -49,10 +48,7 @@ async def bind_subject(store: GrantStore, person: Person, digest: str, budget: R
         Unavailable: the store cannot be reached.
     """
     name = subject_name(person.uid)
-    labels = {
-        LABEL_USER_UID: person.uid,
-        LABEL_USER: label_value(person.user.rpartition("/")[2]),
-    }
+    labels = person_labels(person.uid, person.user)
     wanted = Record(RecordKind.SUBJECT, name, labels, {_DIGEST: digest.encode()})
     held: Record | None = None
     while held is None:

@@ -8,6 +8,9 @@ Since when a person is absent is stored in a label of their subject binding: wri
 are first found absent, removed when they are back. So it survives restarts, every replica goes by
 the same time, and whoever looks at the namespace sees it. It needs no MAC: somebody who can edit it
 can delete the grants as well.
+
+A ledger is removed when nothing was written to it for a day. That includes the ledgers of absent
+people, who cannot write; where room is short theirs are removed at once.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from productive_gateway.grants.commit import end
 from productive_gateway.grants.config import DAY, SKEW, GrantConfig
 from productive_gateway.grants.errors import Changed, Missing
 from productive_gateway.grants.grant import Cause, Grant, GrantState, ended
+from productive_gateway.grants.ledger import without_content, written_at
 from productive_gateway.grants.record import Record, RecordKind, Tampered, decode
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.observability.audit import Event, audit
@@ -39,6 +43,8 @@ from productive_gateway.sealing.keys import KeyRing, Keys
 ORPHAN_AFTER: Final = DAY
 """Seconds that a person must be absent from complete views before their grants are removed. They
 are refused at once; this is for a mapping that lost people by mistake, as by a wrong namespace."""
+LEDGER_IDLE: Final = DAY
+"""Seconds without a write after which a ledger is removed; all that is in it expires sooner."""
 CROWDED: Final = 0.8
 """Part of the store's capacity from which on absent people are not waited for."""
 INTERVAL: Final = (300.0, 900.0)
@@ -138,11 +144,17 @@ class Sweeper:
         seen = await self._store.list(
             RecordKind.GRANT, partial(self._see_grant, orphans=orphans, ring=ring)
         )
+        ledgers = await self._store.list(RecordKind.LEDGER, without_content)
         removals = [one.removal for one in seen if one.removal is not None]
-        if self._crowded(len(bindings) + len(seen)):
+        if crowded := self._crowded(len(bindings) + len(seen) + len(ledgers)):
             everybody = {one.user_uid for one in bindings} | {one.user_uid for one in seen}
             orphans = frozenset(everybody - present)
             removals = await self._orphaned(seen, orphans, ring) + removals
+        for ledger in ledgers:
+            absent = crowded and ledger.labels.get(LABEL_USER_UID) not in present
+            if not ledger.deleting and (absent or self._idle(ledger)):
+                cause = Cause.ORPHAN if absent else Cause.EXPIRED
+                removals.append(_Removal(ledger, None, cause))
         removals += await self._over_cap(seen, ring)
         removed = 0
         for one in removals:
@@ -186,6 +198,9 @@ class Sweeper:
         capacity = self._store.capacity
         # More than fits is stored when the capacity was raised since it was learnt.
         return capacity is not None and CROWDED * capacity <= stored <= capacity
+
+    def _idle(self, ledger: Record) -> bool:
+        return self._clock() - written_at(ledger) > LEDGER_IDLE + SKEW
 
     def _cause(self, record: Record, grant: Grant | None, ring: KeyRing) -> Cause | None:
         now = self._clock()
