@@ -1,0 +1,1 @@
+"""What every tool that changes something shares: never twice, undo and confirmation."""
