@@ -12,12 +12,8 @@ from productive_contract.mapping import Person
 from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.ledger import PersonLedgers
 from productive_gateway.grants.store import GrantStore
-from productive_gateway.tools.writes.claims import Times
-from productive_gateway.tools.writes.confirm import Confirmations
-from productive_gateway.tools.writes.guard import Guard
-from productive_gateway.tools.writes.ledger import Ledgers
 from productive_gateway.tools.writes.results import Intent, Lost, Outcome, Report, Work, Written
-from productive_gateway.tools.writes.undo import Undos
+from productive_gateway.tools.writes.writes import Writes
 
 QUICK = RetryLimits(conflict_pauses=(0, 0), failure_pauses=(0, 0))
 
@@ -99,12 +95,11 @@ class Writer:
         *,
         clock: Clock = system_clock,
         limits: RetryLimits = QUICK,
-        times: Times | None = None,
     ) -> None:
-        self.ledgers = Ledgers(PersonLedgers(store, keys, clock=clock, limits=limits), clock=clock)
-        self.undos = Undos(self.ledgers, keys, clock=clock)
-        self.confirmations = Confirmations(self.ledgers, keys, clock=clock)
-        self.guard = Guard(self.ledgers, self.undos, times=times or Times(), clock=clock)
+        ledgers = PersonLedgers(store, keys, clock=clock, limits=limits)
+        self.writes = Writes.over(ledgers, keys, clock=clock)
+        self.guard, self.undos = self.writes.guard, self.writes.undos
+        self.confirmations = self.writes.confirmations
 
     async def create(
         self,

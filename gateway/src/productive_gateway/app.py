@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from productive_gateway import USER_AGENT, __version__
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.index import GrantIndex
+from productive_gateway.grants.ledger import PersonLedgers
 from productive_gateway.grants.service import Grants
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
@@ -34,6 +35,7 @@ from productive_gateway.productive.client import LIMITS, ProductiveApi
 from productive_gateway.sealing.keys import FixedKeys
 from productive_gateway.settings import Settings
 from productive_gateway.tools.registry import TOOLS, ToolRegistry
+from productive_gateway.tools.writes.writes import Writes
 from productive_gateway.upstream.client import UpstreamClient
 from productive_gateway.watched.key_ring import KeyRingSource
 from productive_gateway.watched.mapping import MappingSource
@@ -56,6 +58,8 @@ class Gateway:
     readiness: Readiness
     tasks: tuple[Task, ...]
     """Each runs until cancelled; one that ends by itself ends the process."""
+    writes: Writes
+    """What tools create, undo and confirm with."""
 
 
 @asynccontextmanager
@@ -82,6 +86,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
 
         config = GrantConfig(resource=settings.resource)
         store = _store(settings, cluster)
+        writes = Writes.over(PersonLedgers(store, keys), keys)
         index = GrantIndex(store, keys, config)
         grants = Grants(store, index, people, keys, config)
         tasks += [index.run, Sweeper(store, people, keys, config).run]
@@ -134,6 +139,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             internal=internal_app(readiness),
             readiness=readiness,
             tasks=tuple(tasks),
+            writes=writes,
         )
 
 

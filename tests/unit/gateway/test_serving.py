@@ -11,8 +11,10 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from harness.grantkit import eventually
+from harness.grantkit import HeldKeys, eventually
+from harness.writeskit import Writer
 from productive_gateway.app import Gateway, public_app
+from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.observability.metrics import REGISTRY
 from productive_gateway.serving import Server, run_gateway
 from productive_gateway.web.connection import Limits
@@ -29,7 +31,8 @@ class RunningGateway:
         routes = [Route("/slow", self._slow), Route("/body", self._body, methods=["POST"])]
         self.readiness = Readiness({})
         public = public_app(routes, resource="https://mcp.example.test/mcp")
-        gateway = Gateway(public, internal_app(self.readiness), self.readiness, tasks)
+        writes = Writer(MemoryGrantStore(), HeldKeys()).writes
+        gateway = Gateway(public, internal_app(self.readiness), self.readiness, tasks, writes)
         self.servers = [
             Server(app, listen(["127.0.0.1"], 0), Limits())
             for app in (gateway.public, gateway.internal)

@@ -57,8 +57,8 @@ from productive_gateway.tools.writes.undo import (
 TIMES: Final = Times()
 _ATTEMPT: Final = 8
 _NONCE: Final = 16
-_EARLIER: Final = 5.0
-"""Seconds that Productive's clock may be behind ours."""
+_EARLIER: Final = 15.0
+"""Seconds that Productive's clock may be behind that of the replica which wrote."""
 
 
 @dataclass(eq=False)

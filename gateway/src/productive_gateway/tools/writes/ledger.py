@@ -215,7 +215,8 @@ def _fitted(ledger: Ledger, now: float) -> bytes:
     while len(content) > MAX_BYTES:
         smaller = ledger.lighter(len(content) - MAX_BYTES)
         if smaller is None:
-            first = min(one.kept for one in (*ledger.writes.values(), *ledger.used.values()))
+            kept = [one.kept for one in ledger.writes.values()]
+            first = min(kept + [one.kept for one in ledger.used.values()])
             raise _Full(max(math.ceil(first - now), 1))
         ledger, content = smaller, encode(smaller)
     return content

@@ -241,7 +241,7 @@ async def test_lost_answer_leads_to_a_look_that_finds_what_was_created(site: Sit
     assert report.results == (Written("1000"),)
     assert isinstance(report.undo, UndoHandle)
     [since] = site.things.looks
-    assert 0 <= site.clock() - since <= 10
+    assert 10 <= site.clock() - since <= 20
 
 
 @virtual
@@ -269,7 +269,7 @@ async def test_after_the_deadline_what_a_look_does_not_show_is_written(site: Sit
     site.things.refuse = lambda _: None
     await asyncio.sleep(46)
     assert (await site.two.create(site.things, b"a")).results == (Written("1000"),)
-    assert site.things.looks[-1] == pytest.approx(began - 5, abs=1)
+    assert site.things.looks[-1] == pytest.approx(began - 15, abs=1)
 
 
 @virtual
@@ -379,6 +379,7 @@ async def test_waiting_for_another_replica_writes_nothing_at_the_api_server(site
 async def test_ledger_stays_small_and_forgets_old_results_first(site: Site) -> None:
     for batch in range(40):
         await site.one.create(site.things, *(b"%d/%d" % (batch, n) for n in range(50)))
+        await asyncio.sleep(1)
     [record] = await records(site.store, RecordKind.LEDGER)
     assert sum(map(len, record.data.values())) < 90_000
     [newest] = (await site.two.create(site.things, b"39/0")).results
