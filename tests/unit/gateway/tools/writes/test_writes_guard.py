@@ -143,6 +143,8 @@ def test_identical_call_meanwhile_gets_the_result_of_the_first(other: str) -> No
         assert (await second).undo == (await first).undo
         assert site.things.writes == 1
         assert site.store.writes() == 2
+        if other == "one":  # nor afterwards: the first one reads and writes once more
+            assert len(site.store.calls) == calls + 2
 
     run(main())
 
