@@ -21,6 +21,7 @@ from harness.release import Release
 
 GRANT = "g-" + "a" * 26
 BINDING = "subject-7f1f7b39-6d46-4a43-a3ab-0e1d7f5b3d10"
+LEDGER = "ledger-7f1f7b39-6d46-4a43-a3ab-0e1d7f5b3d10"
 
 
 def test_an_installation_lives_and_leaves_what_belongs_to_people(
@@ -92,16 +93,18 @@ def test_admission_policies_hold_each_to_its_own(installation: Release) -> None:
     bad_name = secret("other", {}, kind="productive-mcp.dev/grant")
 
     eventually(lambda: _refused(gateway, grants, bad_type), what="the policies are in force")
-    with pytest.raises(ApiRefused, match="writes grants and subject bindings only"):
+    with pytest.raises(ApiRefused, match="writes grants, subject bindings and ledgers only"):
         gateway.create(grants, bad_type)
-    with pytest.raises(ApiRefused, match="under names of grants and subject bindings"):
+    with pytest.raises(ApiRefused, match="under names of grants, subject bindings and ledgers"):
         gateway.create(grants, bad_name)
     gateway.create(grants, secret(GRANT, {}, kind="productive-mcp.dev/grant"))
     gateway.create(grants, secret(BINDING, {}, kind="productive-mcp.dev/subject"))
+    gateway.create(grants, secret(LEDGER, {}, kind="productive-mcp.dev/ledger"))
     admin.create(grants, secret("others", {}))
-    with pytest.raises(ApiRefused, match="writes grants and subject bindings only"):
+    with pytest.raises(ApiRefused, match="writes grants, subject bindings and ledgers only"):
         gateway.delete(f"{grants}/others")
     gateway.delete(f"{grants}/{GRANT}")
+    gateway.delete(f"{grants}/{LEDGER}")
 
     filled = {"data": {"users.json": base64.b64encode(b"{}").decode()}}
     with pytest.raises(ApiRefused, match="Only the operator fills the mapping"):

@@ -58,6 +58,8 @@ class Gateway:
     readiness: Readiness
     tasks: tuple[Task, ...]
     """Each runs until cancelled; one that ends by itself ends the process."""
+    writes: Writes
+    """What tools create, undo and confirm with."""
 
 
 @asynccontextmanager
@@ -140,6 +142,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             internal=internal_app(readiness),
             readiness=readiness,
             tasks=tuple(tasks),
+            writes=writes,
         )
 
 

@@ -192,7 +192,12 @@ class Guard:
 
     async def _advance(self, call: _Call) -> None:
         """Claim in the ledger what was taken, write what is admitted, and note the results."""
-        verdicts = await self._claim(call)
+        try:
+            verdicts = await self._claim(call)
+        except LedgerUnavailable:
+            if call.worked:
+                return  # what this call wrote is reported all the same
+            raise
         known = {n: one for n, one in verdicts.items() if isinstance(one, Known)}
         call.results.update(known)
         self._release(call, known)
@@ -254,14 +259,15 @@ class Guard:
         tried = {n: one.since for n, one in admitted.items() if one.since is not None}
         if not tried:
             return {}
-        return await call.work.look(list(tried), min(tried.values()) - _EARLIER)
+        found = await call.work.look(list(tried), min(tried.values()) - _EARLIER)
+        return {number: result for number, result in found.items() if number in tried}
 
     async def _look_for_lost(self, call: _Call, lost: list[int]) -> dict[int, Outcome]:
         try:
             found = await call.work.look(lost, call.claimed_at - _EARLIER)
         except Exception:  # noqa: BLE001  # nothing is lost by it: the outcome stays unknown
             return {}
-        return {number: Written(result) for number, result in found.items()}
+        return {number: Written(result) for number, result in found.items() if number in lost}
 
     async def _finish(
         self,

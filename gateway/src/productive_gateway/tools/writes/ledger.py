@@ -112,23 +112,23 @@ class Ledger:
         Results and inverses are a comfort, and those that expire first go first. What is being
         written and what is used up stays.
         """
-        spared = sorted(
-            [(one.kept, len(one.result), n) for n, one in self.writes.items() if one.result]
-            + [(one.kept, len(one.operations), name) for name, one in self.inverses.items()]
-        )
-        gone: set[str] = set()
-        for _, size, name in spared:
+        writes, inverses = dict(self.writes), dict(self.inverses)
+        spared = [
+            (one.kept, "write", name, len(one.result))
+            for name, one in writes.items()
+            if one.result is not None
+        ]
+        spared += [
+            (one.kept, "inverse", name, len(one.operations)) for name, one in inverses.items()
+        ]
+        if not spared:
+            return None
+        for _, kind, name, size in sorted(spared):
             if excess <= 0:
                 break
-            gone.add(name)
+            del (writes if kind == "write" else inverses)[name]
             excess -= size + len(name)
-        if not gone:
-            return None
-        return replace(
-            self,
-            writes={name: one for name, one in self.writes.items() if name not in gone},
-            inverses={name: one for name, one in self.inverses.items() if name not in gone},
-        )
+        return replace(self, writes=writes, inverses=inverses)
 
 
 class _Full(Exception):

@@ -74,7 +74,7 @@ class Undos:
         """Make a handle; it does nothing until its inverse is kept."""
         expires = math.floor(self._clock() + LIFE)
         head = expires.to_bytes(4) + self._entropy(_RANDOM)
-        raw = head + _tags(self._keys.ring().sealing_key(), head, person)
+        raw = head + _tag(self._keys.ring().sealing_key(), head, person)
         return UndoHandle(PREFIX + encode_text(raw), float(expires))
 
     async def keep(self, person: Person, inverse: bytes | None) -> UndoHandle | NoUndo:
@@ -124,16 +124,16 @@ class Undos:
             raw = decode_text(text.removeprefix(PREFIX))
         except (BrokenSeal, UnicodeEncodeError) as error:
             raise UndoRefused(UndoFault.UNKNOWN) from error
-        head, tags = raw[:_HEAD], raw[_HEAD:]
-        if len(tags) != _TAG + _PERSON_TAG or not text.startswith(PREFIX):
+        head, tag = raw[:_HEAD], raw[_HEAD:]
+        if len(tag) != _TAG + _PERSON_TAG or not text.startswith(PREFIX):
             raise UndoRefused(UndoFault.UNKNOWN)
         for key in self._keys.ring().keys:
-            expected = _tags(key, head, person)
-            if hmac.compare_digest(tags[:_TAG], expected[:_TAG]):
+            expected = _tag(key, head, person)
+            if hmac.compare_digest(tag[:_TAG], expected[:_TAG]):
                 break
         else:
             raise UndoRefused(UndoFault.UNKNOWN)
-        if not hmac.compare_digest(tags, expected):
+        if not hmac.compare_digest(tag, expected):
             raise UndoRefused(UndoFault.ANOTHER_PERSON)
         expires = float(int.from_bytes(head[:4]))
         if self._clock() >= expires:
@@ -157,6 +157,6 @@ def handle_of(ledger: Ledger, attempt: str) -> UndoHandle | None:
     return None
 
 
-def _tags(key: Key, head: bytes, person: Person) -> bytes:
-    tag = mac(key, Purpose.UNDO, frame(head))[:_TAG]
-    return tag + mac(key, Purpose.UNDO, frame(head, person.uid.encode()))[:_PERSON_TAG]
+def _tag(key: Key, head: bytes, person: Person) -> bytes:
+    ours = mac(key, Purpose.UNDO, frame(head))[:_TAG]
+    return ours + mac(key, Purpose.UNDO, frame(head, person.uid.encode()))[:_PERSON_TAG]

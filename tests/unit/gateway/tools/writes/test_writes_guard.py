@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from productive_gateway.tools.writes.claims import Known, Times
 from productive_gateway.tools.writes.errors import LedgerUnavailable
 from productive_gateway.tools.writes.results import (
     Found,
+    Intent,
     NotWritten,
     Pending,
     Repeated,
@@ -143,6 +145,8 @@ def test_identical_call_meanwhile_gets_the_result_of_the_first(other: str) -> No
         assert (await second).undo == (await first).undo
         assert site.things.writes == 1
         assert site.store.writes() == 2
+        if other == "one":  # nor afterwards: the first one reads and writes once more
+            assert len(site.store.calls) == calls + 2
 
     run(main())
 
@@ -370,6 +374,38 @@ async def test_waiting_for_another_replica_writes_nothing_at_the_api_server(site
     assert site.store.writes() == written
     go.set()
     await first
+
+
+@virtual
+async def test_what_was_written_is_reported_when_waiting_for_the_rest_fails(site: Site) -> None:
+    begun, go = blocked(site.things)
+    first = asyncio.create_task(site.one.create(site.things, b"a"))
+    await begun.wait()
+    site.things.before_write = Things().before_write
+    second = asyncio.create_task(site.two.create(site.things, b"a", b"b"))
+    await asyncio.sleep(0.5)
+    assert site.things.count(b"b") == 1
+    site.store.fail("get", "away", times=99)
+    a, b = (await second).results
+    assert isinstance(a, Pending)
+    assert b == Written("1000")
+    site.store.faults.clear()
+    go.set()
+    await first
+
+
+@virtual
+async def test_look_answers_only_for_what_it_was_asked_about(site: Site) -> None:
+    error = ValueError("no such service")
+    site.things.refuse = lambda content: lost(content) if content == b"a" else NotWritten(error)
+    work = site.things.work([b"a", b"b"])
+
+    async def look(_: object, __: float) -> dict[int, str]:
+        return {0: "1", 1: "2"}
+
+    intents = [Intent(b"a"), Intent(b"b")]
+    report = await site.one.guard.run(ana(), intents, replace(work, look=look))
+    assert report.results == (Written("1"), NotWritten(error))
 
 
 # --- size
