@@ -6,7 +6,7 @@ known to work); a value that is a list means "any of".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Generic, TypeVar
@@ -15,7 +15,12 @@ from productive_gateway.productive.identity import Identity
 from productive_gateway.productive.records.record import Record, decode, query_of, resource_of
 from productive_gateway.productive.wire.client import ProductiveSession, Query, page
 from productive_gateway.productive.wire.errors import (
+    FeatureOff,
+    Forbidden,
+    NotFound,
+    NotSimulated,
     ProductiveError,
+    Refused,
     StateUnknown,
     Unreachable,
 )
@@ -210,6 +215,17 @@ class Records:
         except ProductiveError as error:
             error.about = cls.type
             raise
+
+
+async def if_possible(read: Awaitable[T]) -> T | None:
+    """Return what a read gives; None if the organization lacks it or the person may not see it.
+
+    For what an answer can do without. All other errors are raised.
+    """
+    try:
+        return await read
+    except (Forbidden, FeatureOff, NotFound, NotSimulated, Refused):
+        return None
 
 
 def _query(cls: type[Record], filters: Filters, sort: str | None) -> Query:
