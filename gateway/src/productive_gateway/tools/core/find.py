@@ -13,6 +13,7 @@ from productive_gateway.productive.records import declared as has
 from productive_gateway.productive.records.search import SearchResult
 from productive_gateway.productive.records.store import if_possible
 from productive_gateway.tools.call import Call
+from productive_gateway.tools.kit import parameters
 from productive_gateway.tools.kit.answers import Answer
 from productive_gateway.tools.kit.arguments import as_list
 from productive_gateway.tools.kit.declare import Cost, Example, Kind, tool
@@ -20,16 +21,12 @@ from productive_gateway.tools.kit.errors import ToolError
 from productive_gateway.tools.kit.parameters import (
     LONGEST_REFERENCE,
     Limit,
-    reference_in,
     text_in,
     word_in,
 )
 from productive_gateway.tools.names.normal_form import (
     SAME_WORDS,
-    WORDS,
-    NormalForm,
     fit,
-    likeness,
     longest_word,
     normal_form,
 )
@@ -51,11 +48,7 @@ Wanted = Annotated[
     BeforeValidator(word_in),
 ]
 Kinds = Annotated[list[Wanted] | None, BeforeValidator(as_list), Field(max_length=7)]
-In = Annotated[
-    str | None,
-    BeforeValidator(reference_in),
-    Field(max_length=LONGEST_REFERENCE, description="only its tasks, budgets, pages"),
-]
+In = Annotated[parameters.Reference, Field(description="only its tasks, budgets, pages")]
 Words = Annotated[
     str,
     BeforeValidator(text_in),
@@ -234,11 +227,11 @@ def _ordered(query: str, options: Iterable[Option], numbered: Sequence[Option]) 
     want = normal_form(query)
 
     def order(option: Option) -> tuple[Any, ...]:
-        points = _points(want, option)
+        points = fit(want, normal_form(option.name))
         return (
             option not in numbered,
             points < SAME_WORDS,
-            points < WORDS,
+            not points,
             option.inactive is not None,
             _ORDER[str(option.kind)],
             -points,
@@ -249,17 +242,13 @@ def _ordered(query: str, options: Iterable[Option], numbered: Sequence[Option]) 
     return sorted(options, key=order)
 
 
-def _points(want: NormalForm, option: Option) -> int:
-    have = normal_form(option.name)
-    return fit(want, have) or likeness(want, have)
-
-
 def _headline(query: str, ordered: Sequence[Option], limit: int, word: str | None) -> str:
     if not ordered:
         also = f' or "{word}"' if word else ""
         return f'Nothing that you can see is called "{query}"{also}.'
     shown = f"{len(ordered)} match{'' if len(ordered) == 1 else 'es'} for"
-    if word is not None and not any(_points(normal_form(query), one) >= WORDS for one in ordered):
+    want = normal_form(query)
+    if word is not None and not any(fit(want, normal_form(one.name)) for one in ordered):
         shown = f'Nothing that you can see is called "{query}"; {len(ordered)} with'
         query = word
     left = len(ordered) - limit

@@ -15,17 +15,13 @@ from productive_gateway.tools.call import Call
 from productive_gateway.tools.core.feed import MOST_NAME_READS, Event, events_of
 from productive_gateway.tools.kit.answers import Answer, reference_text
 from productive_gateway.tools.kit.declare import Cost, Example, Kind, tool
-from productive_gateway.tools.kit.parameters import Cursor, Limit, reference_in, text_in, word_in
+from productive_gateway.tools.kit.parameters import Cursor, Limit, Reference, text_in, word_in
 from productive_gateway.tools.kit.read import invalid, read_period
 from productive_gateway.tools.names.resolver import PEOPLE, PROJECTS, TASKS
 from productive_gateway.tools.words.days import named
 
 Scope = Annotated[Literal["mine", "project", "task", "person"], BeforeValidator(word_in)]
-About = Annotated[
-    str | None,
-    BeforeValidator(reference_in),
-    Field(max_length=300, description="the project, task or person of the scope"),
-]
+About = Annotated[Reference, Field(description="the project, task or person of the scope")]
 Since = Annotated[
     str,
     BeforeValidator(text_in),

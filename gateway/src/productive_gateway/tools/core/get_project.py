@@ -54,7 +54,7 @@ class ProjectDetails(Answer):
     url: str | None = has.ident(default=None, label="")
     tasks: TaskCounts | None = has.one(lambda: TaskCounts, default=None)
     hours: tuple[WeekHours, ...] = has.many(
-        lambda: WeekHours, label="hours, as far as you see them"
+        lambda: WeekHours, default=(), label="hours that you may see"
     )
     budgets: tuple[BudgetBurn, ...] = has.many(lambda: BudgetBurn, default=(), label="open budgets")
     people: tuple[PersonRef, ...] = has.many(lambda: PersonRef, default=())

@@ -75,18 +75,16 @@ async def list_people(
             return People(headline="You see nobody there.", total=0)
     cls = Colleague if kind == "employee" else OtherPerson
     page = await call.page(cls, filters, limit=limit, cursor=cursor)
-    total = len(page.rows) if page.total is None else page.total
     alone = all(row.id == call.me.person_id for row in page.rows)
     if alone and kind == "employee" and active and not (query or team or project):
         call.warn(
             "You see no colleagues: your rights in Productive hide them. An administrator of "
             "Productive can change that."
         )
-    who = kind if total == 1 else f"{kind}s"
     return People(
-        headline=f"{total or 'No'} {'' if active else 'former '}{who}.",
+        headline=page.counted(kind if active else f"former {kind}"),
         people=page.rows,
-        total=total,
+        total=page.total,
         next_cursor=page.next_cursor,
     )
 

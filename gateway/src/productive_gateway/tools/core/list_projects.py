@@ -72,13 +72,10 @@ async def list_projects(
         # "There is none" would be false if only archived ones fit.
         archived = await _page(call, filters, "archived", limit, cursor)
         page, kept = (archived, "archived") if archived.rows else (page, kept)
-    total = len(page.rows) if page.total is None else page.total
-    found = (
-        f"{total or 'No'} {'' if kept == 'all' else kept + ' '}project{'' if total == 1 else 's'}"
-    )
-    headline = f"{found}." if kept == state else f"No active project fits, but {found} would."
+    found = page.counted("project" if kept == "all" else f"{kept} project")
+    headline = found if kept == state else f"No active project fits. {found}"
     return Projects(
-        headline=headline, projects=page.rows, total=total, next_cursor=page.next_cursor
+        headline=headline, projects=page.rows, total=page.total, next_cursor=page.next_cursor
     )
 
 
