@@ -15,7 +15,7 @@ from productive_gateway.productive.records.projects import ProjectRef
 from productive_gateway.productive.records.record import Record
 from productive_gateway.productive.records.store import Records, if_possible
 from productive_gateway.tools.core.changesets import RawChange, changes_in
-from productive_gateway.tools.writes.writer import Change
+from productive_gateway.tools.writes.compare import Change
 
 MOST_NAME_READS: Final = 5
 """Requests that the names of the ids in changesets take at most: one for each kind of record."""
