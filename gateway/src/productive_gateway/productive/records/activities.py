@@ -23,18 +23,18 @@ class Activity(Record, type="activities"):
     on), `root` the outermost one, mostly a project.
     """
 
-    event: str | None = has.word("event")
+    event: str | None = has.word("event", shown=False)
     at: datetime | None = has.moment("created_at")
     changeset: Any = has.raw("changeset")
     """`[{"due_date": [{"value": before}, {"value": after}]}]`, as the reference has it."""
     item_id: str | None = has.ident("item_id", default=None)
-    item_type: str | None = has.word("item_type")
+    item_type: str | None = has.word("item_type", shown=False)
     item_name: str | None = has.name("item_name", default=None)
     parent_id: str | None = has.ident("parent_id", default=None)
-    parent_type: str | None = has.word("parent_type")
+    parent_type: str | None = has.word("parent_type", shown=False)
     parent_name: str | None = has.name("parent_name", default=None)
     root_id: str | None = has.ident("root_id", default=None)
-    root_type: str | None = has.word("root_type")
+    root_type: str | None = has.word("root_type", shown=False)
     root_name: str | None = has.name("root_name", default=None)
     is_budget: bool = has.flag("deal_is_budget")
     creator: PersonRef | None = has.one(lambda: PersonRef, "creator")

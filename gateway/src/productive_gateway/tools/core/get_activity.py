@@ -52,7 +52,7 @@ async def get_activity(
     ref: About = None,
     since: Since = "yesterday",
     kinds: What = "all",
-    limit: Limit = 20,
+    limit: Limit = 15,
     cursor: Cursor = None,
 ) -> Events:
     """Who created, changed, deleted or commented what, newest first.
