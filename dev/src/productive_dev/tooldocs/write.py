@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
-
-import structlog
+from typing import Final
 
 from productive_dev.tooldocs.page import tools_page
 from productive_dev.tooldocs.snapshot import snapshot_of
 from productive_gateway.tools.registry import TOOLS
 
-PAGE = Path("docs/tools.md")
-SCHEMAS = Path("tests/unit/gateway/tools/schemas")
+PAGE: Final = Path("docs/tools.md")
+SCHEMAS: Final = Path("tests/unit/gateway/tools/schemas")
 
 
 async def write_tool_docs(root: Path) -> None:
@@ -21,8 +19,6 @@ async def write_tool_docs(root: Path) -> None:
     Args:
         root: of the source tree.
     """
-    quiet = structlog.make_filtering_bound_logger(logging.ERROR)
-    structlog.configure(wrapper_class=quiet)
     (root / PAGE).write_text(await tools_page(TOOLS), encoding="utf-8")
     folder = root / SCHEMAS
     folder.mkdir(parents=True, exist_ok=True)

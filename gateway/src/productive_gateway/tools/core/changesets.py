@@ -116,7 +116,7 @@ def _text(name: str, value: Any) -> str | None:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if name in _MINUTES and isinstance(value, int):
-        return hours_text(value)
+        return f"{hours_text(value)} h"
     if isinstance(value, list):
         value = ", ".join(filter(None, (_text(name, entry) for entry in value)))
     if value is None or value == "" or isinstance(value, Mapping):
