@@ -40,7 +40,7 @@ setup: ## create .venv from the lock file
 	@bin/bootstrap >/dev/null
 
 docs: setup ## write docs/tools.md and the schema snapshots anew, after a change of a tool
-	@.venv/bin/productive-dev tool-docs
+	@.venv/bin/productive-dev tool-docs >/dev/null
 
 bench: programs ## measure the operator with 100, 1,000 and 10,000 people (some minutes)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.operator 100 1000 10000

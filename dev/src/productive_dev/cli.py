@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import secrets
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-import structlog
 
 from productive_dev.idp.app import dev_idp
 from productive_dev.idp.config import IdpConfig, User
@@ -79,9 +76,6 @@ async def _run(options: argparse.Namespace) -> None:
 
 
 async def _tool_docs(options: argparse.Namespace) -> None:
-    # The calls of the examples would fill the terminal.
-    quiet = structlog.make_filtering_bound_logger(logging.ERROR)
-    structlog.configure(wrapper_class=quiet)
     await write_tool_docs(options.root)
 
 
