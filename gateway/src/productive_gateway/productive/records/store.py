@@ -217,14 +217,20 @@ class Records:
             raise
 
 
-async def if_possible(read: Awaitable[T]) -> T | None:
+async def if_possible(read: Awaitable[T], *, if_understood: bool = False) -> T | None:
     """Return what a read gives; None if the organization lacks it or the person may not see it.
 
-    For what an answer can do without. All other errors are raised.
+    Args:
+        read: what an answer can do without; all other errors are raised.
+        if_understood: also None if Productive does not understand the request.
     """
     try:
         return await read
-    except (Forbidden, FeatureOff, NotFound, NotSimulated, Refused):
+    except (Forbidden, FeatureOff, NotFound, NotSimulated):
+        return None
+    except Refused:
+        if not if_understood:
+            raise
         return None
 
 

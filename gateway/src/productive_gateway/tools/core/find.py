@@ -20,7 +20,6 @@ from productive_gateway.tools.kit.declare import Cost, Example, Kind, tool
 from productive_gateway.tools.kit.errors import ToolError
 from productive_gateway.tools.kit.parameters import (
     LONGEST_REFERENCE,
-    Limit,
     text_in,
     word_in,
 )
@@ -114,7 +113,7 @@ async def find(
     query: Words,
     kinds: Kinds = None,
     project: In = None,
-    limit: Limit = 10,
+    limit: Annotated[int, Field(ge=1, le=50)] = 10,
 ) -> Matches:
     """Projects, people, companies, tasks, budgets and pages by part of a name, with web links.
 
@@ -170,7 +169,9 @@ class _Look:
             return ()
         if self.project is None:
             filters = {"query": names[0], "type": list(self.kinds), "status": "all"}
-            found = await if_possible(self.call.records.page(SearchResult, filters, size=_READ))
+            read = self.call.records.page(SearchResult, filters, size=_READ)
+            # No specification names this search: it is used where it works.
+            found = await if_possible(read, if_understood=True)
             if found is not None:
                 return [option for row in found.rows if (option := _searched(row))]
         return await self._each([(kind, {"query": names[0]}) for kind in self.kinds])

@@ -125,6 +125,15 @@ async def test_day_begins_at_midnight_of_the_person() -> None:
         assert seen == {str(names["99100001"])}
 
 
+async def test_unknown_zone_is_said_because_the_day_depends_on_it() -> None:
+    async with reading(get_activity) as asked:
+        asked.change("users", "5104", time_zone="Atlantis")
+        asked.change("organizations", "1200", time_zone="Atlantis")
+        answer = await asked.ask(since="friday")
+        (told,) = answer.structured["warnings"]
+        assert "days are in UTC" in told
+
+
 async def test_pages_partition_the_feed() -> None:
     async with reading(get_activity) as asked:
         arguments = {"scope": "project", "ref": "Website relaunch", "since": "2026-10-01"}

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import date
 from typing import Any
 
+import httpx
 import pytest
 
 from harness.readkit import HOSTILE, MANAGER, READ_ONLY, reading
@@ -68,6 +70,51 @@ async def test_archived_project_is_said_to_be_archived() -> None:
         assert answer.text.startswith("Bakery shop (30206) is archived: ")
         assert answer.structured["project"]["archived"] is True
         assert "The project Bakery shop (30206) is archived." in answer.structured["warnings"]
+
+
+async def test_candidates_of_one_name_have_what_tells_them_apart() -> None:
+    async with reading(get_project) as asked:
+        error = await asked.refused(project="Rebrand")
+        assert {one["context"] for one in error["candidates"]} == {
+            "P-18, Alpine Rail AG",
+            "1-2025-2, Nordic Foods Oy",
+        }
+
+
+async def test_project_that_was_just_made_is_found() -> None:
+    async with reading(get_project) as asked:
+        await asked.ask(project="Website relaunch")
+        asked.tools.time.now += 60
+        links = {
+            name: {"data": {"type": kind, "id": number}}
+            for name, kind, number in (
+                ("company", "companies", "7001"),
+                ("project_manager", "people", "9103"),
+                ("workflow", "workflows", "610"),
+            )
+        }
+        attributes = {"name": "Moon landing", "project_type_id": 2}
+        await asked.write(
+            "POST",
+            "/projects",
+            {"type": "projects", "attributes": attributes, "relationships": links},
+        )
+        project = await asked.found("project", project="Moon landing")
+        assert project["name"] == "Moon landing"
+
+
+async def test_parts_of_a_report_are_read_at_the_same_time() -> None:
+    async with reading(get_project) as asked:
+        await asked.ask(project="Website relaunch")
+        waiting = asyncio.Barrier(6)
+
+        async def all_six(_: httpx.Request) -> None:
+            async with asyncio.timeout(10):
+                await waiting.wait()
+
+        asked.tools.transport.before = all_six
+        await asked.ask(project="Website relaunch", report=True)
+        assert len(asked.sent) == 6
 
 
 async def test_report_counts_what_the_project_has() -> None:
@@ -172,6 +219,13 @@ async def test_part_that_is_refused_is_said_and_the_rest_is_there() -> None:
         assert told in answer.structured["warnings"]
         assert "budgets" not in answer.structured
         assert answer.structured["tasks"]["open"] > 0
+
+
+async def test_request_that_productive_does_not_understand_is_no_missing_right() -> None:
+    async with reading(get_project) as asked:
+        asked.refuse("/deals", 400, "unsupported_filter")
+        error = await asked.refused(project="Website relaunch", report=True)
+        assert error["code"] == "upstream_error"
 
 
 async def test_failing_part_fails_the_report() -> None:
