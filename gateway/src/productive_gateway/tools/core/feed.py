@@ -14,14 +14,13 @@ from productive_gateway.productive.records.people import PersonRef
 from productive_gateway.productive.records.projects import ProjectRef
 from productive_gateway.productive.records.record import Record
 from productive_gateway.productive.records.store import Records, if_possible
-from productive_gateway.tools.core.changesets import RawChange, changes_in
+from productive_gateway.tools.core.changesets import RECORDS, RawChange, changes_in
 from productive_gateway.tools.writes.compare import Change
 
-MOST_NAME_READS: Final = 5
+MOST_NAME_READS: Final = len(set(RECORDS.values()))
 """Requests that the names of the ids in changesets take at most: one for each kind of record."""
 
 _EVENTS: Final = {"create": "created", "update": "changed", "delete": "deleted"}
-_KINDS: Final = {"Deal": "deal", "TaskList": "task list", "TimeEntry": "time entry"}
 _Names = Mapping[tuple[type[Record], str], str]
 
 
@@ -121,7 +120,7 @@ def _item(
 ) -> Item | None:
     if kind is None or number is None:
         return None
-    word = "budget" if kind == "Deal" and activity.is_budget else _KINDS.get(kind) or _word(kind)
+    word = "budget" if kind == "Deal" and activity.is_budget else _word(kind)
     return Item(name=name, id=number, kind=word)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -64,6 +65,7 @@ async def test_what_is_no_longer_in_use_is_found_and_said(query: str, state: str
         ("Website relaunch (30201)", "30201"),
         ("https://app.productive.io/1200/tasks/20510087", "20510087"),
         ("app.productive.io/1200-x/people/9104/overview", "9104"),
+        ("ana.kovac@northlight.example", "9104"),
     ],
 )
 async def test_number_id_and_link_find_their_record(query: str, number: str) -> None:
@@ -115,6 +117,17 @@ async def test_more_than_the_limit_is_counted() -> None:
         answer = await asked.ask(query="e", limit=3)
         assert len(answer.structured["matches"]) == 3
         assert " more not shown: narrow with kinds or project" in answer.text.splitlines()[0]
+
+
+async def test_count_of_what_was_not_read_to_the_end_is_no_exact_number() -> None:
+    async with reading(find) as asked:
+        state = asked.tools.world.state
+        company = state.get("companies", "7001")
+        assert company is not None
+        for number in range(8000, 8120):
+            state.put(replace(company, id=str(number)))
+        answer = await asked.ask(query="Blue Harbor GmbH", kinds=["company"])
+        assert answer.text.startswith('100+ matches for "Blue Harbor GmbH", 90 more not shown')
 
 
 async def test_second_look_goes_by_the_longest_word_and_says_so() -> None:
