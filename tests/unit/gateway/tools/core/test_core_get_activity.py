@@ -105,6 +105,13 @@ async def test_scope_narrows_the_events(arguments: dict[str, Any], expected: set
         assert {event["item"]["id"] for event in events} == expected
 
 
+@pytest.mark.parametrize("since", ["20.11.", "3 days ago", "Fri 2026-11-20", "20 Nov", "friday"])
+async def test_day_is_taken_in_the_words_of_people(since: str) -> None:
+    async with reading(get_activity) as asked:
+        answer = await asked.ask(since=since)
+        assert answer.text.startswith("5 events in your projects since Fri 2026-11-20.")
+
+
 async def test_what_a_person_did_is_theirs_alone() -> None:
     async with reading(get_activity) as asked:
         events = await asked.found("events", scope="person", ref="Marko Čavić", since="last month")
