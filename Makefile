@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e bench walks programs setup clean
+.PHONY: help run cluster check test e2e docs bench walks programs setup clean
 
 PYTHON := .venv/bin/python
 STEP := bin/step
@@ -38,6 +38,9 @@ programs: setup ## build etcd, the Kubernetes programs, kubectl and helm for the
 
 setup: ## create .venv from the lock file
 	@bin/bootstrap >/dev/null
+
+docs: setup ## write docs/tools.md and the schema snapshots anew, after a change of a tool
+	@.venv/bin/productive-dev tool-docs >/dev/null
 
 bench: programs ## measure the operator with 100, 1,000 and 10,000 people (some minutes)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.operator 100 1000 10000

@@ -1,4 +1,4 @@
-"""The command `productive-dev`: simulator, dev IdP, both with a gateway, or a reloader."""
+"""The command `productive-dev`: simulator, dev IdP, both with a gateway, a reloader, tool docs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from productive_dev.serving import serve
 from productive_dev.simulator.app import BASE_PATH, simulator
 from productive_dev.simulator.config import SimulatorConfig
 from productive_dev.sockets import LOOPBACK, PortError, listen, port_of
+from productive_dev.tooldocs.write import write_tool_docs
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,6 +75,10 @@ async def _run(options: argparse.Namespace) -> None:
     )
 
 
+async def _tool_docs(options: argparse.Namespace) -> None:
+    await write_tool_docs(options.root)
+
+
 async def _reload(options: argparse.Namespace) -> None:
     await reload(options.words, options.watch, _say, _stop())
 
@@ -114,6 +119,10 @@ def _parser() -> argparse.ArgumentParser:
     part.add_argument("--port", type=int, default=PORT)
     part.add_argument("--examples", type=Path, default=Path("examples"), metavar="FOLDER")
     part.add_argument("--env-file", type=Path, default=Path(".env"), metavar="FILE")
+
+    part = commands.add_parser("tool-docs", help="write docs/tools.md and the schema snapshots")
+    part.set_defaults(command=_tool_docs)
+    part.add_argument("--root", type=_folder, default=Path(), metavar="FOLDER")
 
     part = commands.add_parser("reload", help="run a command and restart it when files change")
     part.set_defaults(command=_reload)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
 from productive_gateway.productive.records import declared as has
+from productive_gateway.productive.records.people import CompanyRef
 from productive_gateway.productive.records.projects import ProjectRef
 from productive_gateway.productive.records.record import Record
 
@@ -40,3 +42,26 @@ class Service(ServiceRef):
     def left(self) -> int | None:
         """Minutes of the budgeted time that are left; None if no time is budgeted."""
         return self.budgeted - (self.worked or 0) if self.budgeted else None
+
+
+class KnownDeal(BudgetRef):
+    """A budget or a sales deal as far as it is needed to find one by name."""
+
+    number: str | None = has.ident("deal_number", default=None)
+    budget: bool = has.flag("budget", shown=False)
+    closed: bool = has.flag("closed_at")
+    project: ProjectRef | None = has.one(lambda: ProjectRef, "project")
+    company: CompanyRef | None = has.one(lambda: CompanyRef, "company")
+
+
+class BudgetFigures(BudgetRef):
+    """A budget with what is used of it; amounts are minor units, and hidden from many people."""
+
+    ends: date | None = has.day("end_date")
+    currency: str | None = has.ident("currency", default=None)
+    total: Decimal | None = has.number("budget_total", shown=False)
+    used: Decimal | None = has.number("budget_used", shown=False)
+    warning: int | None = has.count("budget_warning", shown=False)
+    """Percent of the total from which Productive warns."""
+    budgeted: int | None = has.minutes("budgeted_time")
+    worked: int | None = has.minutes("worked_time")

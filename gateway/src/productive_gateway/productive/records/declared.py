@@ -49,6 +49,8 @@ class Kind(Enum):
     """One declared object."""
     MANY = auto()
     """Several declared objects."""
+    RAW = auto()
+    """JSON as Productive has it, for code that reads it tolerantly; never shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,11 @@ def many(
     return _made(Kind.MANY, at, default=default, target=target, shown=shown, label=label)
 
 
+def raw(at: str, *, default: Any = None) -> Any:
+    """JSON as Productive has it: hashes and lists whose members vary; answers never contain it."""
+    return _made(Kind.RAW, at, default=default, shown=False)
+
+
 @dataclass_transform(
     frozen_default=True,
     kw_only_default=True,
@@ -210,6 +217,7 @@ def many(
         names,
         one,
         many,
+        raw,
     ),
 )
 class Declared:

@@ -31,24 +31,37 @@ class CompanyRef(Record, type="companies", link="company"):
     name: str = has.name("name")
 
 
-class Person(PersonRef):
-    """A person: a colleague, a contact of a client, a placeholder or an agent."""
+class KnownCompany(CompanyRef):
+    """A company as far as it is needed to find one by name."""
 
+    archived: bool = has.flag("archived_at")
+
+
+class TeamMembership(Record, type="team_memberships"):
+    """That a person belongs to a team."""
+
+    person: PersonRef | None = has.one(lambda: PersonRef, "person")
+
+
+class Colleague(PersonRef):
+    """An employee, as lists show them."""
+
+    title: str | None = has.name("title", default=None, label="")
     email: str | None = has.ident("email", default=None, label="")
-    title: str | None = has.name("title", default=None)
-    kind: str | None = has.word("hrm_type_id", {1: "employee", 2: "contact"}, label="")
-    placeholder: bool = has.flag("placeholder")
-    agent: bool = has.flag("agent")
     deactivated: bool = has.flag("deactivated_at")
     archived: bool = has.flag("archived_at")
     manager: PersonRef | None = has.one(lambda: PersonRef, "manager")
-    company: CompanyRef | None = has.one(lambda: CompanyRef, "company")
     teams: tuple[TeamRef, ...] = has.many(lambda: TeamRef, "teams")
 
-    @property
-    def active(self) -> bool:
-        """Whether the person is neither deactivated nor archived."""
-        return not (self.deactivated or self.archived)
+
+class OtherPerson(PersonRef):
+    """A contact of a client, a placeholder or an agent, as lists show them."""
+
+    title: str | None = has.name("title", default=None, label="")
+    email: str | None = has.ident("email", default=None, label="")
+    deactivated: bool = has.flag("deactivated_at")
+    archived: bool = has.flag("archived_at")
+    company: CompanyRef | None = has.one(lambda: CompanyRef, "company", label="of")
 
 
 class KnownPerson(PersonRef):

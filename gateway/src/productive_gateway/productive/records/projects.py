@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from productive_gateway.productive.records import declared as has
-from productive_gateway.productive.records.people import CompanyRef, PersonRef
+from productive_gateway.productive.records.people import CompanyRef, PersonRef, TeamRef
 from productive_gateway.productive.records.record import Record
 
 
 class WorkflowRef(Record, type="workflows"):
     """A workflow by name."""
+
+    name: str = has.name("name")
+
+
+class StatusRef(Record, type="workflow_statuses"):
+    """A status of tasks by name."""
 
     name: str = has.name("name")
 
@@ -45,10 +53,17 @@ class Project(ProjectRef):
     number: str | None = has.ident("project_number", default=None)
     kind: str | None = has.word("project_type_id", {1: "internal", 2: "client"}, label="")
     archived: bool = has.flag("archived_at")
-    last_activity: str | None = has.moment("last_activity_at")
-    company: CompanyRef | None = has.one(lambda: CompanyRef, "company")
+    company: CompanyRef | None = has.one(lambda: CompanyRef, "company", label="for")
     manager: PersonRef | None = has.one(lambda: PersonRef, "project_manager")
-    workflow: WorkflowRef | None = has.one(lambda: WorkflowRef, "workflow", shown=False)
+    last_activity: date | None = has.day("last_activity_at", label="last active")
+
+
+class Membership(Record, type="memberships"):
+    """Who may work in a project: a person, a team, or a group such as all employees."""
+
+    kind: str | None = has.word("type_id", {1: "person", 2: "group", 3: "team"})
+    person: PersonRef | None = has.one(lambda: PersonRef, "person")
+    team: TeamRef | None = has.one(lambda: TeamRef, "team")
 
 
 class Folder(Record, type="folders"):

@@ -217,6 +217,10 @@ def _names(one: Field, resource: Resource) -> tuple[str, ...]:
     return tuple(entry for entry in listed if isinstance(entry, str) and entry)
 
 
+def _raw(one: Field, resource: Resource) -> Any:
+    return resource.attributes.get(one.at)
+
+
 _DECODERS: Final = {
     Kind.IDENT: _ident,
     Kind.LINE: _text,
@@ -229,6 +233,7 @@ _DECODERS: Final = {
     Kind.NUMBER: _number,
     Kind.FLAG: _flag,
     Kind.NAMES: _names,
+    Kind.RAW: _raw,
 }
 
 

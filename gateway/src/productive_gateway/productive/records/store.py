@@ -6,7 +6,7 @@ known to work); a value that is a list means "any of".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Generic, TypeVar
@@ -15,7 +15,12 @@ from productive_gateway.productive.identity import Identity
 from productive_gateway.productive.records.record import Record, decode, query_of, resource_of
 from productive_gateway.productive.wire.client import ProductiveSession, Query, page
 from productive_gateway.productive.wire.errors import (
+    FeatureOff,
+    Forbidden,
+    NotFound,
+    NotSimulated,
     ProductiveError,
+    Refused,
     StateUnknown,
     Unreachable,
 )
@@ -210,6 +215,23 @@ class Records:
         except ProductiveError as error:
             error.about = cls.type
             raise
+
+
+async def if_possible(read: Awaitable[T], *, if_understood: bool = False) -> T | None:
+    """Return what a read gives; None if the organization lacks it or the person may not see it.
+
+    Args:
+        read: what an answer can do without; all other errors are raised.
+        if_understood: also None if Productive does not understand the request.
+    """
+    try:
+        return await read
+    except (Forbidden, FeatureOff, NotFound, NotSimulated):
+        return None
+    except Refused:
+        if not if_understood:
+            raise
+        return None
 
 
 def _query(cls: type[Record], filters: Filters, sort: str | None) -> Query:

@@ -7,7 +7,12 @@ from datetime import date, datetime
 from productive_gateway.productive.records import declared as has
 from productive_gateway.productive.records.budgets import ServiceRef
 from productive_gateway.productive.records.people import PersonRef
-from productive_gateway.productive.records.projects import ProjectRef, TaskListRef, WorkflowStatus
+from productive_gateway.productive.records.projects import (
+    ProjectRef,
+    StatusRef,
+    TaskListRef,
+    WorkflowStatus,
+)
 from productive_gateway.productive.records.record import Record
 
 
@@ -16,6 +21,14 @@ class TaskRef(Record, type="tasks", link="task"):
 
     name: str = has.name("title")
     number: str | None = has.ident("task_number", default=None)
+
+
+class OpenTask(TaskRef):
+    """A task as far as counts of a project need it."""
+
+    kind: str | None = has.word("type_id", {3: "milestone"}, shown=False)
+    due: date | None = has.day("due_date")
+    status: StatusRef | None = has.one(lambda: StatusRef, "workflow_status", shown=False)
 
 
 class TaskRow(TaskRef):

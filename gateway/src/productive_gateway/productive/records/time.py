@@ -42,6 +42,14 @@ class TimeEntry(
         return "it is approved" if self.approved else None
 
 
+class TrackedTime(Record, type="time_entries"):
+    """A time entry as far as sums need it."""
+
+    day: date | None = has.day("date")
+    minutes: int = has.minutes("time", default=0)
+    billable: int | None = has.minutes("billable_time")
+
+
 class Timer(Record, type="timers"):
     """A run of a timer; it adds its whole minutes to an entry when it stops."""
 

@@ -18,6 +18,7 @@ from productive_gateway.tools.tracking.entries import (
     running_timer,
     total_text,
 )
+from productive_gateway.tools.words.days import WEEKDAYS
 
 
 class Named(has.Declared):
@@ -25,7 +26,7 @@ class Named(has.Declared):
 
     id: str = has.ident(label="")
     name: str = has.name()
-    email: str | None = has.ident(default=None, label="")
+    email: str | None = has.line(default=None, label="")
 
 
 class RunningTimer(has.Declared):
@@ -82,7 +83,7 @@ async def get_me(call: Call) -> Me:
         running = RunningTimer(since=timer.started, minutes=minutes, entry=timer.entry)
     return Me(
         headline=f"You are {me.name} ({me.person_id}) at {me.organization_name}; tracked today "
-        f"({today}): {total_text(total)}.",
+        f"({WEEKDAYS[today.weekday()].title()} {today}): {total_text(total)}.",
         person=Named(id=me.person_id, name=me.name, email=me.email),
         organization=Named(id=me.organization_id, name=me.organization_name),
         time_zone=me.time_zone.key,

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from productive_gateway.productive.identity import Identity
+from productive_gateway.productive.records.budgets import KnownDeal
+from productive_gateway.productive.records.pages import KnownPage
 from productive_gateway.productive.records.people import (
     NAMES_LIFETIME,
-    CompanyRef,
+    KnownCompany,
     KnownPerson,
     TeamRef,
 )
@@ -104,6 +106,26 @@ def _folder(one: Folder) -> Option:
     )
 
 
+def _company(one: KnownCompany) -> Option:
+    inactive: Inactivity | None = "archived" if one.archived else None
+    return Option(RecordKind.COMPANY, one.id, one.name, inactive=inactive)
+
+
+def _deal(one: KnownDeal) -> Option:
+    return Option(
+        RecordKind.BUDGET if one.budget else RecordKind.DEAL,
+        one.id,
+        one.name,
+        number=one.number,
+        within=_places(one.project or one.company),
+        inactive="closed" if one.closed else None,
+    )
+
+
+def _page(one: KnownPage) -> Option:
+    return Option(RecordKind.PAGE, one.id, one.name, within=_places(one.project))
+
+
 def _plain(kind: RecordKind) -> Callable[[Any], Option]:
     return lambda one: Option(kind, one.id, one.name)
 
@@ -114,7 +136,10 @@ def _places(*around: Any) -> tuple[Place, ...]:
 
 PEOPLE: Final = Named(RecordKind.PERSON, KnownPerson, _person)
 PROJECTS: Final = Named(RecordKind.PROJECT, KnownProject, _project)
-COMPANIES: Final = Named(RecordKind.COMPANY, CompanyRef, _plain(RecordKind.COMPANY))
+COMPANIES: Final = Named(RecordKind.COMPANY, KnownCompany, _company)
+BUDGETS: Final = Named(RecordKind.BUDGET, KnownDeal, _deal, filters={"type": "2"})
+DEALS: Final = Named(RecordKind.DEAL, KnownDeal, _deal, filters={"type": "1"})
+PAGES: Final = Named(RecordKind.PAGE, KnownPage, _page, 0)
 TEAMS: Final = Named(RecordKind.TEAM, TeamRef, _plain(RecordKind.TEAM))
 TASK_LISTS: Final = Named(RecordKind.TASK_LIST, TaskList, _task_list, PLACES_LIFETIME)
 FOLDERS: Final = Named(RecordKind.FOLDER, Folder, _folder, PLACES_LIFETIME)
@@ -130,6 +155,7 @@ _LINKS: Final = {
     "person": RecordKind.PERSON,
     "company": RecordKind.COMPANY,
     "service": RecordKind.SERVICE,
+    "page": RecordKind.PAGE,
 }
 
 
@@ -156,9 +182,13 @@ class Resolver:
     def link(self, record: Record) -> str | None:
         """Return the web link of a record; None if it has none."""
         kind = _LINKS.get(record.link or "")
-        if kind is None or kind not in LINKED:
+        return self.link_of(kind, record.id) if kind is not None else None
+
+    def link_of(self, kind: RecordKind, record_id: str) -> str | None:
+        """Return the web link of a record by its id; None if its kind has none."""
+        if kind not in LINKED:
             return None
-        return link_to(kind, record.id, self._me.organization_id, host=self._host)
+        return link_to(kind, record_id, self._me.organization_id, host=self._host)
 
     async def one(
         self,
@@ -184,7 +214,7 @@ class Resolver:
             ToolError: no record fits, or more than one.
             ProductiveError: the candidates could not be read.
         """
-        reference = self._read(named.kind, text, field)
+        reference = self.read(named.kind, text, field)
         found: Match | Inactive | NoMatch = NoMatch((), ambiguous=False)
         seen: dict[str, Option] = {}
         async for known in self._looks(named, reference, within or {}):
@@ -224,14 +254,19 @@ class Resolver:
         Raises:
             ToolError: no option fits, or more than one.
         """
-        reference = self._read(kind, text, field)
+        reference = self.read(kind, text, field)
         found = match(reference, options, me=self._me.person_id, offer_all=offer_all)
         if isinstance(found, NoMatch):
             raise ToolError(no_match(reference, found, field))
         self._echo(reference, found)
         return found.option.id
 
-    def _read(self, kind: RecordKind, text: str, field: str) -> Reference:
+    def read(self, kind: RecordKind, text: str, field: str) -> Reference:
+        """Return a reference with all its readings, before any candidates are known.
+
+        Raises:
+            ToolError: it is a link that cannot be used.
+        """
         try:
             return parse_reference(
                 text, kind, organization=self._me.organization_id, host=self._host

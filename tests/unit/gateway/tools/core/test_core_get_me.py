@@ -29,7 +29,7 @@ async def test_get_me_returns_person_organization_and_tracked_time() -> None:
         assert "running_timer" not in answer.structured
         assert answer.text.splitlines()[0] == (
             "You are Ana Kovač (9104) at Northlight Studio; "
-            "tracked today (2026-11-23): 0.00 of 8 h."
+            "tracked today (Monday 2026-11-23): 0.00 of 8 h."
         )
 
 
