@@ -31,8 +31,8 @@ D = TypeVar("D", bound="Answer")
 LONGEST_LINE: Final = 300
 LONGEST_RICH: Final = 4000
 """Characters of one rich text; the field says so if it was cut."""
-LARGEST: Final = 20_000
-"""Characters of the structure as JSON; rows beyond are left out and counted."""
+LARGEST: Final = 8_000
+"""Characters of the structure as JSON, about 2,000 tokens; rows beyond are left out and counted."""
 LONGEST_HEADLINE: Final = 600
 
 
