@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -40,6 +41,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="measure states whose name contains this")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parsed = parser.parse_args()
+    # The proxies cut connections on purpose.
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
     states = [state for state in STATES if parsed.only in state.name]
     results: dict[str, Result] = {state.name: _new() for state in states}
     held = {name: _new() for name in (BODY, CALL) if parsed.only in name}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import threading
 import time
@@ -27,9 +28,9 @@ CALL: Final = "client waits for the answer of a running call"
 _ACTS: Final[list[tuple[Thing, Act]]] = [
     *[("person", act) for act in PERSON.values()],
     *[("grant", act) for act in GRANT.values()],
-]  # type: ignore[list-item]
+]
 
-Measure = Callable[[Deployment, Subject, Act], tuple[float, int]]
+Measure = Callable[[Deployment, Subject, Act], tuple[float, str]]
 
 
 def measure_held(deployment: Deployment, runs: int, results: dict[str, Result]) -> None:
@@ -44,15 +45,15 @@ def measure_held(deployment: Deployment, runs: int, results: dict[str, Result]) 
                     served, refused = one(deployment, subject, act)
                     samples = results[name][thing]
                     samples.served.append(served)
-                    samples.answers.update({refused})
+                    samples.answers.update([refused])
 
 
-def _held_body(deployment: Deployment, subject: Subject, act: Act) -> tuple[float, int]:
+def _held_body(deployment: Deployment, subject: Subject, act: Act) -> tuple[float, str]:
     """Complete one held body after the other; returns when the last one was served."""
     message = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}})
     held = [_begin(deployment, subject, message) for _ in range(STEPS)]
     sent = act(deployment, subject)
-    served, refused = 0.0, 0
+    served, refused = 0.0, ""
     for number, connection in enumerate(held):
         pause(max(0.0, sent + number * STEP_SECONDS - time.monotonic()))
         with connection:
@@ -61,7 +62,7 @@ def _held_body(deployment: Deployment, subject: Subject, act: Act) -> tuple[floa
         if status == httpx.codes.OK:
             served = time.monotonic() - sent
         else:
-            refused = status
+            refused = str(status)
     assert refused, "every held request was served"
     return served, refused
 
@@ -80,12 +81,12 @@ def _begin(deployment: Deployment, subject: Subject, message: str) -> socket.soc
     return connection
 
 
-def _running_call(deployment: Deployment, subject: Subject, act: Act) -> tuple[float, int]:
+def _running_call(deployment: Deployment, subject: Subject, act: Act) -> tuple[float, str]:
     """Take away what a call runs under; returns when its answer ended."""
     faults = f"{deployment.simulator_url}/__simulator/faults"
     with httpx.Client(timeout=60, trust_env=False) as http:
         http.put(faults, json=[{"delay": 20.0, "times": 100}]).raise_for_status()
-        ended: list[tuple[float, int]] = []
+        ended: list[tuple[float, httpx.Response]] = []
 
         def call() -> None:
             answer = http.post(
@@ -102,14 +103,17 @@ def _running_call(deployment: Deployment, subject: Subject, act: Act) -> tuple[f
                     "Host": deployment.url.removeprefix("http://"),
                 },
             )
-            ended.append((time.monotonic(), answer.status_code))
+            ended.append((time.monotonic(), answer))
 
         thread = threading.Thread(target=call, daemon=True)
         thread.start()
-        pause(0.5)  # the call is under way; nothing shows that from outside
+        # The call is under way; nothing shows that from outside. It is checked every two seconds.
+        pause(0.3 + random.uniform(0.0, 2.0))
         sent = act(deployment, subject)
         eventually(lambda: bool(ended), seconds=30, what="the call ended")
         thread.join()
         http.put(faults, json=[]).raise_for_status()
-    moment, status = ended[0]
-    return moment - sent, status
+    moment, answer = ended[0]
+    assert "result" not in answer.text, answer.text
+    how = "ended without a result" if answer.is_success else str(answer.status_code)
+    return moment - sent, how

@@ -42,4 +42,4 @@ def _cells(samples: Samples) -> Iterator[str]:
         yield f"{max(samples.served):.1f}"
     else:
         yield from ("-", "-")
-    yield ", ".join(str(status) for status in sorted(samples.answers)) or "-"
+    yield ", ".join(sorted(samples.answers)) or "-"

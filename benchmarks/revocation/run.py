@@ -38,7 +38,7 @@ class Samples:
     """Until the slowest replica served it for the last time."""
     after: list[float] = field(default_factory=list)
     """Seconds from the end of the state, where it was served until then."""
-    answers: Counter[int] = field(default_factory=Counter)
+    answers: Counter[str] = field(default_factory=Counter)
     """The answers in place of serving, each with the number of replicas that gave it."""
 
     def add(self, other: Samples) -> None:
@@ -112,5 +112,5 @@ def _one_run(
         else:
             samples.after.append(max(probe.last_served for probe in own) - ended)
         for probe in own:
-            samples.answers.update({503} if probe.answers[503] else set())
-            samples.answers.update({probe.refused} if probe.refused else set())
+            samples.answers.update(str(code) for code in (503,) if probe.answers[code])
+            samples.answers.update([str(probe.refused)])

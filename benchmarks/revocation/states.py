@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -47,7 +48,11 @@ def _healthy(_: Deployment) -> Iterator[None]:
 
 def _silent_watches(program: str) -> Enter:
     """Let watches of the program, old and new, be silent while everything else is answered."""
-    return lambda d: _ruled(d.proxies[program], lambda seen: seen.watch, HalfOpen())
+
+    def enter(deployment: Deployment) -> AbstractContextManager[object]:
+        return _ruled(deployment.proxies[program], lambda seen: seen.watch, HalfOpen())
+
+    return enter
 
 
 def _half_open(*programs: str) -> Enter:
@@ -73,9 +78,7 @@ def _no_new_connection(*programs: str) -> Enter:
             for program in programs:
                 proxy = deployment.proxies[program]
                 known = _over(proxy.connections())
-                stack.enter_context(
-                    _ruled(proxy, lambda seen, known=known: not known(seen), CutBefore())
-                )
+                stack.enter_context(_ruled(proxy, _not(known), CutBefore()))
             yield
 
     return enter
@@ -85,17 +88,18 @@ def _away(program: str) -> Enter:
     return lambda d: d.proxies[program].outage()
 
 
-def _without(account: str, *verbs: str) -> Enter:
-    """Take these verbs from the Roles of the account, and give them back at the end."""
+def _without(account: str, program: str, *verbs: str) -> Enter:
+    """Take these verbs from the Roles of the account, and give them back at the end.
+
+    A watch that is open goes on to the end of its window, so the state begins when the next one of
+    each has been refused.
+    """
 
     @contextmanager
     def enter(deployment: Deployment) -> Iterator[None]:
         names, kube = deployment.cluster.names, deployment.cluster.kube
-        places = {
-            "gateway": (names.release, names.grants),
-            # Its right to the mapping stays: what is lost is the view of people.
-            "operator": (names.users,),
-        }[account]
+        # The operator keeps its right to the mapping: what it loses is the view of people.
+        places = (names.users,) if account == "operator" else (names.release, names.grants)
         paths = [f"{RBAC}/{place}/roles/{account}" for place in places]
         before = [kube.get(path) for path in paths]
         for path, role in zip(paths, before, strict=True):
@@ -105,12 +109,44 @@ def _without(account: str, *verbs: str) -> Enter:
             ]
             kube.replace(path, {**role, "rules": [rule for rule in rules if rule["verbs"]]})
         try:
+            _wait_until_refused(deployment.proxies[program])
             yield
         finally:
             for path, role in zip(paths, before, strict=True):
                 kube.merge(path, {"rules": role["rules"]})
 
     return enter
+
+
+def _wait_until_refused(proxy: RecordingProxy) -> None:
+    begun = len(proxy.requests)
+    watched = {_collection(seen) for seen in proxy.seen(lambda seen: seen.watch)}
+
+    def all_refused() -> bool:
+        seen = proxy.seen(lambda seen: seen.watch and seen.status == 403 and seen.number >= begun)
+        return watched <= {_collection(one) for one in seen}
+
+    eventually(all_refused, seconds=30, what="every watch was refused")
+
+
+def _collection(seen: Seen) -> tuple[str, str | None]:
+    return seen.path, seen.name
+
+
+@contextmanager
+def _outside_unreachable(deployment: Deployment) -> Iterator[None]:
+    """Let provider and Productive not answer: what is reached by name.
+
+    In a cluster the API server is reached by its address, which the kubelet gives.
+    """
+    programs = [deployment.programs[name] for name in ("idp", "simulator")]
+    for program in programs:
+        program.signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.signal(signal.SIGCONT)
 
 
 @contextmanager
@@ -130,17 +166,22 @@ STATES: Final = (
     State("connections of the operator half-open", _half_open(OPERATOR), False),
     State("connections of both half-open", _half_open(GATEWAY, OPERATOR)),
     State("API server restarted", _restarted, seconds=60, own_plane=True),
-    State("DNS cut: neither gets a new connection", _no_new_connection(GATEWAY, OPERATOR)),
-    State("gateways may not watch", _without("gateway", "watch")),
-    State("operator may not watch", _without("operator", "watch"), False),
+    State("DNS cut", _outside_unreachable),
+    State("a gateway gets no new connection to the API server", _no_new_connection(GATEWAY)),
+    State("gateways may not watch", _without("gateway", GATEWAY, "watch")),
+    State("operator may not watch", _without("operator", OPERATOR, "watch"), False),
     State(
         "operator may not list or watch, for a minute",
-        _without("operator", "list", "watch"),
+        _without("operator", OPERATOR, "list", "watch"),
         False,
         seconds=60,
     ),
     State("API server away from the operator, for a minute", _away(OPERATOR), False, seconds=60),
-    State("gateways may not list or watch", _without("gateway", "list", "watch"), seconds=340),
+    State(
+        "gateways may not list or watch",
+        _without("gateway", GATEWAY, "list", "watch"),
+        seconds=340,
+    ),
     State("API server away from a gateway", _away(GATEWAY), seconds=340),
 )
 
@@ -183,6 +224,10 @@ def _ruled(proxy: RecordingProxy, predicate: Predicate, fault: Fault) -> Iterato
         yield
     finally:
         rule.remove()
+
+
+def _not(predicate: Predicate) -> Predicate:
+    return lambda seen: not predicate(seen)
 
 
 def _over(connections: frozenset[int]) -> Predicate:
