@@ -106,5 +106,9 @@ class Exists(Exception):
     """An object of that name is already stored."""
 
 
+class Immutable(Exception):
+    """Somebody made the stored object immutable, which nobody can undo: it can only be deleted."""
+
+
 class Missing(Exception):
     """The object to change is no longer stored."""
