@@ -108,9 +108,14 @@ def _one_run(
     for thing, number, own in probes:
         samples = result[thing]
         if all(id(probe) in over for probe in own):
-            samples.served.append(max(probe.last_served for probe in own) - sent[number])
+            samples.served.append(_since(sent[number], own))
         else:
-            samples.after.append(max(probe.last_served for probe in own) - ended)
+            samples.after.append(_since(ended, own))
         for probe in own:
             samples.answers.update(str(code) for code in (503,) if probe.answers[code])
             samples.answers.update([str(probe.refused)])
+
+
+def _since(moment: float, probes: list[Probe]) -> float:
+    """Return the seconds from then to the last time that any of them was served."""
+    return max(0.0, *(probe.last_served - moment for probe in probes))

@@ -15,6 +15,8 @@ from harness.proxy import RecordingProxy
 from harness.rights import RBAC
 
 WINDOW_SECONDS: Final = 10.0
+SETTLED_SECONDS: Final = 20.0
+"""After which the pauses between attempts have reached their longest."""
 GATEWAY: Final = "gateway-1"
 """The replica that the faults of "a gateway" apply to."""
 OPERATOR: Final = "operator"
@@ -92,7 +94,7 @@ def _without(account: str, program: str, *verbs: str) -> Enter:
     """Take these verbs from the Roles of the account, and give them back at the end.
 
     A watch that is open goes on to the end of its window, so the state begins when the next one of
-    each has been refused.
+    each has been refused, and the pauses between attempts have grown.
     """
 
     @contextmanager
@@ -110,6 +112,7 @@ def _without(account: str, program: str, *verbs: str) -> Enter:
             kube.replace(path, {**role, "rules": [rule for rule in rules if rule["verbs"]]})
         try:
             _wait_until_refused(deployment.proxies[program])
+            pause(SETTLED_SECONDS)
             yield
         finally:
             for path, role in zip(paths, before, strict=True):

@@ -86,7 +86,7 @@ class RetryBudget:
         self._seconds = limits.seconds
         self._failures_allowed = limits.failures
         self._started = asyncio.get_running_loop().time()
-        # Jittered: whoever lost a compare-and-swap tries again at a moment of its own.
+        # Jittered, so that requests that lost the same compare-and-swap do not retry together.
         self._conflicts = Backoff(*limits.conflict_pauses, chance)
         self._failures = Backoff(*limits.failure_pauses, chance)
 

@@ -99,7 +99,7 @@ class StoreFull(Unavailable):
 
 
 class Changed(Exception):
-    """The stored object changed since it was read: read it again and decide anew."""
+    """The stored object changed since it was read: read it again and decide again."""
 
 
 class Exists(Exception):

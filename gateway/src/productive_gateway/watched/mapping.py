@@ -1,7 +1,7 @@
 """The mapping of the cluster: one Secret that the operator publishes.
 
 The watched object is the truth, even when its revision is lower than before (a mapping that was
-made anew, or restored from a backup); the mount may only raise the revision.
+created again, or restored from a backup); the mount may only raise the revision.
 """
 
 from __future__ import annotations

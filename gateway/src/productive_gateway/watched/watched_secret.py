@@ -224,11 +224,11 @@ class WatchedSecret(Generic[Value]):
         """When something other than the watch last confirmed the value in use."""
         self._from_mount = False
         self._overruled = False
-        """Whether the mount decided after the watch told something last."""
+        """Whether the mount has decided since the last report of the watch."""
         self._watched: Data | None = None
-        """What the watch told last; None if there was no Secret."""
-        self._told = 0
-        """How many times it told something."""
+        """What the watch reported last; None if there was no Secret."""
+        self._reports = 0
+        """How many reports there were."""
         self._reflector: Reflector[Data] = Reflector(
             _Prepared(Collection(client, self._path, secret_data, by_name(name)), good.prepare),
             self,
@@ -279,12 +279,12 @@ class WatchedSecret(Generic[Value]):
             ApiError: it cannot be read.
         """
         while True:
-            told, asked = self._told, self._monotonic()
+            reports, asked = self._reports, self._monotonic()
             secret: dict[str, Any] = await self._client.get(f"{self._path}/{self._name}")
             data = secret_data(secret)
             await self._good.prepare(data)
-            # What the watch told meanwhile may be newer than this answer, and is told only once.
-            if self._told == told:
+            # A report of the watch meanwhile may be newer than this answer, and comes only once.
+            if self._reports == reports:
                 in_use = self._follow(data)
                 if in_use:
                     self._confirmed = asked
@@ -305,7 +305,7 @@ class WatchedSecret(Generic[Value]):
         self._consider(mounted, self._monotonic())
 
     def _consider(self, mounted: Mounted | None, polled: float) -> None:
-        """Take up what is mounted anew, if anything is, and let the mount decide if it may."""
+        """Take up what was newly mounted, if anything, and let the mount decide if it may."""
         if mounted is not None and mounted.data:
             value = self._good.parse_mounted(mounted.data)
             if value is not None:
@@ -316,7 +316,7 @@ class WatchedSecret(Generic[Value]):
             self._confirmed = self._mounted.since
             self._overruled = True
         elif self._overruled and self.healthy:
-            # A window that was only late goes on: it does not tell again what it told before.
+            # A window that was only late goes on, and does not repeat its reports.
             self._use_watched()
 
     async def _poll(self, mount: Mount) -> None:
@@ -340,7 +340,7 @@ class WatchedSecret(Generic[Value]):
         return confirmed is None or mounted.since > confirmed
 
     def _take(self, data: Data | None) -> None:
-        self._told += 1
+        self._reports += 1
         self._watched = data
         self._use_watched()
 

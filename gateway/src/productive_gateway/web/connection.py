@@ -60,7 +60,7 @@ class Waiting:
         self._bodies: dict[Connection, None] = {}
 
     def add(self, connection: Connection, *, body: bool = False) -> None:
-        """Note that a connection waits from now on, for a body or for anything else."""
+        """Note that a connection has begun to wait, for a body or for anything else."""
         self.discard(connection)
         self._all[connection] = None
         if body:
