@@ -16,7 +16,7 @@ import argparse
 import json
 import logging
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -38,51 +38,66 @@ AT_A_TIME = 3
 def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks.revocation")
     parser.add_argument("--runs", type=int, default=6, help="of each state; long ones have 3")
-    parser.add_argument("--only", default="", help="measure states whose name contains this")
+    parser.add_argument(
+        "--only", nargs="*", default=[""], help="measure states whose name contains one of these"
+    )
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parsed = parser.parse_args()
     # The proxies cut connections on purpose.
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
-    states = [state for state in STATES if parsed.only in state.name]
+    states = [state for state in STATES if _named(state.name, parsed.only)]
     results: dict[str, Result] = {state.name: _new() for state in states}
-    held = {name: _new() for name in (BODY, CALL) if parsed.only in name}
+    held = {name: _new() for name in (BODY, CALL) if _named(name, parsed.only)}
     built = programs()
-    shared = [state for state in states if not state.own_plane]
-    with running_plane(built) as plane, ThreadPoolExecutor(AT_A_TIME) as pool:
-        done: list[tuple[Result, Future[Result]]] = []
-        # Nothing happens in long states for minutes, so they get threads beside the others.
-        long = [state for state in shared if state.is_long for _ in range(LONG_RUNS)]
-        with ThreadPoolExecutor(max(1, len(long))) as beside:
-            done += [(results[s.name], beside.submit(_measured, plane, s, 1)) for s in long]
-            short = [state for state in shared if not state.is_long]
-            done += [
-                (results[s.name], pool.submit(_measured, plane, s, parsed.runs)) for s in short
-            ]
-            if held:
-                pool.submit(_measure_held, plane, parsed.runs, held).result()
-            for result, future in done:
-                for thing, samples in future.result().items():
-                    result[thing].add(samples)
+    with running_plane(built) as plane:
+        _measure_side_by_side(
+            plane, [state for state in states if not state.own_plane], parsed.runs, results, held
+        )
     for state in states:
         if state.own_plane:
             with running_plane(built) as plane:
-                results[state.name] = _measured(plane, state, parsed.runs)
+                _measure(plane, state, parsed.runs, results[state.name])
     print(markdown(results | held))
     if parsed.json is not None:
         parsed.json.write_text(json.dumps(as_json(results | held), indent=1) + "\n")
 
 
-def _measured(plane: Plane, state: State, runs: int) -> Result:
-    result = _new()
+def _measure_side_by_side(
+    plane: Plane,
+    states: list[State],
+    runs: int,
+    results: dict[str, Result],
+    held: dict[str, Result],
+) -> None:
+    # Nothing happens in long states for minutes, so they get threads beside the others.
+    long = [state for state in states if state.is_long for _ in range(LONG_RUNS)]
+    with (
+        ThreadPoolExecutor(AT_A_TIME) as pool,
+        ThreadPoolExecutor(max(1, len(long))) as beside,
+    ):
+        jobs = [beside.submit(_measure, plane, s, 1, results[s.name]) for s in long]
+        short = [state for state in states if not state.is_long]
+        jobs += [pool.submit(_measure, plane, s, runs, results[s.name]) for s in short]
+        if held:
+            jobs.append(pool.submit(_measure_held, plane, runs, held))
+    for job in jobs:
+        job.result()
+
+
+def _measure(plane: Plane, state: State, runs: int, result: Result) -> None:
     with _running(plane) as deployment:
         measure(deployment, state, runs, result)
     print(markdown({state.name: result}).splitlines()[-1], flush=True)
-    return result
 
 
 def _measure_held(plane: Plane, runs: int, results: dict[str, Result]) -> None:
     with _running(plane) as deployment:
         measure_held(deployment, max(1, runs // 2), results)
+    print(*markdown(results).splitlines()[2:], sep="\n", flush=True)
+
+
+def _named(name: str, wanted: list[str]) -> bool:
+    return any(part in name for part in wanted)
 
 
 @contextmanager

@@ -41,12 +41,6 @@ class Samples:
     answers: Counter[str] = field(default_factory=Counter)
     """The answers in place of serving, each with the number of replicas that gave it."""
 
-    def add(self, other: Samples) -> None:
-        """Add what another run measured."""
-        self.served += other.served
-        self.after += other.after
-        self.answers += other.answers
-
 
 Result = dict[Thing, Samples]
 

@@ -111,7 +111,7 @@ def _without(account: str, program: str, *verbs: str) -> Enter:
             ]
             kube.replace(path, {**role, "rules": [rule for rule in rules if rule["verbs"]]})
         try:
-            _wait_until_refused(deployment.proxies[program])
+            _wait_until_refused(deployment.proxies[program], places)
             pause(SETTLED_SECONDS)
             yield
         finally:
@@ -121,13 +121,17 @@ def _without(account: str, program: str, *verbs: str) -> Enter:
     return enter
 
 
-def _wait_until_refused(proxy: RecordingProxy) -> None:
+def _wait_until_refused(proxy: RecordingProxy, places: tuple[str, ...]) -> None:
     begun = len(proxy.requests)
-    watched = {_collection(seen) for seen in proxy.seen(lambda seen: seen.watch)}
+
+    def watches(seen: Seen) -> bool:
+        return seen.watch and any(f"/namespaces/{place}/" in seen.path for place in places)
+
+    watched = {_collection(seen) for seen in proxy.seen(watches)}
 
     def all_refused() -> bool:
-        seen = proxy.seen(lambda seen: seen.watch and seen.status == 403 and seen.number >= begun)
-        return watched <= {_collection(one) for one in seen}
+        since = [seen for seen in proxy.seen(watches) if seen.number >= begun]
+        return watched <= {_collection(seen) for seen in since if seen.status == 403}
 
     eventually(all_refused, seconds=30, what="every watch was refused")
 
