@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e bench walks programs setup clean
+.PHONY: help run cluster check test e2e bench revocation walks programs setup clean
 
 PYTHON := .venv/bin/python
 STEP := bin/step
@@ -41,6 +41,9 @@ setup: ## create .venv from the lock file
 
 bench: programs ## measure the operator with 100, 1,000 and 10,000 people (some minutes)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.operator 100 1000 10000
+
+revocation: programs ## measure how soon access ends, in each state of the cluster (20 minutes)
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.revocation
 
 walks: programs ## count the files that a call, a sign-in and a change of a person execute
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks
