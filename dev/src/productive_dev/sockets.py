@@ -66,5 +66,8 @@ def is_loopback(host: str) -> bool:
 
 def _message(port: int, host: str, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"Port {port} is in use. Stop the program that uses it, or choose another --port."
+        return (
+            f"Port {port} is in use. Stop the program that uses it, or choose another --port "
+            f"(with make: `make run PORT={port + 1}`)."
+        )
     return f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --host or --port."
