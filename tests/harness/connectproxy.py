@@ -10,6 +10,7 @@ import base64
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from harness.processes import free_port
 
@@ -84,6 +85,9 @@ class ConnectProxy:
             far_reader, far_writer = await asyncio.open_connection(host, int(port))
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
+        except asyncio.IncompleteReadError:
+            # A probe connects and asks nothing.
+            pass
         finally:
             await _closed(writer)
 
@@ -113,7 +117,7 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
 
 
 async def _serve_and_print(address: str) -> None:
-    async with ConnectProxy(address=address, show=print).running():
+    async with ConnectProxy(address=address, show=partial(print, flush=True)).running():
         await asyncio.Event().wait()
 
 
