@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e bench revocation walks programs setup clean
+.PHONY: help run cluster check test e2e full bench revocation walks programs setup clean
 
 PYTHON := .venv/bin/python
 STEP := bin/step
@@ -32,6 +32,13 @@ test: check programs ## run check, and all tests that need no pods, on a real Ku
 e2e: programs ## run the tests of pods, on a three-node kind cluster
 	@$(STEP) "browser" bin/browser
 	@bin/e2e
+
+full: programs ## run what takes longest: the product on other kinds of cluster, then walks and bench
+	@$(STEP) "browser" bin/browser
+	@bin/e2e --variant ipv6
+	@bin/e2e --variant no-key-identifiers
+	@$(STEP) "walks" $(MAKE) walks
+	@$(STEP) "bench" $(MAKE) bench
 
 programs: setup ## build etcd, the Kubernetes programs, kubectl and helm for the tests
 	@cd tests && ../$(STEP) "Kubernetes programs" ../$(PYTHON) -m harness.build
