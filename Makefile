@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e docs bench walks programs setup clean
+.PHONY: help run cluster check test e2e full docs bench revocation walks programs setup clean
 
 PYTHON := .venv/bin/python
 STEP := bin/step
@@ -33,6 +33,13 @@ e2e: programs ## run the tests of pods, on a three-node kind cluster
 	@$(STEP) "browser" bin/browser
 	@bin/e2e
 
+full: programs ## run what takes longest: the product on other kinds of cluster, then walks and bench
+	@$(STEP) "browser" bin/browser
+	@bin/e2e --variant ipv6
+	@bin/e2e --variant no-key-identifiers
+	@$(STEP) "walks" $(MAKE) walks
+	@$(STEP) "bench" $(MAKE) bench
+
 programs: setup ## build etcd, the Kubernetes programs, kubectl and helm for the tests
 	@cd tests && ../$(STEP) "Kubernetes programs" ../$(PYTHON) -m harness.build
 
@@ -44,6 +51,9 @@ docs: setup ## write docs/tools.md and the schema snapshots anew, after a change
 
 bench: programs ## measure the operator with 100, 1,000 and 10,000 people (some minutes)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.operator 100 1000 10000
+
+revocation: programs ## measure how soon access ends, in each state of the cluster (20 minutes)
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.revocation
 
 walks: programs ## count the files that a call, a sign-in and a change of a person execute
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks

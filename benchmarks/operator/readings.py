@@ -42,7 +42,7 @@ class Cost:
     seconds: float
     cpu_seconds: float
     control_plane_cpu_seconds: float
-    """Of API server and etcd together, whoever asked them."""
+    """Of API server and etcd together, for all their clients."""
     peak_mb: float
     passes: int
     pass_seconds: float

@@ -66,6 +66,9 @@ AMBIGUOUS = {
     "an unknown version": post(LENGTH, version="1.2"),
     "HTTP/2 by prior knowledge": "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
     "a tunnel": "CONNECT HOST HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    "two hosts": "GET / HTTP/1.1\r\nHost: HOST\r\nHost: HOST\r\n\r\n",
+    "no host": "GET / HTTP/1.1\r\n\r\n",
+    "a host that is none": "GET / HTTP/1.1\r\nHost: HOST/path\r\n\r\n",
     "a space in the path": "GET /a b HTTP/1.1\r\nHost: HOST\r\n\r\n",
 }
 HIDDEN = (

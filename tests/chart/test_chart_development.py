@@ -210,7 +210,8 @@ def test_what_would_let_real_people_in_is_refused(
 
 def test_image_tags_that_are_written_out_are_the_version_of_the_programs() -> None:
     version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
-    places = [CHART / "values-dev.yaml", TOP / "docs" / "install.md", *TOP.glob("tests/e2e/*")]
+    places = [CHART / "values-dev.yaml", TOP / "docs" / "install.md", *TOP.glob("tests/e2e/**/*")]
+    places += TOP.glob("tests/harness/*.py")
     texts = [place.read_text() for place in places if place.is_file()]
     tags = re.findall(r"productive-mcp-(?:gateway|operator|dev):([\w.]+)", "".join(texts))
     assert len(tags) > 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -34,6 +35,24 @@ def test_the_gateway_may_reach_public_addresses_and_no_private_ones(default: Ren
         assert not may_reach(policy, Target(443, private))
     for private in ("fc00::1", "fe80::1"):
         assert not may_reach(policy, Target(443, private))
+
+
+@pytest.mark.attack("K-13")
+@pytest.mark.parametrize("private", ["fc00::1", "fd00:10:96::1", "fdff::1", "fe80::1"])
+def test_private_ipv6_addresses_stay_excluded_where_the_longest_prefix_decides(
+    default: Rendered, private: str
+) -> None:
+    # k3s keeps a rule for ::/0 as 2000::/3 and fd00::/8, in one set with the exceptions.
+    [except_] = [
+        peer["ipBlock"]["except"]
+        for rule in _policy(default, "gateway")["spec"]["egress"]
+        for peer in rule.get("to", [])
+        if peer.get("ipBlock", {}).get("cidr") == "::/0" and "except" in peer["ipBlock"]
+    ]
+    allowed = {ip_network("2000::/3"): True, ip_network("fd00::/8"): True}
+    entries = allowed | dict.fromkeys(map(ip_network, except_), False)
+    inside = [one for one in entries if ip_address(private) in one]
+    assert not entries[max(inside, key=lambda one: one.prefixlen)]
 
 
 @pytest.mark.attack("K-13")

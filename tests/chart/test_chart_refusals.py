@@ -132,6 +132,10 @@ def test_a_release_name_that_cannot_begin_other_names_is_refused(helm: Helm, rel
         ("imagePullSecrets", ["registry"]),
         ("gateway.tolerations", {}),
         ("gateway.keepAliveSeconds", 0),
+        ("gateway.maxConnections", 99),
+        ("gateway.maxConnections", 100_001),
+        ("gateway.maxConnections", "many"),
+        ("signIn.tokenEndpointAuthMethod", "private_key_jwt"),
         ("service.ipFamilyPolicy", "Dual"),
         ("service.ipFamilies", ["IPv5"]),
         ("proxy.noProxy", ["a,b"]),
@@ -152,6 +156,28 @@ def test_the_schema_refuses_wrong_types_and_unknown_names(
         helm.render(nested(path, value))
     assert "don't meet the specifications of the schema" in str(refused.value)
     assert path.partition(".")[0] in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "allowed"),
+    [
+        ("gateway.maxConnections", 99, "want 100"),
+        ("gateway.maxConnections", 200_000, "want 100,000"),
+        ("gateway.maxConnections", "many", "want integer"),
+        (
+            "signIn.tokenEndpointAuthMethod",
+            "private_key_jwt",
+            "must be one of '', 'client_secret_basic', 'client_secret_post'",
+        ),
+    ],
+)
+def test_the_message_about_a_refused_value_says_where_it_is_and_what_is_allowed(
+    helm: Helm, path: str, value: object, allowed: str
+) -> None:
+    with pytest.raises(HelmRefused) as refused:
+        helm.render(nested(path, value))
+    line = next(one for one in str(refused.value).splitlines() if path.replace(".", "/") in one)
+    assert allowed in line
 
 
 def test_an_old_cluster_is_refused(helm: Helm) -> None:

@@ -179,6 +179,12 @@ CASES: list[Case] = [
         )
     ),
     env("signIn.emailTrust", "issuer", "OIDC_EMAIL_TRUST", "issuer"),
+    env(
+        "signIn.tokenEndpointAuthMethod",
+        "client_secret_post",
+        "OIDC_TOKEN_ENDPOINT_AUTH_METHOD",
+        "client_secret_post",
+    ),
     env("signIn.requiredClaims", {"hd": ["a", "b"]}, "OIDC_REQUIRED_CLAIMS", '{"hd":["a","b"]}'),
     env("signIn.caBundle.configMap", "ca", "CA_BUNDLE", "/etc/productive-mcp/ca/ca.crt"),
     Case(
@@ -426,6 +432,7 @@ CASES: list[Case] = [
     Case("gateway.replicas", 3, "Deployment/gateway", "spec.replicas", 3),
     Case("gateway.replicas", 1, "PodDisruptionBudget/gateway", "", ABSENT),
     env("gateway.keepAliveSeconds", 620, "KEEP_ALIVE_SECONDS", "620"),
+    env("gateway.maxConnections", 5000, "MAX_CONNECTIONS", "5000"),
     env("gateway.logLevel", "debug", "LOG_LEVEL", "debug"),
     Case("gateway.autoscaling.enabled", True, "Deployment/gateway", "spec.replicas", ABSENT),
     Case(

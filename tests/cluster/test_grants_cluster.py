@@ -23,11 +23,12 @@ from harness.grantkit import (
     records,
 )
 from harness.kube import secret_data, secrets_path
+from harness.oauthkit import audit_log
 from harness.proxy import RecordingProxy
 from harness.quota import limit_secrets
 from productive_contract.clock import system_clock
 from productive_contract.names import LABEL_STATE, LABEL_USER
-from productive_gateway.errors import Unavailable
+from productive_gateway.errors import InvalidToken, Unavailable
 from productive_gateway.grants.errors import InvalidGrant, StoreFull, SubjectMismatch
 from productive_gateway.grants.record import RecordKind, decode
 from productive_gateway.grants.service import Tokens
@@ -544,3 +545,47 @@ async def test_secret_of_another_type_under_the_name_of_a_grant_is_not_a_grant(p
         pair.path(), {"kind": "Secret", "metadata": {"name": name}, "data": found["data"]}
     )
     assert await pair.two.replica.refuses(tokens.access_token)
+
+
+async def test_grant_that_somebody_made_immutable_ends_at_its_refresh(pair: Pair) -> None:
+    tokens = await pair.one.replica.tokens()
+    [name] = pair.stored()
+    pair.cluster.kube.merge(pair.path(name), {"immutable": True})
+    await pair.one.replica.grants.authenticate(tokens.access_token)
+    with audit_log() as audited, pytest.raises(InvalidGrant) as caught:
+        await pair.one.replica.grants.refresh(tokens.refresh_token, client_id=CLIENT, scopes=None)
+    assert caught.value.reason == "immutable"
+    assert pair.stored() == []
+    assert audited.reasons("grant_ended") == ["immutable"]
+    assert "grant.immutable" in audited.events()
+    with pytest.raises(InvalidToken):
+        await pair.one.replica.grants.authenticate(tokens.access_token)
+
+
+async def test_grant_that_somebody_made_immutable_can_be_revoked(pair: Pair) -> None:
+    tokens = await pair.one.replica.tokens()
+    [name] = pair.stored()
+    pair.cluster.kube.merge(pair.path(name), {"immutable": True})
+    await pair.one.replica.grants.revoke(tokens.refresh_token, client_id=CLIENT)
+    assert pair.stored() == []
+
+
+async def test_immutable_secret_is_not_deleted_when_it_was_replaced_meanwhile(pair: Pair) -> None:
+    tokens = await pair.one.replica.tokens()
+    [name] = pair.stored()
+    kube = pair.cluster.kube
+    kube.merge(pair.path(name), {"immutable": True})
+    held = Hold()
+    pair.one.proxy.rule(lambda seen: seen.method == "DELETE", held)
+    refreshing = asyncio.create_task(
+        pair.one.replica.grants.refresh(tokens.refresh_token, client_id=CLIENT, scopes=None)
+    )
+    await pair.one.proxy.wait(lambda seen: seen.method == "DELETE")
+    other = kube.get(pair.path(name)) | {"immutable": False}
+    kube.delete(pair.path(name))
+    metadata = {"name": name, "labels": other["metadata"]["labels"]}
+    kube.create(pair.path(), other | {"metadata": metadata})
+    held.release()
+    with pytest.raises((InvalidGrant, Unavailable)):
+        await refreshing
+    assert pair.stored() == [name]

@@ -12,7 +12,7 @@ import pytest
 
 from harness.build import programs
 from harness.cluster import Cluster
-from harness.faults import Seen
+from harness.faults import HalfOpen, Seen
 from harness.operatorsite import OperatorSite, RunningOperator
 from harness.plane import Plane, running_plane
 from harness.processes import eventually
@@ -20,6 +20,8 @@ from harness.rights import RBAC
 
 WITHOUT_A_WATCH_SECONDS = 20.0
 """What docs/security.md promises for up to 1,250 people: a resync, and room for a busy machine."""
+HALF_OPEN_SECONDS = 2 * 15.0
+"""Twice what docs/security.md promises."""
 PROOF_SECONDS = 60.0
 """Two resyncs after the first unreported change, and room for a busy machine."""
 AFTER_A_RESTART_SECONDS = 40.0
@@ -80,6 +82,35 @@ def test_a_right_to_watch_that_is_taken_away_is_noticed_and_costs_one_resync(
     site.until_people("bob", "cleo")
     eventually(lambda: _checks(operator)["watch_productiveusers"] == "ok", what="it is alive again")
     assert operator.metric(died) == 1
+    assert operator.program.running
+
+
+@pytest.mark.attack("R-02")
+def test_removal_is_published_although_every_connection_of_the_operator_is_half_open(
+    site: OperatorSite,
+) -> None:
+    for name in ("ana", "bob"):
+        site.add(name)
+    proxy = site.cluster.proxy()
+    operator = site.start(proxy)
+    operator.until_ready()
+    site.until_people("ana", "bob")
+    proxy.wait_for(lambda seen: _watches_people(seen) and seen.status == httpx.codes.OK)
+
+    silent, begun = proxy.connections(), len(proxy.requests)
+    proxy.rule(lambda seen: seen.connection in silent, HalfOpen(), times=None)
+    site.remove("ana")
+    eventually(
+        lambda: site.people() == {"bob@example.com"},
+        seconds=HALF_OPEN_SECONDS,
+        what="the removal is published",
+    )
+    # A full pass may be what published it: the watch must have noticed by itself, too.
+    proxy.wait_for(
+        lambda seen: _watches_people(seen) and seen.status == httpx.codes.OK,
+        HALF_OPEN_SECONDS,
+        since=begun,
+    )
     assert operator.program.running
 
 

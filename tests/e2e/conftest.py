@@ -29,12 +29,14 @@ from harness.installation import (
     ExternalServices,
     Figures,
     Installation,
-    example_test_is_here,
+    example_test_is_at,
 )
 from harness.podlogs import collect
 from harness.processes import new_folder, remove_folder
 from harness.sdkclient import Assistant
 from harness.terminal import Terminal
+from kind.variants import DEFAULT, VARIANTS, Variant
+from kind.world import VARIANT
 
 STORY = (
     "test_pods_install.py",
@@ -62,19 +64,28 @@ SHOWN = (
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Put the files in the story's order, their tests as they stand, and give them time."""
-    items.sort(key=_place)
-    for item in items:
-        if item.path.parent == HERE:
-            item.add_marker(pytest.mark.timeout(LONGEST_SECONDS))
+    ours = [item for item in items if item.path.is_relative_to(HERE)]
+    for item in ours:
+        item.add_marker(pytest.mark.timeout(LONGEST_SECONDS))
+    elsewhere = [item for item in ours if os.environ.get(VARIANT, _runs_on(item)) != _runs_on(item)]
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = sorted((item for item in items if item not in elsewhere), key=_place)
 
 
-def _place(item: pytest.Item) -> tuple[int, int]:
-    if item.path.parent != HERE:
-        return (-1, 0)
+def _runs_on(item: pytest.Item) -> str:
+    """Return the name of the variant of cluster for which a test is written."""
+    module = item.getparent(pytest.Module)
+    return str(getattr(module and module.obj, "RUNS_ON", DEFAULT.name))
+
+
+def _place(item: pytest.Item) -> tuple[int, str, int]:
+    if not item.path.is_relative_to(HERE):
+        return (-1, "", 0)
     name = item.path.name
-    return (STORY.index(name) if name in STORY else len(STORY), item.location[1] or 0)
+    place = STORY.index(name) if name in STORY else len(STORY)
+    return (place, name, item.location[1] or 0)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -83,7 +94,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Keep logs, events and pod states of a failed test as one folder."""
     report = yield
-    if report.failed and item.path.parent == HERE and "KUBECONFIG" in os.environ:
+    if report.failed and item.path.is_relative_to(HERE) and "KUBECONFIG" in os.environ:
         collect(Terminal(ROOT), REPORTS / "failed" / re.sub(r"\W+", "-", item.name), SHOWN)
     return report
 
@@ -106,13 +117,19 @@ def terminal() -> Iterator[Terminal]:
 
 
 @pytest.fixture(scope="session")
-def services(terminal: Terminal) -> Iterator[ExternalServices]:
+def variant(terminal: Terminal) -> Variant:
+    """The kind of cluster that was made."""
+    return VARIANTS[os.environ[VARIANT]]
+
+
+@pytest.fixture(scope="session")
+def services(terminal: Terminal, variant: Variant) -> Iterator[ExternalServices]:
     """Provider and Productive, and nothing of ours."""
     shutil.rmtree(REPORTS, ignore_errors=True)
     REPORTS.mkdir(parents=True)
     folder = new_folder("e2e")
-    services = ExternalServices(terminal, folder)
-    with example_test_is_here():
+    services = ExternalServices(terminal, folder, loopback=variant.loopback)
+    with example_test_is_at(variant.loopback):
         services.prepare()
         yield services
     remove_folder(folder)
@@ -130,14 +147,9 @@ def installation(services: ExternalServices, figures: Figures) -> Installation:
 
 
 @pytest.fixture(scope="session")
-def people(installation: Installation, terminal: Terminal) -> Sequence[str]:
+def people(installation: Installation) -> Sequence[str]:
     """Ana and Marko of the examples; returns the names of their ProductiveUsers."""
-    terminal("kubectl apply -n productive-users -f examples/productiveuser.yaml")
-    terminal("kubectl apply -n productive-users -f examples/second-person.yaml")
-    names = ("ana-kovac", "marko-cavic")
-    for name in names:
-        terminal(f"kubectl wait -n productive-users pu/{name} --for=condition=Ready --timeout=30s")
-    return names
+    return [installation.add_person(one) for one in ("productiveuser", "second-person")]
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,9 @@ import yaml
 
 from harness.installation import Installation
 from harness.kube import Object
-from harness.reach import Pod, listener, started
+from harness.reach import Pod, listener, started, unrestricted
 from harness.terminal import Terminal
 
-DEV_IMAGE = "productive-mcp-dev:0.1.0"
 PUBLIC = "203.0.113.10"
 """A documentation address (RFC 5737) that plays the public internet: the provider is there."""
 DNS = "dns:idp.example.test"
@@ -68,9 +67,9 @@ def neighbours(installation: Installation, terminal: Terminal) -> Iterator[Neigh
         one["address"] for one in node["status"]["addresses"] if one["type"] == "InternalIP"
     )
     yield Neighbours(
-        stranger=started(terminal, manifest("elsewhere", "stranger", ELSEWHERE)),
-        prometheus=started(terminal, manifest("monitoring", "prometheus")),
-        ingress=started(terminal, manifest("projectcontour", "prober")),
+        stranger=started(terminal, unrestricted("elsewhere", "stranger", ELSEWHERE)),
+        prometheus=started(terminal, unrestricted("monitoring", "prometheus")),
+        ingress=started(terminal, unrestricted("projectcontour", "prober")),
         gateway=Pod(terminal, "productive", installation.names("gateway")[0]),
         operator=Pod(terminal, "productive", installation.names("operator")[0]),
         kubelet=f"{address}:10250",
@@ -174,27 +173,6 @@ def stand_in(component: str, template: Object) -> Object:
             "labels": template["metadata"]["labels"],
         },
         "spec": template["spec"] | account | {"containers": [listening]},
-    }
-
-
-def manifest(namespace: str, name: str, ports: Sequence[int] = ()) -> Object:
-    """Return a pod of our development image that nothing restricts."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": {
-            "terminationGracePeriodSeconds": 1,
-            "containers": [
-                {
-                    "name": "python",
-                    "image": DEV_IMAGE,
-                    "command": listener(ports),
-                    # Low ports are root's.
-                    "securityContext": {"runAsUser": 0},
-                }
-            ],
-        },
     }
 
 

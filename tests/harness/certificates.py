@@ -59,6 +59,11 @@ class Authority:
             serialization.Encoding.PEM
         )
 
+    @property
+    def pair(self) -> KeyPair:
+        """The authority's own certificate and key, for a program that is to issue with them."""
+        return KeyPair(self.certificate, _private(self._key))
+
     def server(self, name: str, *, hosts: Sequence[str]) -> KeyPair:
         """Issue a server certificate for these host names and IP addresses."""
         names = x509.SubjectAlternativeName([_general_name(host) for host in hosts])

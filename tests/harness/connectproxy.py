@@ -1,11 +1,16 @@
-"""An outgoing HTTP proxy that notes what it is asked and opens tunnels (RFC 9110 section 9.3.6)."""
+"""An outgoing HTTP proxy that notes what it is asked and opens tunnels (RFC 9110 section 9.3.6).
+
+`python -m harness.connectproxy ADDRESS:PORT` (in `tests/`) is one that prints the requests.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+import sys
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 from harness.processes import free_port
 
@@ -13,18 +18,28 @@ from harness.processes import free_port
 class ConnectProxy:
     """What the proxy was asked, head by head."""
 
-    def __init__(self, *, target: int | None = None, credentials: str | None = None) -> None:
-        """Make a proxy of a free port.
+    def __init__(
+        self,
+        *,
+        address: str = "",
+        target: int | None = None,
+        credentials: str | None = None,
+        show: Callable[[str], object] | None = None,
+    ) -> None:
+        """Make a proxy.
 
         Args:
+            address: `host:port` where it listens; empty is a free port of the loopback address.
             target: port of this machine that every tunnel leads to, wherever it was to lead.
             credentials: `user:password` that the proxy wants.
+            show: gets the first line of each head as it comes.
         """
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = address or f"127.0.0.1:{free_port()}"
         self.url = f"http://{self.address}"
         self.heads: list[str] = []
         self._target = target
         self._credentials = credentials
+        self._show = show
         self._serving: set[asyncio.Task[None]] = set()
 
     @property
@@ -55,6 +70,8 @@ class ConnectProxy:
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             self.heads.append(head)
+            if self._show is not None:
+                self._show(head.splitlines()[0])
             method, target, _ = head.split(" ", 2)
             if method != "CONNECT":
                 writer.write(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n")
@@ -68,6 +85,9 @@ class ConnectProxy:
             far_reader, far_writer = await asyncio.open_connection(host, int(port))
             writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
             await asyncio.gather(_pass(reader, far_writer), _pass(far_reader, writer))
+        except asyncio.IncompleteReadError:
+            # A probe connects and asks nothing.
+            pass
         finally:
             await _closed(writer)
 
@@ -94,3 +114,12 @@ async def _closed(writer: asyncio.StreamWriter) -> None:
     writer.close()
     with suppress(ConnectionError):
         await writer.wait_closed()
+
+
+async def _serve_and_print(address: str) -> None:
+    async with ConnectProxy(address=address, show=partial(print, flush=True)).running():
+        await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve_and_print(sys.argv[1]))

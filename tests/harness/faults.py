@@ -25,6 +25,8 @@ class Seen:
     query: dict[str, str]
     user_agent: str
     body: bytes
+    connection: int = 0
+    """Which connection it came over: the port of the client."""
     status: int | None = None
     upstream_status: int | None = None
     """The status of the API server's answer, even if that was not passed on."""

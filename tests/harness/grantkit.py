@@ -94,6 +94,9 @@ class HeldKeys:
     def ring(self) -> KeyRing:
         return self.loaded
 
+    def last_ring(self) -> KeyRing:
+        return self.loaded
+
     async def fresh(self) -> KeyRing:
         self.reads += 1
         if self.stored is None:

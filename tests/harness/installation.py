@@ -5,8 +5,8 @@
                                             └── simulator ◄┘ *.example.test
 
 Everything is installed with commands that an administrator would type. In the test process
-`*.example.test` resolves to the loopback address, where kind forwards 443 to Envoy. Certificates
-come from an authority that is created here.
+`*.example.test` resolves to a loopback address, where kind forwards 443 to Envoy. Certificates come
+from an authority that is created here.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +31,7 @@ from harness.terminal import Terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 HERE = ROOT / "tests" / "e2e"
+CHART = "charts/productive-mcp"
 REPORTS = ROOT / ".reports" / "e2e"
 MCP = "https://mcp.example.test"
 SIMULATOR = "https://productive.example.test"
@@ -40,7 +41,6 @@ MARKO = "marko.cavic@northlight.example"
 NAMESPACES = ("productive", "productive-users", "productive-grants")
 OUTSIDE = "outside"
 """Namespace of dev IdP and simulator."""
-CHROMIUM = ("--host-resolver-rules=MAP *.example.test 127.0.0.1",)
 READ_INTERNAL = (
     "import urllib.request as r; print(r.urlopen('http://127.0.0.1:9090/{path}').read().decode())"
 )
@@ -49,14 +49,14 @@ Values = dict[str, Any]
 
 
 @contextmanager
-def example_test_is_here() -> Iterator[None]:
-    """Resolve `*.example.test` to the loopback address during the block, in this process."""
+def example_test_is_at(loopback: str) -> Iterator[None]:
+    """Resolve `*.example.test` to this address during the block, in this process."""
     resolve = socket.getaddrinfo
 
     def resolved(host: Any, *arguments: Any, **options: Any) -> Any:
         name = host.decode() if isinstance(host, bytes) else host
         ours = isinstance(name, str) and name.endswith(".example.test")
-        return resolve("127.0.0.1" if ours else host, *arguments, **options)
+        return resolve(loopback if ours else host, *arguments, **options)
 
     with mock.patch("socket.getaddrinfo", resolved):
         yield
@@ -69,6 +69,8 @@ class ExternalServices:
     terminal: Terminal
     folder: Path
     """The folder of certificates and values."""
+    loopback: str = "127.0.0.1"
+    """The address of this machine where the ingress answers."""
     authority: Authority = field(default_factory=lambda: Authority("Tests of productive-mcp"))
 
     def __post_init__(self) -> None:
@@ -79,7 +81,8 @@ class ExternalServices:
         (self.folder / "ca.crt").write_bytes(self.authority.certificate)
         self.trusted = ssl.create_default_context(cadata=self.authority.certificate.decode())
         known = f"--ignore-certificate-errors-spki-list={key_fingerprint(pair.certificate)}"
-        self.chromium_flags = (*CHROMIUM, known)
+        host = f"[{self.loopback}]" if ":" in self.loopback else self.loopback
+        self.chromium_flags = (f"--host-resolver-rules=MAP *.example.test {host}", known)
 
     def prepare(self) -> None:
         """Remove what an earlier run left behind; start provider and Productive."""
@@ -95,10 +98,16 @@ class ExternalServices:
     def remove(self) -> None:
         """Remove everything that these tests create."""
         terminal, gone = self.terminal, "--ignore-not-found --timeout=120s"
-        terminal.tried("helm uninstall productive -n productive --no-hooks --wait")
-        terminal(f"kubectl delete namespace {' '.join(NAMESPACES)} {OUTSIDE} {gone}")
-        terminal(f"kubectl delete crd productiveusers.productive-mcp.dev {gone}")
+        self.remove_release()
+        terminal(f"kubectl delete namespace {OUTSIDE} {gone}")
         terminal(f"kubectl delete secret example-test-tls -n projectcontour {gone}")
+
+    def remove_release(self) -> None:
+        """Remove the product and its people, but not provider and Productive."""
+        terminal, gone = self.terminal, "--ignore-not-found --timeout=120s"
+        terminal.tried("helm uninstall productive -n productive --no-hooks --wait")
+        terminal(f"kubectl delete namespace {' '.join(NAMESPACES)} {gone}")
+        terminal(f"kubectl delete crd productiveusers.productive-mcp.dev {gone}")
 
     def certificate(self, name: str, namespace: str) -> None:
         """Create a Secret with the certificate of all three hosts."""
@@ -121,11 +130,26 @@ class ExternalServices:
 class Installation:
     """The release `productive` in the namespace of that name."""
 
-    def __init__(self, services: ExternalServices) -> None:
+    def __init__(
+        self,
+        services: ExternalServices,
+        *,
+        clusters: Sequence[str] = (),
+        changes: Values | None = None,
+    ) -> None:
+        """Describe the release.
+
+        Args:
+            services: what is around it.
+            clusters: names of the chart's values files for clusters, in the order of helm's flags.
+            changes: values of its own, in addition to those of values.yaml.
+        """
         self.services = services
         self.terminal = services.terminal
-        self.values: Values = yaml.safe_load((HERE / "values.yaml").read_text())
+        self.values = _merged(yaml.safe_load((HERE / "values.yaml").read_text()), changes or {})
         self._file = services.folder / "values.yaml"
+        files = [*(f"{CHART}/clusters/{name}.yaml" for name in clusters), self._file]
+        self._release = " ".join(["productive", CHART, *(f"-f {file}" for file in files)])
 
     def prepare(self) -> None:
         """Create what the chart does not: namespace, client secret, certificate, authority."""
@@ -146,17 +170,21 @@ class Installation:
 
     def install(self) -> None:
         self._write(self.values)
-        self.terminal(
-            f"helm install productive charts/productive-mcp -n productive -f {self._file} --wait"
-        )
+        self.terminal(f"helm install -n productive --wait {self._release}")
 
     def upgrade(self, changes: Values) -> None:
         """Upgrade with changed values; later upgrades keep the changes."""
         self.values = _merged(self.values, changes)
         self._write(self.values)
-        self.terminal(
-            f"helm upgrade productive charts/productive-mcp -n productive -f {self._file} --wait"
-        )
+        self.terminal(f"helm upgrade -n productive --wait {self._release}")
+
+    def add_person(self, example: str) -> str:
+        """Apply a file of examples/ and wait until that person is ready; return the name."""
+        terminal, inside = self.terminal, "-n productive-users"
+        applied = terminal(f"kubectl apply {inside} -f examples/{example}.yaml -o name").split()
+        [user] = [one for one in applied if one.startswith("productiveuser")]
+        terminal(f"kubectl wait {inside} {user} --for=condition=Ready --timeout=30s")
+        return user.partition("/")[2]
 
     def pods(self, component: str) -> list[Object]:
         """Return the running pods of a program that are not terminating."""

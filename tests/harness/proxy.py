@@ -101,6 +101,11 @@ class RecordingProxy:
         finally:
             rule.remove()
 
+    def connections(self) -> frozenset[int]:
+        """Return the connections over which any request came so far, also those that are closed."""
+        with self._changed:
+            return frozenset(request.connection for request in self.requests)
+
     def cut(self) -> None:
         """Cut every open connection."""
         self._background.run(self._cut())
@@ -169,7 +174,8 @@ class RecordingProxy:
         assert transport is not None
         self._open.add(transport)
         try:
-            seen = self._record(request, await request.content.read())
+            port = transport.get_extra_info("peername")[1]
+            seen = self._record(request, await request.content.read(), connection=port)
             return await self._answer(request, seen)
         except (_Cut, aiohttp.ClientError):
             # This looks like an API server that dies: the connection ends in the middle.
@@ -178,7 +184,7 @@ class RecordingProxy:
         finally:
             self._open.discard(transport)
 
-    def _record(self, request: web.BaseRequest, body: bytes) -> Seen:
+    def _record(self, request: web.BaseRequest, body: bytes, *, connection: int) -> Seen:
         with self._changed:
             seen = Seen(
                 number=len(self.requests),
@@ -188,6 +194,7 @@ class RecordingProxy:
                 query=dict(request.query),
                 user_agent=request.headers.get("User-Agent", ""),
                 body=body,
+                connection=connection,
             )
             self.requests.append(seen)
             self._changed.notify_all()

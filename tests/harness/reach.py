@@ -15,6 +15,7 @@ from harness.kube import Object
 from harness.processes import eventually
 from harness.terminal import Terminal
 
+DEV_IMAGE = "productive-mcp-dev:0.1.0"
 IN_FORCE_SECONDS = 30
 """Time that the network may take to apply a new pod or policy."""
 TRY = """
@@ -39,7 +40,7 @@ async def closed(reader, writer):
     writer.close()
 async def main():
     for port in {ports}:
-        await asyncio.start_server(closed, "0.0.0.0", port)
+        await asyncio.start_server(closed, None, port)
     await asyncio.Event().wait()
 asyncio.run(main())
 """
@@ -92,6 +93,27 @@ class Pod:
 def listener(ports: Sequence[int]) -> list[str]:
     """Return the command of a container that accepts connections on these ports."""
     return ["python", "-c", LISTEN.format(ports=list(ports))]
+
+
+def unrestricted(namespace: str, name: str, ports: Sequence[int] = ()) -> Object:
+    """Return a pod of our development image that nothing restricts."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {
+            "terminationGracePeriodSeconds": 1,
+            "containers": [
+                {
+                    "name": "python",
+                    "image": DEV_IMAGE,
+                    "command": listener(ports),
+                    # Low ports are root's.
+                    "securityContext": {"runAsUser": 0},
+                }
+            ],
+        },
+    }
 
 
 def started(terminal: Terminal, manifest: Object) -> Pod:

@@ -67,10 +67,13 @@ class Release:
         return self.kube.get(f"/apis/{group}/namespaces/{self.names.release}/{plural}/{name}")
 
     def left(self, namespace: str) -> set[str]:
-        """Return what is in a namespace, but for what every namespace has."""
+        """Return what is in a namespace, but for Events and what every namespace has."""
         found = set()
         for group in GROUPS:
             for resource in self.kube.get(group)["resources"]:
+                # A controller may report what it saw of a release until a moment after its end.
+                if resource["kind"] == "Event":
+                    continue
                 if "list" in resource["verbs"] and resource["namespaced"]:
                     items = self.kube.items(f"{group}/namespaces/{namespace}/{resource['name']}")
                     found |= {f"{resource['kind']}/{one['metadata']['name']}" for one in items}

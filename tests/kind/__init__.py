@@ -9,4 +9,5 @@
 From there on nothing differs: three nodes, enforced NetworkPolicies, Contour and Envoy for the
 Ingress and the HTTPRoute, the product's images loaded. `python -m kind run -- COMMAND` runs a
 command where it reaches the cluster; `python -m kind down` takes everything away but the caches.
+`up --variant NAME` makes another kind of cluster: see `variants.py`.
 """

@@ -1,4 +1,4 @@
-"""`python -m kind up | images | units | run -- COMMAND… | down`, in `tests/`."""
+"""`python -m kind up [--variant NAME] | images | units | run -- COMMAND… | down`, in `tests/`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ import sys
 
 from kind import cluster, daemon, images
 from kind.shell import Failed, say, works
+from kind.variants import DEFAULT, VARIANTS, require_ipv6
 from kind.world import World, here
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m kind")
     commands = parser.add_subparsers(required=True, dest="command")
-    commands.add_parser("up", help="make what is missing: daemons, images, nodes, ingress")
+    up = commands.add_parser("up", help="make what is missing: daemons, images, nodes, ingress")
+    up.add_argument("--variant", choices=sorted(VARIANTS), default=DEFAULT.name)
     commands.add_parser("images", help="build the product's images anew and load them")
     commands.add_parser("units", help="run the unit tests in the dev image")
     commands.add_parser("down", help="take the cluster and its daemons away; caches stay")
@@ -42,6 +44,10 @@ def _do(options: argparse.Namespace) -> int:
             )
             if world.private:
                 daemon.require_root()
+            variant = VARIANTS[options.variant]
+            if variant.family == "ipv6":
+                require_ipv6()
+            world.choose(variant)
             world.link_programs()
             if world.private:
                 daemon.start(world)

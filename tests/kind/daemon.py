@@ -59,6 +59,9 @@ def start(world: World) -> None:
         run(*world.inside("ip", "link", "set", "lo", "up"))
     # Without it kubelet's traffic between nodes' bridges would not be forwarded.
     run(*world.inside("sysctl", "-qw", "net.ipv4.ip_forward=1"))
+    if world.variant.family == "ipv6":
+        run(*world.inside("sysctl", "-qw", "net.ipv6.conf.all.forwarding=1"))
+        _require_ip6tables(world)
     _dockerd(world, "docker", inside=True)
     _dockerd(world, "builder", "--bridge=none", "--iptables=false", inside=False)
 
@@ -132,6 +135,14 @@ def _dockerd(world: World, name: str, *options: str, inside: bool) -> None:
     except Failed as error:
         lines = (world.state / f"{name}.log").read_text().splitlines()[-20:]
         raise Failed(f"{error}\n" + "\n".join(lines)) from error
+
+
+def _require_ip6tables(world: World) -> None:
+    if not works(*world.inside("ip6tables", "--table=nat", "--list-rules")):
+        raise Failed(
+            "ip6tables has no table `nat` on this machine, which Services with IPv6 addresses "
+            "need: a cluster with IPv6 cannot be made here."
+        )
 
 
 def _may_raise_limits() -> bool:

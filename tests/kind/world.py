@@ -10,7 +10,8 @@ from pathlib import Path
 
 from harness.cache import cache_folder
 from kind.programs import built, kubernetes
-from kind.shell import works
+from kind.shell import Failed, works
+from kind.variants import DEFAULT, VARIANTS, Variant
 
 CLUSTER = "productive-e2e"
 NETWORK = Path("/run/netns") / CLUSTER
@@ -18,6 +19,8 @@ STATE = Path("/run") / CLUSTER
 """Sockets, process numbers and the kubeconfig of a private world."""
 MARK = "PRODUCTIVE_MCP_E2E"
 """Variable that says which kubeconfig is ours: the tests delete what they find in a cluster."""
+VARIANT = "PRODUCTIVE_MCP_E2E_VARIANT"
+"""Variable that names the cluster's variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,33 @@ class World:
     @property
     def tests(self) -> dict[str, str]:
         """Return the environment of the tests: the cluster, and its programs first on PATH."""
-        return self.docker | {"KUBECONFIG": str(self.kubeconfig), MARK: str(self.kubeconfig)}
+        return self.docker | {
+            "KUBECONFIG": str(self.kubeconfig),
+            MARK: str(self.kubeconfig),
+            VARIANT: self.variant.name,
+        }
+
+    @property
+    def variant(self) -> Variant:
+        """Return the variant of the cluster that is here, or is to be made."""
+        try:
+            return VARIANTS[(self.state / "variant").read_text()]
+        except FileNotFoundError:
+            return DEFAULT
+
+    def choose(self, variant: Variant) -> None:
+        """Note the variant of the cluster that is to be made.
+
+        Raises:
+            Failed: a cluster of another variant is here.
+        """
+        if self.kubeconfig.exists() and self.variant != variant:
+            raise Failed(
+                f"A cluster of the variant {self.variant.name} is here: take it away first with "
+                "`python -m kind down`."
+            )
+        self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.state / "variant").write_text(variant.name)
 
     def inside(self, *command: str | Path) -> tuple[str | Path, ...]:
         """Return the command as it must run to reach the nodes."""

@@ -20,7 +20,7 @@ from productive_dev.reloading import reload
 from productive_dev.serving import serve
 from productive_dev.simulator.app import BASE_PATH, simulator
 from productive_dev.simulator.config import SimulatorConfig
-from productive_dev.sockets import LOOPBACK, PortError, listen, port_of
+from productive_dev.sockets import LOOPBACK, PortError, listen, origin_of
 from productive_dev.tooldocs.write import write_tool_docs
 
 
@@ -39,14 +39,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _simulator(options: argparse.Namespace) -> None:
     listener = listen(options.port, host=options.host, beyond_loopback=options.beyond_loopback)
-    _say(f"Simulator of Productive: http://{options.host}:{port_of(listener)}{BASE_PATH}")
+    _say(f"Simulator of Productive: {origin_of(listener, options.host)}{BASE_PATH}")
     await serve(simulator(SimulatorConfig(control=options.control)), listener)
 
 
 async def _idp(options: argparse.Namespace) -> None:
     listener = listen(options.port, host=options.host, beyond_loopback=options.beyond_loopback)
     config = IdpConfig(
-        origin=options.origin or f"http://{options.host}:{port_of(listener)}",
+        origin=options.origin or origin_of(listener, options.host),
         client_id=options.client_id,
         client_secret=os.environ.get("OIDC_CLIENT_SECRET") or secrets.token_urlsafe(24),
         redirect_uris=tuple(options.redirect_uri),

@@ -81,13 +81,19 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         people = _people(settings, cluster)
         keys = _keys(settings, cluster)
         tasks.append(people.run)
+        # What is in a file or a setting has no watch.
+        watches: dict[str, Callable[[], bool]] = {}
+        if isinstance(people, MappingSource):
+            watches["watch_mapping"] = lambda: people.healthy
         if isinstance(keys, KeyRingSource):
             tasks.append(keys.run)
+            watches["watch_key_ring"] = lambda: keys.healthy
 
         config = GrantConfig(resource=settings.resource)
         store = _store(settings, cluster)
         writes = Writes.over(PersonLedgers(store, keys), keys)
         index = GrantIndex(store, keys, config)
+        watches["watch_grants"] = lambda: index.healthy
         grants = Grants(store, index, people, keys, config)
         tasks += [index.run, Sweeper(store, people, keys, config).run]
 
@@ -128,7 +134,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         )
         readiness = Readiness(
             needed={"mapping": people.snapshot, "key_ring": keys.ring},
-            watches={"grants": lambda: index.healthy},
+            watches=watches,
             problems={
                 "published_mapping": lambda: people.problem,
                 "published_key_ring": lambda: (

@@ -61,7 +61,7 @@ class ListReader:
 
     def end(self) -> dict[str, Any]:
         """Return the list without its objects."""
-        # Whatever is left of the objects makes this invalid JSON, or a list that is not empty.
+        # Any remainder of the objects makes this invalid JSON, or a list that is not empty.
         try:
             rest = json.loads(
                 (self._head or "") + self._text + self._decoder.decode(b"", final=True)

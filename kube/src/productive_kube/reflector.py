@@ -2,7 +2,7 @@
 
 What the sink holds has an age, and nothing makes it look younger than it is. A list is as of the
 moment when it was asked for. Events say what changed, not that nothing else did. A bookmark says
-that everything before it was told, and so does the end of a window that lasted as long as was
+that everything before it was reported, and so does the end of a window that lasted as long as was
 asked for. Neither a window that ends early, as when the server drops a watcher that reads too
 slowly, nor one that a proxy answers by itself proves anything: after it the list is read again, as
 after an error. A connection that falls silent is noticed a few seconds after its window.
@@ -53,7 +53,7 @@ class Sink(Protocol[Item]):
         Args:
             listed: everything there is.
             fell: the store is at an older version than was seen of it before, as after a restore
-                of etcd, so versions from before cannot be compared with those from now on.
+                of etcd, so versions from before cannot be compared with later ones.
         """
         ...
 

@@ -9,6 +9,8 @@
   value: "9090"
 - name: KEEP_ALIVE_SECONDS
   value: {{ .Values.gateway.keepAliveSeconds | quote }}
+- name: MAX_CONNECTIONS
+  value: {{ .Values.gateway.maxConnections | quote }}
 - name: LOG_LEVEL
   value: {{ .Values.gateway.logLevel | quote }}
 - name: PRODUCTIVE_ORG_ID
@@ -56,6 +58,10 @@
       key: {{ $signIn.secretKey }}
 {{- with $signIn.emailTrust }}
 - name: OIDC_EMAIL_TRUST
+  value: {{ . }}
+{{- end }}
+{{- with $signIn.tokenEndpointAuthMethod }}
+- name: OIDC_TOKEN_ENDPOINT_AUTH_METHOD
   value: {{ . }}
 {{- end }}
 {{- with $signIn.requiredClaims }}

@@ -19,7 +19,7 @@ class SimulatorClock:
         return self._frozen if self._frozen is not None else self._source() + self._offset
 
     def freeze(self, at: float | None = None) -> None:
-        """Stand still, now or at another time."""
+        """Stop, now or at another time."""
         self._frozen = self.now() if at is None else at
 
     def advance(self, seconds: float) -> None:

@@ -100,7 +100,7 @@ class State:
         return current
 
     def index(self, name: str, build: Callable[[State], Index]) -> Index:
-        """Return what `build` makes of the state, made anew after a change only."""
+        """Return the result of `build(state)`, which is cached until the state changes."""
         if name not in self._indexes:
             self._indexes[name] = build(self)
         found: Index = self._indexes[name]

@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Logged:
-    """One request; the token stands in it by its label only."""
+    """One request; it has the label of the token, never the token."""
 
     method: str
     path: str

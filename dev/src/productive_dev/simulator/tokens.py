@@ -15,7 +15,7 @@ class Token:
 
     value: str
     label: str
-    """What logs call it: the value itself stands in no log."""
+    """Its name in logs, which never contain the value."""
     people: Mapping[str, str]
     """Organization id → the person's id there."""
     read_only: bool = False

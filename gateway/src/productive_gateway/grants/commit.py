@@ -7,9 +7,12 @@ record is read again: our own write is recognised by its attempt id, or by the r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Final, TypeVar
+
+import structlog
 
 from productive_contract.clock import Chance, Clock, system_chance, system_clock
 from productive_gateway.errors import GatewayError, Unavailable
@@ -18,6 +21,7 @@ from productive_gateway.grants.errors import (
     AlreadyCompleted,
     Changed,
     Exists,
+    Immutable,
     InvalidGrant,
     InvalidScope,
     Missing,
@@ -41,6 +45,12 @@ from productive_gateway.sealing.errors import UnknownKey
 from productive_gateway.sealing.keys import KeyRing, Keys
 from productive_kube.backoff import Backoff
 
+_log = structlog.get_logger(__name__)
+
+_IMMUTABLE_HINT: Final = (
+    "somebody made the Secret of this sign-in immutable, so it cannot be renewed: it is deleted, "
+    "and the person has to sign in again. Leave the Secrets of the grants namespace alone"
+)
 _EVENTS: Final = {
     Cause.CODE_REPLAY: Event.CODE_REPLAY,
     Cause.REFRESH_REUSE: Event.REFRESH_REUSE,
@@ -76,7 +86,7 @@ class RetryBudget:
         self._seconds = limits.seconds
         self._failures_allowed = limits.failures
         self._started = asyncio.get_running_loop().time()
-        # Jittered: whoever lost a compare-and-swap tries again at a moment of its own.
+        # Jittered, so that requests that lost the same compare-and-swap do not retry together.
         self._conflicts = Backoff(*limits.conflict_pauses, chance)
         self._failures = Backoff(*limits.failure_pauses, chance)
 
@@ -225,9 +235,7 @@ class Commit:
                     case Advance():
                         was_current = True
                         budget.begin_write()
-                        changed = encode(step.grant, ring, replacing=record)
-                        self._index.note(await budget.call(self._store.update(changed)))
-                        return Committed(step.grant, ring)
+                        return await self._advance(step.grant, record, ring, budget)
                     case End():
                         budget.begin_write()
                         ending = step
@@ -241,6 +249,20 @@ class Commit:
                 await budget.conflict()
             except Unavailable as error:
                 await budget.failure(error)
+
+    async def _advance(
+        self, grant: Grant, record: Record, ring: KeyRing, budget: RetryBudget
+    ) -> Committed:
+        try:
+            changed = encode(grant, ring, replacing=record)
+            stored = await budget.call(self._store.update(changed))
+        except Immutable:
+            _log.warning("grant.immutable", grant=record.name, hint=_IMMUTABLE_HINT)
+            await budget.call(self._store.delete(record))
+            self._index.mark_gone(record.name)
+            raise _over(End(grant, Cause.IMMUTABLE)) from None
+        self._index.note(stored)
+        return Committed(grant, ring)
 
     async def _create_or_find(self, record: Record, budget: RetryBudget) -> Record:
         try:
@@ -265,6 +287,8 @@ class Commit:
 async def end(store: GrantStore, record: Record, gone: Grant, ring: KeyRing, *, now: float) -> None:
     """Store that a grant is over: as gone while its transaction lives, else by deleting it.
 
+    One that is immutable is deleted in any case.
+
     Args:
         store: where it is.
         record: what was read; nothing happens if it changed since.
@@ -278,9 +302,10 @@ async def end(store: GrantStore, record: Record, gone: Grant, ring: KeyRing, *, 
         Unavailable: the store cannot be reached; it may have been done.
     """
     if now - gone.created < KEPT:
-        await store.update(encode(gone, ring, replacing=record))
-    else:
-        await store.delete(record)
+        with contextlib.suppress(Immutable):
+            await store.update(encode(gone, ring, replacing=record))
+            return
+    await store.delete(record)
 
 
 def _refused(step: Refuse) -> GatewayError:

@@ -99,11 +99,15 @@ class StoreFull(Unavailable):
 
 
 class Changed(Exception):
-    """The stored object changed since it was read: read it again and decide anew."""
+    """The stored object changed since it was read: read it again and decide again."""
 
 
 class Exists(Exception):
     """An object of that name is already stored."""
+
+
+class Immutable(Exception):
+    """Somebody made the stored object immutable, which nobody can undo: it can only be deleted."""
 
 
 class Missing(Exception):

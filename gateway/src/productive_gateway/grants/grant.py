@@ -59,6 +59,8 @@ class Cause(StrEnum):
     OVER_CAP = "over_cap"
     ORPHAN = "person_gone"
     OLD_EPOCH = "old_epoch"
+    IMMUTABLE = "immutable"
+    """Somebody made its Secret immutable, so it cannot be renewed."""
 
 
 @dataclass(frozen=True, slots=True)

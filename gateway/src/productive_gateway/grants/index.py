@@ -10,7 +10,7 @@ connection is noticed. Four rules make it safe:
 - A silent window of the watch proves nothing until the store's version was compared: a server whose
   etcd was restored waits in silence for the version that we ask from. Once the versions fell, all
   entries are rebuilt from the list: what is older by number is not therefore older.
-- While the watch is broken each grant is asked for anew every ten seconds; while the API server
+- While the watch is broken each grant is read again every ten seconds; while the API server
   cannot be reached either, grants serve for `max_staleness` after they were last confirmed.
 """
 
@@ -231,7 +231,9 @@ class GrantIndex:
 
     def _sighting(self, record: Record) -> Sighting:
         try:
-            return self._opened(record, decode(record, self._keys.ring()))
+            # After an outage the list of grants may be back before the key ring is confirmed. An
+            # entry lets nobody in by itself: `find` also asks for the current ring.
+            return self._opened(record, decode(record, self._keys.last_ring()))
         except Tampered:
             return self._unopened(record, Known.TAMPERED)
         except (UnknownKey, Unavailable):
@@ -272,7 +274,7 @@ class GrantIndex:
         recent = self.healthy or self._monotonic() - entry.checked < ANSWER_SECONDS
         if entry.known is Known.TAMPERED:
             return recent
-        # A pending grant has no access token yet: whoever shows one is ahead of our watch.
+        # A pending grant has no access token yet. If one is presented, our watch is behind.
         known = entry.known is Known.LIVE and self._keys.ring().find(entry.kid) is not None
         return recent and known
 
@@ -288,7 +290,7 @@ class GrantIndex:
             asking = asyncio.create_task(self._ask_once(name))
             self._asking[name] = asking
             asking.add_done_callback(lambda task: self._asked(name, task))
-        # Whoever gives up must not take the answer away from the others.
+        # Others may wait for the same answer, so the cancellation of one must not cancel it.
         return await asyncio.shield(asking)
 
     def _asked(self, name: str, task: asyncio.Task[IndexEntry | None]) -> None:

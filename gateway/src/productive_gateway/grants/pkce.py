@@ -22,7 +22,7 @@ def is_verifier(text: str) -> bool:
 
 
 def proves(verifier: str, challenge: str) -> bool:
-    """Whether the challenge was made of this verifier (RFC 7636 4.6)."""
+    """Whether the challenge was made from this verifier (RFC 7636 4.6)."""
     if not is_verifier(verifier):
         return False
     digest = hashlib.sha256(verifier.encode("ascii")).digest()

@@ -65,6 +65,8 @@ class Record:
     """What others attached to the object: annotations, finalizers, owner references."""
     deleting: bool = False
     """Deleted, and only kept by a finalizer of somebody else."""
+    immutable: bool = False
+    """Made immutable by somebody: the store takes no other data."""
 
 
 class Tampered(Exception):

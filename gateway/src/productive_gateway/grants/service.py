@@ -3,7 +3,7 @@
 Begun at /callback, redeemed and refreshed at /token, shown to /mcp, ended at /revoke.
 
 What can be checked without the store (form, seal, MAC) comes first, then the stored grant, read
-anew. Nothing is answered that is not stored. A failure on our side is Unavailable, never
+again. Nothing is answered that is not stored. A failure on our side is Unavailable, never
 InvalidGrant or InvalidToken: clients throw their tokens away on those.
 """
 

@@ -46,6 +46,7 @@ class GrantStore(Protocol):
         Raises:
             Changed: it changed since.
             Missing: it is no longer there.
+            Immutable: it can only be deleted.
         """
         ...
 

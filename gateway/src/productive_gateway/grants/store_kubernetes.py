@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 from productive_contract.names import LABEL_USER_UID
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.config import DAY
-from productive_gateway.grants.errors import Changed, Exists, Missing, StoreFull
+from productive_gateway.grants.errors import Changed, Exists, Immutable, Missing, StoreFull
 from productive_gateway.grants.record import Record, RecordKind
 from productive_kube.client import KubeClient, Query
 from productive_kube.collection import Collection, number_of, secret_data
@@ -28,10 +28,13 @@ from productive_kube.errors import (
     Forbidden,
     NotFound,
     QuotaExceeded,
+    Refused,
 )
 
 _ATTACHED: Final = ("annotations", "finalizers", "ownerReferences")
 _QUOTAS: Final = ("count/secrets", "secrets")
+_INVALID: Final = 422
+_REASONS: Final = {Forbidden: "grants_forbidden", Refused: "grants_refused"}
 RETRY_AFTER: Final = 5
 """Seconds that a client is told to wait when the API server names none."""
 
@@ -95,7 +98,13 @@ class KubernetesGrantStore:
         """Replace the Secret."""
         with _translated():
             path = f"{self._path}/{record.name}"
-            return _record(await self._client.replace(path, self._secret(record)))
+            try:
+                return _record(await self._client.replace(path, self._secret(record)))
+            except Refused as error:
+                # An admission policy answers 422 as well, which says nothing about the record.
+                if error.status == _INVALID and record.immutable:
+                    raise Immutable from error
+                raise
 
     async def delete(self, record: Record) -> None:
         """Delete the Secret."""
@@ -141,6 +150,8 @@ class KubernetesGrantStore:
             "apiVersion": "v1",
             "kind": "Secret",
             "type": record.kind.value,
+            # Without it not even labels could be changed.
+            **({"immutable": True} if record.immutable else {}),
             "metadata": metadata,
             "data": {name: base64.b64encode(value).decode() for name, value in record.data.items()},
         }
@@ -170,6 +181,7 @@ def _record(secret: dict[str, Any]) -> Record:
         created=datetime.fromisoformat(metadata["creationTimestamp"]).timestamp(),
         attached={name: metadata[name] for name in _ATTACHED if name in metadata},
         deleting="deletionTimestamp" in metadata,
+        immutable=secret.get("immutable") is True,
     )
 
 
@@ -187,8 +199,7 @@ def _translated() -> Iterator[None]:
     except QuotaExceeded as error:
         raise StoreFull from error
     except ApiError as error:
-        reason = "grants_forbidden" if isinstance(error, Forbidden) else "grants_away"
-        raise _away(reason, error.retry_after) from error
+        raise _away(_REASONS.get(type(error), "grants_away"), error.retry_after) from error
 
 
 def _away(reason: str, retry_after: int | None = None) -> Unavailable:

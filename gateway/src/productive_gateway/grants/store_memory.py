@@ -143,7 +143,7 @@ class MemoryGrantStore:
         self._version += 1
         stored = replace(record, version=str(self._version))
         self._history.append(Change(stored.version, stored, deleted=deleted))
-        # Whoever waits holds the old event; the next wait is for the next change.
+        # Waiting tasks hold the old event; the next wait is for the next change.
         self._changed.set()
         self._changed = asyncio.Event()
         return stored

@@ -2,7 +2,7 @@
 
 Made at a person's first sign-in and never changed: another account that shows the same address
 later is refused. An administrator who replaced the account deletes the binding. It belongs to the
-ProductiveUser's uid, so a ProductiveUser that is created anew starts without one.
+ProductiveUser's uid, so a ProductiveUser that is created again starts without one.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ sweep acts on complete lists only, and never without a complete view of the peop
 
 Since when a person is absent is stored in a label of their subject binding: written once when they
 are first found absent, removed when they are back. So it survives restarts, every replica goes by
-the same time, and whoever looks at the namespace sees it. It needs no MAC: somebody who can edit it
-can delete the grants as well.
+the same time, and an administrator sees it in the namespace. It needs no MAC: somebody who can edit
+it can delete the grants as well.
 
 A ledger is removed when nothing was written to it for a day. That includes the ledgers of absent
 people, who cannot write; where room is short theirs are removed at once.
@@ -48,7 +48,7 @@ LEDGER_IDLE: Final = DAY
 CROWDED: Final = 0.8
 """Part of the store's capacity from which on absent people are not waited for."""
 INTERVAL: Final = (300.0, 900.0)
-"""Seconds between two sweeps, drawn anew each time."""
+"""Seconds between two sweeps: from, to. Each pause is random."""
 PACE: Final = 0.02
 """Seconds between two writes, to spare the API server."""
 

@@ -21,7 +21,7 @@ def check(person: Person | None, auth_time: float) -> Denial | None:
     """Return why a person may not act through a sign-in, None if they may.
 
     A sign-in that was ended is reported before a suspension: it stays ended when the suspension is
-    lifted. Whoever lacks a usable Productive token may act; the tools explain what is missing.
+    lifted. A person without a usable Productive token may act; the tools explain what is missing.
 
     Args:
         person: looked up by uid in a complete mapping; None if it does not hold them.

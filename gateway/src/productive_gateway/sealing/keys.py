@@ -102,6 +102,16 @@ class Keys(Protocol):
         """Return the current ring.
 
         Raises:
+            Unavailable: none has been read yet, or it was not confirmed for too long.
+        """
+        ...
+
+    def last_ring(self) -> KeyRing:
+        """Return the last ring that was read, however old.
+
+        It is for reading what is stored, never for letting somebody in.
+
+        Raises:
             Unavailable: none has been read yet.
         """
         ...
@@ -122,6 +132,10 @@ class FixedKeys:
     value: KeyRing
 
     def ring(self) -> KeyRing:
+        """Return the ring."""
+        return self.value
+
+    def last_ring(self) -> KeyRing:
         """Return the ring."""
         return self.value
 

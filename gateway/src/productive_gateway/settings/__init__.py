@@ -1,7 +1,7 @@
 """The gateway's settings: environment variables in, one frozen value out, or one error.
 
-Everything that is wrong is reported at once, before anything is connected, to whoever starts the
-gateway: each message names the variable and what to do, and never quotes a secret.
+All errors are reported together, before anything is connected. Each message names the variable and
+what to do, and never quotes a secret.
 """
 
 from productive_gateway.settings.load import SettingsError, load_settings

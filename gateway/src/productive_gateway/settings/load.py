@@ -18,7 +18,7 @@ from productive_gateway.settings.values import is_plain_http
 
 
 class SettingsError(Exception):
-    """The settings cannot be used; `str()` says to whoever starts the gateway what to change."""
+    """The settings cannot be used; `str()` says what to change before it can start."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)

@@ -110,7 +110,7 @@ class UpstreamClient:
             UpstreamRefused: the answer breaks a rule.
         """
         provider = await self._endpoints.get()
-        # Before the code is spent: without keys nothing could be made of it.
+        # Before the code is spent: without keys its ID token could not be verified.
         await self._keys.get()
         answer = await self._flow.exchange(provider, code, secrets)
         access_token = answer.get("access_token")

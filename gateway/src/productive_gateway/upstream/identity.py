@@ -1,9 +1,9 @@
 """From verified claims to the one thing that is used: the person's e-mail address.
 
-An address is only as good as whoever vouches for it: with `claim`, the provider confirms it each
-time (`email_verified`); with `issuer`, the provider is trusted to give out verified addresses only.
-Some providers let people write any address into their profile, which is how accounts are taken over
-(nOAuth), so neither is ever guessed.
+An address is only as good as the party that vouches for it: with `claim`, the provider confirms it
+each time (`email_verified`); with `issuer`, the provider is trusted to give out verified addresses
+only. Some providers let people write any address into their profile, which is how accounts are
+taken over (nOAuth), so neither is ever guessed.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class VerifiedIdentity:
 def require_claims(claims: dict[str, Any], config: UpstreamConfig) -> None:
     """Check the ID token's claims against OIDC_REQUIRED_CLAIMS.
 
-    Only claims of the ID token count: they are signed, while whoever holds an access token can ask
+    Only claims of the ID token count: they are signed, while any holder of an access token can ask
     for userinfo.
 
     Raises:

@@ -1,16 +1,16 @@
 """The key ring of the cluster: one Secret, watched by name, and its mount for a cold start.
 
-Whatever happens to the Secret, the last good ring stays in use: its keys work as well as before,
-and a gateway without keys would end every session. The mount counts only until a ring was loaded.
+Whatever is written to the Secret, the last good ring stays in use: its keys work as well as before,
+and a gateway without keys would end every session. While nothing confirms that the ring is still
+the published one, it is used for `MAX_STALENESS`: a raised epoch ends sign-ins, and a gateway that
+cannot see it must not let them in for ever. The mount counts only until a ring was loaded.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Final
+from typing import Final, Unpack
 
 import structlog
 
@@ -19,10 +19,10 @@ from productive_gateway.errors import Unavailable
 from productive_gateway.observability.metrics import KEY_RING_BROKEN, KEYS_LOADED
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import KeyRing, parse_ring
-from productive_gateway.watched.watched_secret import Data, LastGood, Malformed, WatchedSecret
+from productive_gateway.watched.source import SecretSource
+from productive_gateway.watched.watched_secret import Data, LastGood, Malformed, WatchOptions
 from productive_kube.client import KubeClient
 from productive_kube.errors import ApiError
-from productive_kube.reflector import WINDOW_SECONDS
 
 _log = structlog.get_logger(__name__)
 
@@ -31,18 +31,11 @@ FRESH_SECONDS: Final = 2.0
 new key is loaded for ten minutes before it is used, so a read of this age misses none."""
 
 
-class KeyRingSource:
+class KeyRingSource(SecretSource[KeyRing]):
     """Follows the key ring Secret; implements `sealing.keys.Keys`."""
 
     def __init__(
-        self,
-        client: KubeClient,
-        namespace: str,
-        name: str,
-        *,
-        mount: Path | None = None,
-        window: int = WINDOW_SECONDS,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, client: KubeClient, namespace: str, name: str, **options: Unpack[WatchOptions]
     ) -> None:
         """Read the mount, if there is one; `run` does the rest.
 
@@ -50,38 +43,34 @@ class KeyRingSource:
             client: the API server.
             namespace: of the key ring Secret.
             name: of the key ring Secret.
-            mount: folder that the kubelet mounts the same Secret to.
-            window: seconds of one watch.
-            monotonic: seconds from any origin.
+            options: see `WatchOptions`.
         """
-        self._good = LastGood("key_ring", _parse, alarm=KEY_RING_BROKEN, on_use=_report)
-        self._monotonic = monotonic
+        self._monotonic = options.get("monotonic", time.monotonic)
         self._reading = asyncio.Lock()
         self._asked: float | None = None
         self._failure: str | None = None
-        self._secret = WatchedSecret(
+        super().__init__(
             client,
             namespace,
             name,
-            self._good,
-            mount=mount,
+            LastGood("key_ring", _parse, alarm=KEY_RING_BROKEN, on_use=_report),
+            title="The key ring",
             supersedes=lambda _mounted, _present: False,
-            window=window,
-            monotonic=monotonic,
+            **options,
         )
-
-    @property
-    def healthy(self) -> bool:
-        """Whether the watch is healthy."""
-        return self._secret.healthy
-
-    @property
-    def problem(self) -> str | None:
-        """What is wrong with the published ring; None while that one is in use."""
-        return self._good.problem
 
     def ring(self) -> KeyRing:
         """Return the ring in use.
+
+        Raises:
+            Unavailable: no ring could be read yet, or it has not been confirmed for too long.
+        """
+        ring = self.last_ring()
+        self._check_age()
+        return ring
+
+    def last_ring(self) -> KeyRing:
+        """Return the last good ring, however old.
 
         Raises:
             Unavailable: no ring could be read yet.
@@ -112,10 +101,6 @@ class KeyRingSource:
                     reason=self._failure,
                 )
             return self.ring()
-
-    async def run(self) -> None:
-        """Follow the Secret until cancelled."""
-        await self._secret.run()
 
     async def _read(self) -> str | None:
         """Read the Secret; returns why its ring is not in use, or None."""

@@ -1,18 +1,15 @@
 """The mapping of the cluster: one Secret that the operator publishes.
 
 The watched object is the truth, even when its revision is lower than before (a mapping that was
-made anew, or restored from a backup); the mount may only raise the revision.
+created again, or restored from a backup); the mount may only raise the revision.
 """
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import Final
+from typing import Unpack
 
 import structlog
 
@@ -25,20 +22,17 @@ from productive_gateway.observability.metrics import (
     MAPPING_REVISION,
 )
 from productive_gateway.people.snapshot import Snapshot
+from productive_gateway.watched.source import SecretSource
 from productive_gateway.watched.watched_secret import (
     Absent,
     Data,
     LastGood,
     Malformed,
-    WatchedSecret,
+    WatchOptions,
 )
 from productive_kube.client import KubeClient
-from productive_kube.reflector import WINDOW_SECONDS
 
 _log = structlog.get_logger(__name__)
-
-MAX_STALENESS: Final = 300.0
-"""How many seconds a mapping is used after it was last known to be the published one."""
 
 
 class LastGoodMapping(LastGood[Snapshot]):
@@ -89,19 +83,11 @@ class LastGoodMapping(LastGood[Snapshot]):
             super()._clear()
 
 
-class MappingSource:
+class MappingSource(SecretSource[Snapshot]):
     """Follows the mapping Secret; implements `People`."""
 
     def __init__(
-        self,
-        client: KubeClient,
-        namespace: str,
-        name: str,
-        *,
-        mount: Path | None = None,
-        max_staleness: float = MAX_STALENESS,
-        window: int = WINDOW_SECONDS,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, client: KubeClient, namespace: str, name: str, **options: Unpack[WatchOptions]
     ) -> None:
         """Read the mount, if there is one; `run` does the rest.
 
@@ -109,33 +95,18 @@ class MappingSource:
             client: the API server.
             namespace: of the mapping Secret.
             name: of the mapping Secret.
-            mount: folder that the kubelet mounts the same Secret to.
-            max_staleness: seconds, see MAX_STALENESS.
-            window: seconds of one watch.
-            monotonic: seconds from any origin.
+            options: see `WatchOptions`.
         """
-        self._good = LastGoodMapping()
-        self._max_staleness = max_staleness
-        self._secret = WatchedSecret(
+        self._mapping = LastGoodMapping()
+        super().__init__(
             client,
             namespace,
             name,
-            self._good,
-            mount=mount,
+            self._mapping,
+            title="The list of people",
             supersedes=lambda mounted, present: mounted.revision > present.revision,
-            window=window,
-            monotonic=monotonic,
+            **options,
         )
-
-    @property
-    def healthy(self) -> bool:
-        """Whether the watch is healthy."""
-        return self._secret.healthy
-
-    @property
-    def problem(self) -> str | None:
-        """What is wrong with the published mapping; None while that one is in use."""
-        return self._good.problem
 
     def snapshot(self) -> Snapshot:
         """Return the last good view; one from the mount proves nobody's absence.
@@ -143,24 +114,9 @@ class MappingSource:
         Raises:
             Unavailable: no mapping could be read yet, or it has not been confirmed for too long.
         """
-        snapshot = self._good.snapshot()
-        if self._secret.age > self._max_staleness:
-            raise Unavailable(
-                "The list of people could not be confirmed for some minutes, so nobody can be let "
-                "in safely. Try again in a minute; if that does not help, tell your administrator "
-                "that the gateway cannot reach the Kubernetes API.",
-                reason="mapping_stale",
-                retry_after=30,
-            )
+        snapshot = self._mapping.snapshot()
+        self._check_age()
         return snapshot if self._secret.confirmed else replace(snapshot, proves_absence=False)
-
-    async def run(self) -> None:
-        """Follow the Secret until cancelled."""
-        await self._secret.run()
-
-    def poll_mount(self) -> None:
-        """Poll the mount once, and use what it holds if it may decide now."""
-        self._secret.poll_mount()
 
 
 def _parse(data: Data) -> Snapshot:

@@ -9,12 +9,13 @@ only if it supersedes the value in use.
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypedDict, TypeVar, Unpack
 
 import structlog
 from prometheus_client import Gauge
@@ -27,6 +28,8 @@ from productive_kube.reflector import WINDOW_SECONDS, Reflector
 
 _log = structlog.get_logger(__name__)
 
+MAX_STALENESS: Final = 300.0
+"""How many seconds a value is used after it was last known to be the published one."""
 POLL_SECONDS: Final = 1.0
 """Between two polls of a mount or a file."""
 
@@ -169,6 +172,19 @@ class _Prepared:
         return await self.collection.version()
 
 
+class WatchOptions(TypedDict, total=False):
+    """How a Secret is followed; what is left out has a default."""
+
+    mount: Path | None
+    """Folder that the kubelet mounts the same Secret to; by default there is none."""
+    max_staleness: float
+    """Seconds, by default MAX_STALENESS."""
+    window: int
+    """Seconds of one watch, by default WINDOW_SECONDS."""
+    monotonic: Callable[[], float]
+    """Seconds from any origin, by default those of the machine."""
+
+
 class WatchedSecret(Generic[Value]):
     """Follows one Secret by name, as the sink of its own reflector."""
 
@@ -179,10 +195,8 @@ class WatchedSecret(Generic[Value]):
         name: str,
         good: LastGood[Value],
         *,
-        mount: Path | None = None,
         supersedes: Callable[[Value, Value], bool],
-        window: int = WINDOW_SECONDS,
-        monotonic: Callable[[], float] = time.monotonic,
+        **options: Unpack[WatchOptions],
     ) -> None:
         """Read the mount, if there is one; `run` does the rest.
 
@@ -191,12 +205,12 @@ class WatchedSecret(Generic[Value]):
             namespace: of the Secret.
             name: of the Secret.
             good: keeps its value.
-            mount: folder that the kubelet mounts the same Secret to.
             supersedes: whether the first value, from the mount, may replace the second, which is in
                 use, during an outage of the API server.
-            window: seconds of one watch.
-            monotonic: seconds from any origin.
+            options: see `WatchOptions`.
         """
+        mount = options.get("mount")
+        monotonic = options.get("monotonic", time.monotonic)
         self._client = client
         self._path = f"/api/v1/namespaces/{namespace}/secrets"
         self._name = name
@@ -205,19 +219,21 @@ class WatchedSecret(Generic[Value]):
         self._supersedes = supersedes
         self._monotonic = monotonic
         self._mounted: _Mounted[Value] | None = None
-        self._mount_confirmed: float | None = None
+        self._max_staleness = options.get("max_staleness", MAX_STALENESS)
+        self._confirmed = -math.inf
+        """When something other than the watch last confirmed the value in use."""
         self._from_mount = False
         self._overruled = False
-        """Whether the mount decided after the watch told something last."""
+        """Whether the mount has decided since the last report of the watch."""
         self._watched: Data | None = None
-        """What the watch told last; None if there was no Secret."""
-        self._told = 0
-        """How many times it told something."""
+        """What the watch reported last; None if there was no Secret."""
+        self._reports = 0
+        """How many reports there were."""
         self._reflector: Reflector[Data] = Reflector(
             _Prepared(Collection(client, self._path, secret_data, by_name(name)), good.prepare),
             self,
             label=good.name,
-            window=window,
+            window=options.get("window", WINDOW_SECONDS),
             monotonic=monotonic,
         )
         WATCH_HEALTHY.labels(watch=good.name).set_function(lambda: float(self.healthy))
@@ -242,9 +258,12 @@ class WatchedSecret(Generic[Value]):
 
         A mount that does not change confirms nothing: the kubelet may be cut off, too.
         """
-        if self._mount_confirmed is None:
-            return self._reflector.age
-        return min(self._reflector.age, self._monotonic() - self._mount_confirmed)
+        return min(self._reflector.age, self._monotonic() - self._confirmed)
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the value in use was not confirmed for too long."""
+        return self.age > self._max_staleness
 
     async def run(self) -> None:
         """Follow the Secret until cancelled."""
@@ -260,13 +279,16 @@ class WatchedSecret(Generic[Value]):
             ApiError: it cannot be read.
         """
         while True:
-            told = self._told
+            reports, asked = self._reports, self._monotonic()
             secret: dict[str, Any] = await self._client.get(f"{self._path}/{self._name}")
             data = secret_data(secret)
             await self._good.prepare(data)
-            # What the watch told meanwhile may be newer than this answer, and is told only once.
-            if self._told == told:
-                return self._follow(data)
+            # A report of the watch meanwhile may be newer than this answer, and comes only once.
+            if self._reports == reports:
+                in_use = self._follow(data)
+                if in_use:
+                    self._confirmed = asked
+                return in_use
 
     def replace(self, listed: Listed[Data], *, fell: bool) -> None:
         """Take up what a list holds, even if it is older than what was seen before."""
@@ -283,7 +305,7 @@ class WatchedSecret(Generic[Value]):
         self._consider(mounted, self._monotonic())
 
     def _consider(self, mounted: Mounted | None, polled: float) -> None:
-        """Take up what is mounted anew, if anything is, and let the mount decide if it may."""
+        """Take up what was newly mounted, if anything, and let the mount decide if it may."""
         if mounted is not None and mounted.data:
             value = self._good.parse_mounted(mounted.data)
             if value is not None:
@@ -291,10 +313,10 @@ class WatchedSecret(Generic[Value]):
         if self._mounted is not None and self._is_newer(self._mounted):
             self._good.use(self._mounted.value, self._mounted.data)
             self._from_mount = True
-            self._mount_confirmed = self._mounted.since
+            self._confirmed = self._mounted.since
             self._overruled = True
         elif self._overruled and self.healthy:
-            # A window that was only late goes on: it does not tell again what it told before.
+            # A window that was only late goes on, and does not repeat its reports.
             self._use_watched()
 
     async def _poll(self, mount: Mount) -> None:
@@ -318,7 +340,7 @@ class WatchedSecret(Generic[Value]):
         return confirmed is None or mounted.since > confirmed
 
     def _take(self, data: Data | None) -> None:
-        self._told += 1
+        self._reports += 1
         self._watched = data
         self._use_watched()
 

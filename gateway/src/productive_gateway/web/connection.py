@@ -21,6 +21,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from productive_gateway.web.body import SECONDS as BODY_SECONDS
+from productive_gateway.web.headers import has_valid_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class Waiting:
         self._bodies: dict[Connection, None] = {}
 
     def add(self, connection: Connection, *, body: bool = False) -> None:
-        """Note that a connection waits from now on, for a body or for anything else."""
+        """Note that a connection has begun to wait, for a body or for anything else."""
         self.discard(connection)
         self._all[connection] = None
         if body:
@@ -161,7 +162,13 @@ class Connection(HttpToolsProtocol):
         self._enter(Phase.HEAD)
 
     def on_headers_complete(self) -> None:
-        """Expect the body."""
+        """Expect the body.
+
+        Raises:
+            ValueError: the Host header is not as RFC 9112 3.2 demands; uvicorn then answers 400.
+        """
+        if not has_valid_host(self.headers, required=self.parser.get_http_version() != "1.0"):
+            raise ValueError("Host")
         super().on_headers_complete()
         self._enter(Phase.BODY)
 

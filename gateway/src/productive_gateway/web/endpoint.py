@@ -1,4 +1,4 @@
-"""One path of the gateway: its methods and its CORS; and what a wrong address is told."""
+"""One path of the gateway, with its methods and its CORS; and the answer at a wrong address."""
 
 from __future__ import annotations
 

@@ -21,6 +21,25 @@ RawHeaders = Sequence[tuple[bytes, bytes]]
 _BEARER: Final = re.compile(rb"bearer(?: +(.*))?", re.IGNORECASE | re.DOTALL)
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9\-._~+/]{1,4096}=*")
 """b64token of RFC 6750 2.1, of a length that one of our tokens can have."""
+_HOST: Final = re.compile(
+    rb"(?:\[[0-9A-Za-z:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?"
+)
+"""Host of RFC 9110 7.2: uri-host and port of RFC 3986 3.2, which may both be empty."""
+
+
+def has_valid_host(headers: RawHeaders, *, required: bool) -> bool:
+    """Whether there is one Host header with a valid value, or none where none is required.
+
+    Two servers may take a request with more for different hosts (RFC 9112 3.2).
+
+    Args:
+        headers: names in lower case, values as received.
+        required: as in HTTP/1.1.
+    """
+    found = values(headers, b"host")
+    if not found:
+        return not required
+    return len(found) == 1 and _HOST.fullmatch(found[0].strip(b" \t")) is not None
 
 
 def stripped(scope: Scope) -> list[tuple[bytes, bytes]]:

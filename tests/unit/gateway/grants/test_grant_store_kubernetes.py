@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -12,11 +12,18 @@ import pytest
 from harness.grantkit import HeldClock
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.config import DAY
-from productive_gateway.grants.errors import StoreFull
+from productive_gateway.grants.errors import Immutable, StoreFull
 from productive_gateway.grants.record import Record, RecordKind
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_kube.collection import Change
-from productive_kube.errors import ApiError, Conflict, NotFound, QuotaExceeded, Unreachable
+from productive_kube.errors import (
+    ApiError,
+    Conflict,
+    NotFound,
+    QuotaExceeded,
+    Refused,
+    Unreachable,
+)
 
 CREATED = "2026-11-23T12:00:00Z"
 ITEM: dict[str, Any] = {
@@ -52,6 +59,8 @@ class AnsweringClient:
 
     async def replace(self, _: str, body: dict[str, Any]) -> dict[str, Any]:
         self.written = body
+        if isinstance(self.answer, ApiError):
+            raise self.answer
         return body | {"metadata": body["metadata"] | {"creationTimestamp": CREATED}}
 
     async def watch(self, *_: Any, **__: Any) -> AsyncGenerator[dict[str, Any], None]:
@@ -155,3 +164,32 @@ async def test_creation_that_fails_because_of_another_object_is_unavailable(
 ) -> None:
     with pytest.raises(Unavailable):
         await store(refusal).create(RECORD)
+
+
+INVALID = Refused("replace secret", status=422, reason="Invalid")
+
+
+async def test_secret_that_was_made_immutable_is_a_record_that_cannot_be_changed() -> None:
+    record = await store(ITEM | {"immutable": True}).get("g-one")
+    assert record is not None
+    assert record.immutable
+    with pytest.raises(Immutable):
+        await store(INVALID).update(record)
+
+
+async def test_immutable_is_written_back_so_that_labels_can_be_changed() -> None:
+    client = AnsweringClient()
+    await KubernetesGrantStore(client, "grants").update(  # type: ignore[arg-type]
+        replace(RECORD, immutable=True)
+    )
+    assert client.written is not None
+    assert client.written["immutable"] is True
+    await KubernetesGrantStore(client, "grants").update(RECORD)  # type: ignore[arg-type]
+    assert "immutable" not in client.written
+
+
+async def test_another_refusal_of_a_change_is_our_own_fault() -> None:
+    """An admission policy answers 422, too: it must end no sign-in."""
+    with pytest.raises(Unavailable) as caught:
+        await store(INVALID).update(RECORD)
+    assert caught.value.reason == "grants_refused"

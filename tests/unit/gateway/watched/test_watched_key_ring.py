@@ -17,6 +17,7 @@ from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import KeyRing, encode_ring, new_ring, parse_ring
 from productive_gateway.watched.init_key_ring import init_key_ring
 from productive_gateway.watched.key_ring import FRESH_SECONDS, KeyRingSource
+from productive_gateway.watched.watched_secret import MAX_STALENESS
 
 NOW = 1_795_500_000.0
 
@@ -185,6 +186,61 @@ async def test_a_ring_that_cannot_be_read_freshly_is_unavailable(cause: str) -> 
     api.put(data("one"))
     clock.advance(FRESH_SECONDS)
     assert await keys.fresh() == ring("one")
+
+
+async def away(api: ScriptedApi) -> None:
+    await api.window()
+    api.failure = unreachable()
+    api.break_window(unreachable())
+
+
+@pytest.mark.attack("R-02")
+async def test_ring_that_was_not_confirmed_for_max_staleness_is_unavailable() -> None:
+    """Its epoch may have been raised since, which ends every sign-in."""
+    clock = Hands()
+    async with running(source(api := ScriptedApi(data("one")), monotonic=clock)) as keys:
+        await away(api)
+        clock.advance(MAX_STALENESS)
+        assert keys.ring() == ring("one")
+        clock.advance(0.1)
+        with pytest.raises(Unavailable, match="administrator") as caught:
+            keys.ring()
+        assert (caught.value.reason, caught.value.retry_after) == ("key_ring_stale", 30)
+        assert keys.last_ring() == ring("one")
+        api.failure = None
+        await until(lambda: keys.healthy)
+        assert keys.ring() == ring("one")
+
+
+async def test_mounted_ring_is_used_for_max_staleness_after_a_start_without_the_api(
+    tmp_path: Path,
+) -> None:
+    MappingMount(tmp_path / "m").write(data("mounted"))
+    clock = Hands()
+    keys = source(ScriptedApi(), mount=tmp_path / "m", monotonic=clock)
+    clock.advance(MAX_STALENESS)
+    assert keys.ring() == ring("mounted")
+    clock.advance(0.1)
+    with pytest.raises(Unavailable) as caught:
+        keys.ring()
+    assert caught.value.reason == "key_ring_stale"
+
+
+async def test_fresh_read_confirms_the_ring_while_its_watch_is_dead() -> None:
+    clock = Hands()
+    async with running(source(api := ScriptedApi(data("one")), monotonic=clock)) as keys:
+        await api.window()
+        api.failures = {"list": unreachable(), "watch": unreachable()}
+        api.break_window(unreachable())
+        clock.advance(MAX_STALENESS + 1)
+        with pytest.raises(Unavailable):
+            keys.ring()
+        assert await keys.fresh() == ring("one")
+        assert keys.ring() == ring("one")
+        assert not keys.healthy
+        clock.advance(MAX_STALENESS + 0.1)
+        with pytest.raises(Unavailable):
+            keys.ring()
 
 
 async def test_the_ring_is_made_once_and_left_alone_afterwards() -> None:

@@ -15,7 +15,8 @@ from productive_contract.mapping import Mapping, Person, Reason, State, encode
 from productive_contract.secret import Secret
 from productive_gateway.errors import Unavailable
 from productive_gateway.observability.metrics import REGISTRY
-from productive_gateway.watched.mapping import MAX_STALENESS, MappingSource
+from productive_gateway.watched.mapping import MappingSource
+from productive_gateway.watched.watched_secret import MAX_STALENESS
 
 
 def published(revision: int, *emails: str) -> dict[str, bytes]:

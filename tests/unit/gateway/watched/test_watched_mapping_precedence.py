@@ -19,7 +19,8 @@ from productive_contract.mapping import Mapping, encode
 from productive_gateway.errors import Unavailable
 from productive_gateway.observability.metrics import MAPPING_REVISION, REGISTRY
 from productive_gateway.watched import watched_secret
-from productive_gateway.watched.mapping import MAX_STALENESS, MappingSource
+from productive_gateway.watched.mapping import MappingSource
+from productive_gateway.watched.watched_secret import MAX_STALENESS
 
 REVISIONS = st.integers(1, 9)
 UNREADABLE = st.sampled_from([{}, {"users.json": b"["}])

@@ -129,6 +129,65 @@ async def test_a_head_without_an_end_is_cut(begin: bytes, more: bytes) -> None:
         assert not answered or answered.startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        b"",
+        b"host: x\r\nhost: x\r\n",
+        b"host: x\r\nHost: y\r\n",
+        b"host: x/y\r\n",
+        b"host: user@x\r\n",
+        b"host: x y\r\n",
+        b"host: x, y\r\n",
+        b"host: x:port\r\n",
+        b"host: [::1\r\n",
+        b"host: x%2\r\n",
+        b"host: \xe9\r\n",
+    ],
+)
+async def test_request_without_exactly_one_valid_host_is_refused(host: bytes) -> None:
+    """RFC 9112 3.2."""
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(b"GET / HTTP/1.1\r\n" + host + b"\r\n")
+        answered = await rest(reader)
+        assert answered.startswith(b"HTTP/1.1 400 ")
+        assert answered.count(b"HTTP/1.1 ") == 1
+
+
+async def test_two_hosts_are_refused_in_http_1_0_too() -> None:
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(b"GET / HTTP/1.0\r\nhost: x\r\nhost: x\r\n\r\n")
+        assert (await rest(reader)).startswith(b"HTTP/1.1 400 ")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.0\r\n",
+        b"GET / HTTP/1.1\r\nhost:\r\n",
+        b"GET / HTTP/1.1\r\nhost: \tmcp.example.com:443 \r\n",
+        b"GET / HTTP/1.1\r\nhost: [2001:db8::1]:8787\r\n",
+        b"GET / HTTP/1.1\r\nhost: my_service.ns.svc\r\n",
+    ],
+)
+async def test_request_with_a_valid_host_is_served(head: bytes) -> None:
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(head + b"connection: close\r\n\r\n")
+        assert (await rest(reader)).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_answer_before_a_request_with_two_hosts_is_sent() -> None:
+    async with serving() as connect:
+        reader, writer = await connect()
+        writer.write(GET)
+        assert (await one_answer(reader)).startswith(b"HTTP/1.1 200 ")
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\nhost: x\r\n\r\n")
+        assert (await rest(reader)).startswith(b"HTTP/1.1 400 ")
+
+
 @pytest.mark.attack("E-04")
 async def test_a_head_of_sixteen_kilobytes_and_a_long_body_are_served() -> None:
     async with serving() as connect:

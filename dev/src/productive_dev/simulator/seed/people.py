@@ -257,7 +257,7 @@ def _plain(name: str) -> str:
 
 
 def _notifications(email: str) -> dict[str, Any]:
-    # A real membership weighs about 10 KB for this part alone; whoever asks without `fields` pays.
+    # In a real membership this part alone has about 10 KB, which `fields` can leave out.
     channels = {"app": True, "push": True, "email": email, "slack": True, "teams": True}
     topics = ("deals", "tasks", "people", "budgets", "invoices", "projects", "reminders", "notes")
     events = ("created", "updated", "comments", "mentions", "sharing", "assigned", "due")

@@ -1,6 +1,6 @@
 """Comments, docs and the activity feed.
 
-The traps: a comment and a page that give orders to whoever reads them, a hidden comment, a pinned
+The traps: a comment and a page that give orders to their reader, a hidden comment, a pinned
 one, a mention, a tree of pages three levels deep.
 """
 

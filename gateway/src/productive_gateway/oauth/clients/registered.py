@@ -34,7 +34,7 @@ MAX_ID: Final = 2048
 def register_client(
     ring: KeyRing, registration: Registration, issuer: str, entropy: Entropy
 ) -> Client:
-    """Return a client with a client_id made of its registration.
+    """Return a client with a client_id made from its registration.
 
     Raises:
         OAuthError: the id would be longer than is allowed.
