@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field
 from pydantic.json_schema import WithJsonSchema
 
-from productive_gateway.tools.kit.arguments import as_list
+from productive_gateway.tools.kit.arguments import as_json, as_list
 
 LONGEST_REFERENCE: Final = 300
 LONGEST_TEXT: Final = 30_000
@@ -37,6 +37,11 @@ def hours_in(value: Any) -> Any:
 def word_in(value: Any) -> Any:
     """Read a word of a choice, whatever its case."""
     return value.strip().lower().replace(" ", "_") if isinstance(value, str) else value
+
+
+def as_json_object(value: Any) -> Any:
+    """Read an object, also if it came as JSON text."""
+    return as_json(value) if isinstance(value, str) else value
 
 
 _Short = Annotated[str, Field(max_length=LONGEST_REFERENCE)]
@@ -84,6 +89,12 @@ Hours = Annotated[
     BeforeValidator(hours_in),
     WithJsonSchema({"type": "number"}),
     Field(description='"1:30" and "90m" are understood too'),
+]
+CustomFields = Annotated[
+    dict[str, Any] | None,
+    BeforeValidator(as_json_object),
+    WithJsonSchema({"type": "object"}),
+    Field(description="values by the names of fields and options"),
 ]
 Names = Annotated[list[str] | None, BeforeValidator(as_list), Field(max_length=50)]
 """Several names, such as tags."""

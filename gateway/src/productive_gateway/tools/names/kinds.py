@@ -25,6 +25,8 @@ class RecordKind(StrEnum):
     INVOICE = "invoice"
     EXPENSE = "expense"
     TIME_ENTRY = "time entry"
+    CUSTOM_FIELD = "custom field"
+    OPTION = "option"
 
     @property
     def indefinite(self) -> str:
