@@ -72,6 +72,11 @@ Task = Annotated[
     BeforeValidator(reference_in),
     Field(description='title, "#87", id or link'),
 ]
+RequiredTask = Annotated[
+    str,
+    BeforeValidator(reference_in),
+    Field(max_length=LONGEST_REFERENCE, description='title, "#87", id or link'),
+]
 Day = Annotated[
     _Short | None,
     BeforeValidator(text_in),
