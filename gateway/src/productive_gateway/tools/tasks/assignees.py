@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from productive_gateway.productive.records.people import PersonRef
 from productive_gateway.tools.call import Call
 from productive_gateway.tools.kit.errors import Problem, ToolError
 from productive_gateway.tools.names.resolver import PEOPLE
@@ -28,14 +29,14 @@ async def person_id(call: Call, text: str, field: str) -> str:
     return (await call.names.one(PEOPLE, text, field)).id
 
 
-async def assignee_id(call: Call, text: str, field: str) -> str:
-    """Return the id of a person who can do something.
+async def assignee_of(call: Call, text: str, field: str) -> PersonRef:
+    """Return a person who can do something.
 
     Raises:
         ToolError: no person fits, more than one, or the person is deactivated.
     """
     if text.strip().casefold() == "me":
-        return call.me.person_id
+        return PersonRef(id=call.me.person_id, name=call.me.name)
     person = await call.names.one(PEOPLE, text, field)
     if person.deactivated or person.archived:
         raise ToolError(
@@ -46,4 +47,4 @@ async def assignee_id(call: Call, text: str, field: str) -> str:
                 field=field,
             )
         )
-    return person.id
+    return PersonRef(id=person.id, name=person.name)

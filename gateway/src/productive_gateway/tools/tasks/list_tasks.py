@@ -111,13 +111,11 @@ async def list_tasks(
         filters["last_activity_after"] = day
     cls: type[TaskRef] = TaskRow if detail == "full" else ListedTask
     page = await call.page(cls, filters, limit=limit, cursor=cursor, sort=_SORTS[sort])
-    total = page.total if page.total is not None else len(page.rows)
-    kind = "" if filters["status"] is None else "open " if filters["status"] == "1" else "closed "
-    some = "" if total <= len(page.rows) else f"; here are {len(page.rows)}"
+    kind = {"1": "open task", "2": "closed task"}.get(filters["status"], "task")
     return TaskList(
-        headline=f"{total} {kind}task{'' if total == 1 else 's'}{some}.",
+        headline=page.counted(kind),
         tasks=tuple(_row(call, row) for row in page.rows),
-        total=total,
+        total=page.total,
         link=_links(call, page.rows),
         next_cursor=page.next_cursor,
     )

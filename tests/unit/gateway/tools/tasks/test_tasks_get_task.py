@@ -29,7 +29,7 @@ async def test_a_task_comes_with_all_that_belongs_to_it() -> None:
         assert dependency["kind"] == "is blocked by"
         assert dependency["other"]["id"] == "20510088"
         assert answer["attachments"][0]["name"] == "wireframes.png"
-        assert [one["id"] for one in answer["comments"]][0] == "880014"
+        assert answer["comments"][0]["id"] == "880014"
 
 
 @pytest.mark.parametrize(
