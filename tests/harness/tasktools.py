@@ -14,9 +14,12 @@ from productive_gateway.tools.registry import TOOLS, Answer
 READ_ONLY = principal(person(access=Access(read_only=True)))
 MANAGER = principal(person("simulator-manager", user_id=9103, email="marko@northlight.example"))
 _IDENTITY = "/organization_memberships"
-_STAMPS = frozenset({"updated_at", "last_activity_at", "edited_at", "placement", "closed_at"})
+_STAMPS = frozenset(
+    {"updated_at", "last_activity_at", "edited_at", "placement", "closed_at", "created_at"}
+)
 """What writing and undoing moves on."""
 _NOT_COMPARED = frozenset({"activities"})
+_ACTORS = frozenset({"last_actor", "updater", "creator"})
 
 
 async def ask(
@@ -72,6 +75,37 @@ async def refused(
     return error
 
 
+async def confirmed(
+    tools: SimulatedTools,
+    name: str,
+    who: Principal | None = None,
+    *,
+    says: tuple[str, ...] = (),
+    **arguments: Any,
+) -> dict[str, Any]:
+    """Call a tool that asks first, agree, and return the structure of its answer.
+
+    Args:
+        tools: the tools.
+        name: of the tool.
+        who: calls it.
+        says: what the preview must contain.
+        arguments: of the call.
+    """
+    before = state(tools)
+    error = (await ask(tools, name, who, **arguments)).structured["error"]
+    assert error["code"] == "needs_confirmation", error
+    assert state(tools) == before
+    for words in says:
+        assert words in error["message"], error["message"]
+    return await ok(tools, name, who, **arguments, confirm=error["confirm"])
+
+
+async def undone(tools: SimulatedTools, answer: dict[str, Any]) -> dict[str, Any]:
+    """Undo a call by the handle of its answer."""
+    return await ok(tools, "undo", handle=answer["undo"])
+
+
 def writes(tools: SimulatedTools) -> list[tuple[str, str]]:
     """Return method and path of all writes that the simulator answered."""
     return [(one.method, one.path) for one in tools.requests() if one.method != "GET"]
@@ -85,13 +119,22 @@ def record(tools: SimulatedTools, kind: str, number: str) -> Record:
 
 
 def state(tools: SimulatedTools) -> dict[str, Any]:
-    """Return all that the simulator holds, without what each write moves on."""
+    """Return all that the simulator holds, without what each write moves on.
+
+    A dependency that is made again has a new id, so it is named by its tasks.
+    """
     return {
-        f"{kind}/{one.id}": (
+        _named(one): (
             {name: value for name, value in one.attributes.items() if name not in _STAMPS},
-            {name: to for name, to in one.relations.items() if name != "last_actor"},
+            {name: to for name, to in one.relations.items() if name not in _ACTORS},
         )
         for kind in tools.world.state.kinds()
         if kind not in _NOT_COMPARED
         for one in tools.world.state.all(kind)
     }
+
+
+def _named(one: Record) -> str:
+    if one.type == "task_dependencies":
+        return f"{one.to_one('task')} {one.to_one('dependent_task')}"
+    return f"{one.type}/{one.id}"

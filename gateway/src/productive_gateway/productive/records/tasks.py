@@ -65,6 +65,8 @@ class TaskRow(TaskRef):
     service: ServiceRef | None = has.one(lambda: ServiceRef, "service", shown=False)
     custom_fields: Mapping[str, Any] | None = has.mapping("custom_fields")
     """By the ids of the fields; options are ids as well."""
+    open_subtasks: int | None = has.count("open_subtask_count", shown=False)
+    """None may also mean that Productive did not count them."""
 
 
 class ProbedTask(TaskRef):

@@ -27,6 +27,9 @@ class RecordKind(StrEnum):
     TIME_ENTRY = "time entry"
     CUSTOM_FIELD = "custom field"
     OPTION = "option"
+    TODO = "todo"
+    COMMENT = "comment"
+    DEPENDENCY = "dependency"
 
     @property
     def indefinite(self) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from productive_gateway.errors import GatewayError
 from productive_gateway.productive.records import declared as has
 from productive_gateway.productive.records.people import PersonRef
 from productive_gateway.productive.records.projects import (
@@ -26,7 +27,8 @@ from productive_gateway.tools.kit.parameters import Confirm, DryRun
 from productive_gateway.tools.tasks.new_task import NewTask, NewTasks, Planned, plan, same_title
 from productive_gateway.tools.tasks.results import Failure, failure
 from productive_gateway.tools.words import untrusted
-from productive_gateway.tools.writes.writer import differences
+from productive_gateway.tools.writes.compare import differences
+from productive_gateway.tools.writes.writer import Made
 
 MOST_UNASKED: Final = 10
 """Tasks that are created without asking the user first."""
@@ -122,7 +124,7 @@ async def create_tasks(
     if len(ready) > MOST_UNASKED:
         lines = [f"{untrusted.name(one.title)} in {one.project.name}" for one in ready.values()]
         await call.confirm(f"Create {len(ready)} tasks", lines, given=confirm)
-    made = await _written(call, list(ready.values()))
+    made = await _written(call, list(ready.values()), allow_duplicate=allow_duplicate)
     results |= dict(zip(ready, made, strict=True))
     return _answer(results, "created")
 
@@ -182,9 +184,9 @@ class _Made:
     row: TaskRow
 
 
-async def _written(call: Call, plans: Sequence[Planned]) -> list[Result]:
+async def _written(call: Call, plans: Sequence[Planned], *, allow_duplicate: bool) -> list[Result]:
     """Create the tasks, then their todos."""
-    made = await _created(call, plans)
+    made = await _created(call, plans, allow_duplicate=allow_duplicate)
     todos = [
         {"name": text, "task": one.row.id}
         for one in made
@@ -195,7 +197,7 @@ async def _written(call: Call, plans: Sequence[Planned]) -> list[Result]:
     if todos:
         try:
             await call.writes.create_many(Todo, todos)
-        except ProductiveError as error:
+        except (ProductiveError, GatewayError, ToolError) as error:
             without = True
             problem = call.explain.explain(error)
             call.warn(f"The tasks are there, but their todos are not: {problem.message}")
@@ -205,46 +207,65 @@ async def _written(call: Call, plans: Sequence[Planned]) -> list[Result]:
     ]
 
 
-async def _created(call: Call, plans: Sequence[Planned]) -> list[_Made | Problem]:
+async def _created(
+    call: Call, plans: Sequence[Planned], *, allow_duplicate: bool
+) -> list[_Made | Problem]:
     if not plans:
         return []
-    if len(plans) == 1:
-        return [_Made(plans[0], await call.writes.create(Task, plans[0].values))]
-    try:
-        made = await call.writes.create_many(Task, [one.values for one in plans])
-    except Refused:
-        return await _one_by_one(call, plans)
+    allow = [allow_duplicate] * len(plans)
+    values = [one.values for one in plans]
+    made = await call.writes.create_each(Task, values, allow_duplicate=allow, bulk=True)
+    if len(made) == 1:
+        return [_Made(plans[0], made[0].done())]
+    refused = {at for at, one in enumerate(made) if isinstance(one.error, Refused)}
+    singly = await _one_by_one(call, [plans[at] for at in sorted(refused)], allow_duplicate)
+    found = dict(zip(sorted(refused), singly, strict=True))
     # The answer of a bulk request does not say what the tasks refer to.
-    read = await call.records.all(TaskRow, {"id": [one.id for one in made]}, most=1)
-    rows = {row.id: row for row in read.rows}
-    found: list[_Made | Problem] = []
-    for one, task in zip(plans, made, strict=True):
-        row = rows.get(task.id, task)
-        wrong = differences(row, one.values) if task.id in rows else []
-        if wrong:
-            call.warn(f"Productive did not apply to {row.id}: {', '.join(wrong)}.")
-        found.append(_Made(one, row))
-    return found
+    ids = [one.record.id for one in made if one.record is not None]
+    read = await call.records.all(TaskRow, {"id": ids}, most=1) if ids else None
+    rows = {row.id: row for row in (read.rows if read else ())}
+    return [found.get(at) or _outcome(call, plans[at], done, rows) for at, done in enumerate(made)]
 
 
-async def _one_by_one(call: Call, plans: Sequence[Planned]) -> list[_Made | Problem]:
+def _outcome(
+    call: Call, plan: Planned, done: Made[Task], rows: Mapping[str, TaskRow]
+) -> _Made | Problem:
+    if done.repeats is not None:
+        return Problem(
+            "duplicate",
+            "It is the same as another task of this call, so it was not created twice.",
+            "Pass allow_duplicate if the user wants both.",
+        )
+    if done.record is None:
+        return call.explain.explain(done.error or ToolError(_UNKNOWN))
+    row = rows.get(done.record.id)
+    wrong = differences(row, plan.values) if row is not None else []
+    if wrong:
+        call.warn(f"Productive did not apply to {done.record.id}: {', '.join(wrong)}.")
+    return _Made(plan, row if row is not None else done.record)
+
+
+_UNKNOWN: Final = Problem("timeout", "It is unknown whether it was created.", "Look for it first.")
+
+
+async def _one_by_one(
+    call: Call, plans: Sequence[Planned], allow_duplicate: bool
+) -> list[_Made | Problem]:
     """Create tasks singly, after a bulk request was refused for some of them.
 
     Whether Productive wrote the others then is not documented, so it is looked up first.
     """
-    there = await _twins(call, plans)
+    there = await _twins(call, plans) if plans else {}
     found: list[_Made | Problem] = []
     for one in plans:
         twin = there.get(one.key)
         if twin is not None and twin.created is not None and twin.created >= call.now - _SKEW:
             found.append(_Made(one, await call.records.get(TaskRow, twin.id)))
             continue
-        try:
-            found.append(_Made(one, await call.writes.create(Task, one.values)))
-        except ProductiveError as error:
-            found.append(call.explain.explain(error))
-        except ToolError as error:
-            found.append(error.problem)
+        (made,) = await call.writes.create_each(
+            Task, [one.values], allow_duplicate=[allow_duplicate]
+        )
+        found.append(_outcome(call, one, made, {}))
     return found
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -217,13 +218,31 @@ async def test_more_than_ten_tasks_are_shown_to_the_user_first() -> None:
         assert (error["code"], error["field"]) == ("invalid_value", "tasks")
 
 
-async def test_a_lost_answer_is_no_success_and_a_retry_finds_the_task() -> None:
+@pytest.mark.parametrize("applied", [True, False])
+async def test_after_a_lost_answer_there_is_one_task_whoever_asks_again(applied: bool) -> None:
     async with simulated_tools() as tools:
-        tools.world.faults.put([Fault(method="POST", path="/tasks", status=502, applied=True)])
-        lost = await ask(tools, "create_tasks", tasks=[CARE])
-        assert lost.structured["error"]["code"] == "timeout"
-        again = await ok(tools, "create_tasks", tasks=[CARE])
-        assert again["results"][0]["duplicate_of"]["name"] == CARE["title"]
+        tools.world.faults.put([Fault(method="POST", path="/tasks", status=502, applied=applied)])
+        await ask(tools, "create_tasks", tasks=[CARE])
+        tools.time.now += 60
+        await ask(tools, "create_tasks", tasks=[CARE])
+        titles = [one.attributes["title"] for one in tools.world.state.all("tasks")]
+        assert titles.count(CARE["title"]) == 1
+
+
+async def test_two_equal_tasks_in_one_call_are_one() -> None:
+    async with simulated_tools() as tools:
+        answer = await ok(tools, "create_tasks", tasks=[CARE, CARE])
+        first, second = answer["results"]
+        assert first["ok"]
+        assert second["error"]["code"] == "duplicate"
+        titles = [one.attributes["title"] for one in tools.world.state.all("tasks")]
+        assert titles.count(CARE["title"]) == 1
+
+
+async def test_the_same_call_twice_at_once_creates_one_task() -> None:
+    async with simulated_tools() as tools:
+        calls = (tools.call("create_tasks", tasks=[CARE]) for _ in range(2))
+        await asyncio.gather(*calls)
         titles = [one.attributes["title"] for one in tools.world.state.all("tasks")]
         assert titles.count(CARE["title"]) == 1
 
