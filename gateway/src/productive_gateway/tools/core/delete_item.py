@@ -121,7 +121,7 @@ async def _task(call: Call, record: Record) -> list[str]:
 
 async def _comment(_: Call, record: Record) -> list[str]:
     body = record.body if isinstance(record, Comment) else None
-    quoted = untrusted.line(richtext.plain(body or ""), _QUOTED)
+    quoted = untrusted.line(richtext.plain(body, _QUOTED), _QUOTED)
     return [row_text(record), f'"{quoted}"']
 
 

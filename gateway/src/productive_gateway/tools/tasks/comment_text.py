@@ -7,7 +7,6 @@ comment, or that only its author does. So it is used only where a client could s
 from __future__ import annotations
 
 import asyncio
-import html
 from collections.abc import Sequence
 from typing import Final
 
@@ -15,8 +14,9 @@ from productive_gateway.productive.records import declared as has
 from productive_gateway.productive.records.people import NAMES_LIFETIME, PersonRef
 from productive_gateway.productive.records.store import Rows
 from productive_gateway.tools.call import Call
+from productive_gateway.tools.kit.read import read_markdown
 from productive_gateway.tools.tasks.assignees import assignee_of
-from productive_gateway.tools.words import richtext
+from productive_gateway.tools.words.mentions import Mention
 
 _CONTACTS: Final = {"hrm_type_id": "2", "status": "1"}
 """Contacts; a client with a login counts as a user in `person_type`."""
@@ -48,45 +48,40 @@ async def is_hidden(call: Call, project: str | None) -> bool:
     return True
 
 
-async def people_of(call: Call, names: Sequence[str], field: str) -> tuple[PersonRef, ...]:
-    """Return the people who are mentioned.
-
-    Raises:
-        ToolError: a name fits nobody, or more than one person.
-    """
-    return tuple(
-        await asyncio.gather(
-            *(
-                assignee_of(call, one.removeprefix("@"), f"{field}[{n}]")
-                for n, one in enumerate(names)
-            )
-        )
-    )
-
-
-def body_html(markdown: str, names: Sequence[str], people: Sequence[PersonRef]) -> str:
-    """Return the HTML of a comment.
+async def body_of(
+    call: Call,
+    markdown: str,
+    names: Sequence[str],
+    *,
+    fields: tuple[str, str] = ("body", "mention"),
+) -> str:
+    """Return the HTML of a comment, with its mentions.
 
     Args:
-        markdown: what it says.
-        names: the people as the model wrote them: "@Ana" in the text becomes the mention.
-        people: who they are; whoever is not in the text is mentioned before it.
+        call: the running call.
+        markdown: what it says; "@Ana" in it becomes the mention of the Ana in `names`.
+        names: who is mentioned; whoever is not in the text is put before it.
+        fields: names of the two arguments.
+
+    Raises:
+        ToolError: a name fits nobody, or more than one person; the text is too large.
     """
-    body = richtext.to_html(markdown)
+    wanted = (
+        assignee_of(call, one.removeprefix("@"), f"{fields[1]}[{n}]") for n, one in enumerate(names)
+    )
+    people = await asyncio.gather(*wanted)
+    mentions = [Mention(one.id, one.name) for one in people]
     before: list[str] = []
-    for name, person in zip(names, people, strict=True):
-        written = f"@{html.escape(name.removeprefix('@'), quote=False)}"
-        if written in body:
-            body = body.replace(written, _mention(person), 1)
+    for name, mention in zip(names, mentions, strict=True):
+        written = f"@{name.removeprefix('@')}"
+        if mention.shown in markdown:
+            continue
+        if written in markdown:
+            markdown = markdown.replace(written, mention.shown, 1)
         else:
-            before.append(_mention(person))
-    return f"<p>{' '.join(before)}</p>{body}" if before else body
-
-
-def _mention(person: PersonRef) -> str:
-    # The form that Productive's own clients write.
-    name = html.escape(person.name.replace("[", "(").replace("]", ")").replace(":", " "))
-    return f"@[Person:{person.id}:{name}]"
+            before.append(mention.shown)
+    text = f"{' '.join(before)}\n\n{markdown}" if before else markdown
+    return read_markdown(text, fields[0], mentions)
 
 
 def _people(rows: Rows[PersonRef]) -> tuple[PersonRef, ...]:

@@ -101,10 +101,10 @@ async def get_task(
 
 def shortened(html: str | None, most: int) -> str | None:
     """Return a rich text with at most so many characters of Markdown."""
-    markdown = richtext.to_markdown(html or "")
-    if len(markdown) <= most:
+    found = richtext.to_markdown(html, most)
+    if not found.cut:
         return html
-    return richtext.to_html(f"{markdown[:most].rstrip()} … (cut)")
+    return richtext.to_html(f"{found.text} (cut)", richtext.mentions_in(html))
 
 
 def _whole(call: Call, task: Task) -> WholeTask:

@@ -30,13 +30,12 @@ from productive_gateway.tools.kit.parameters import (
     Text,
     text_in,
 )
-from productive_gateway.tools.kit.read import invalid, read_day, read_minutes
+from productive_gateway.tools.kit.read import invalid, read_day, read_markdown, read_minutes
 from productive_gateway.tools.names.resolver import PROJECTS, TASKS
 from productive_gateway.tools.tasks import custom_fields as fields
 from productive_gateway.tools.tasks.assignees import assignee_of, is_none
 from productive_gateway.tools.tasks.statuses import status_in
 from productive_gateway.tools.tasks.task_lists import list_for
-from productive_gateway.tools.words import richtext
 
 LONGEST_TITLE: Final = 500
 
@@ -128,7 +127,7 @@ async def plan(call: Call, given: NewTask, where: str) -> Planned:
         # Productive shows the remaining time, and does not set it along with the estimate.
         values |= {"estimate": minutes, "remaining": minutes}
     if given.description is not None:
-        values["description"] = richtext.to_html(given.description)
+        values["description"] = read_markdown(given.description, f"{where}.description")
     if given.tags:
         values["tags"] = tuple(dict.fromkeys(given.tags))
     if given.milestone:

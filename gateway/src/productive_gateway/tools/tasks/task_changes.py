@@ -9,12 +9,11 @@ from typing import Any, Literal
 
 from productive_gateway.productive.records.tasks import Task, TaskRow
 from productive_gateway.tools.call import Call
-from productive_gateway.tools.kit.read import invalid, read_day, read_minutes
+from productive_gateway.tools.kit.read import invalid, read_day, read_markdown, read_minutes
 from productive_gateway.tools.tasks import custom_fields as fields
 from productive_gateway.tools.tasks.assignees import assignee_of, is_none
 from productive_gateway.tools.tasks.statuses import status_in
 from productive_gateway.tools.tasks.task_lists import list_for
-from productive_gateway.tools.words import richtext
 from productive_gateway.tools.writes.compare import differences
 
 
@@ -132,5 +131,5 @@ def _tags(present: Sequence[str], wanted: Wanted) -> tuple[str, ...]:
 
 def _description(present: str | None, wanted: Wanted) -> str:
     text = wanted.description or ""
-    added = "" if is_none(text) else richtext.to_html(text)
+    added = "" if is_none(text) else read_markdown(text, "description")
     return f"{present or ''}{added}" if wanted.description_mode == "append" else added

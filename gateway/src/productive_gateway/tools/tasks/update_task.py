@@ -29,8 +29,9 @@ from productive_gateway.tools.kit.parameters import (
     Text,
     word_in,
 )
+from productive_gateway.tools.kit.read import read_markdown
 from productive_gateway.tools.names.resolver import TASKS
-from productive_gateway.tools.tasks.comment_text import MadeComment, body_html, is_hidden
+from productive_gateway.tools.tasks.comment_text import MadeComment, is_hidden
 from productive_gateway.tools.tasks.custom_fields import shown_values
 from productive_gateway.tools.tasks.results import Failure, Steps
 from productive_gateway.tools.tasks.rows import ShownTask, shown
@@ -124,6 +125,7 @@ async def update_task(
     values, parts = await asyncio.gather(
         changes_of(call, row, wanted), plan_parts(call, row, wanted_parts)
     )
+    html = read_markdown(comment, "comment") if comment is not None else ""
     hidden = comment is not None and await is_hidden(call, row.project.id if row.project else None)
     steps, changed, after = Steps(call), list[Change](), row
     if values:
@@ -134,7 +136,7 @@ async def update_task(
     changed += await write_parts(call, steps, after, parts)
     made = None
     if comment is not None:
-        body = {"body": body_html(comment, (), ()), "internal": hidden, "task": row.id}
+        body = {"body": html, "internal": hidden, "task": row.id}
         made = await steps.run("comment", call.writes.create(Comment, body))
     fields = list(dict.fromkeys(one.field for one in changed))
     return Updated(
