@@ -11,8 +11,8 @@ from productive_gateway.productive.records.budgets import ServiceRef
 from productive_gateway.productive.records.people import PersonRef
 from productive_gateway.productive.records.projects import (
     ProjectRef,
-    StatusRef,
     StatusName,
+    StatusRef,
     TaskListRef,
     WorkflowStatus,
 )

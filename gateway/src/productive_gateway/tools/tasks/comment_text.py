@@ -48,26 +48,19 @@ async def is_hidden(call: Call, project: str | None) -> bool:
     return True
 
 
-async def body_of(
-    call: Call,
-    markdown: str,
-    names: Sequence[str],
-    *,
-    fields: tuple[str, str] = ("body", "mention"),
-) -> str:
+async def body_of(call: Call, markdown: str, names: Sequence[str]) -> str:
     """Return the HTML of a comment, with its mentions.
 
     Args:
         call: the running call.
         markdown: what it says; "@Ana" in it becomes the mention of the Ana in `names`.
         names: who is mentioned; whoever is not in the text is put before it.
-        fields: names of the two arguments.
 
     Raises:
         ToolError: a name fits nobody, or more than one person; the text is too large.
     """
     wanted = (
-        assignee_of(call, one.removeprefix("@"), f"{fields[1]}[{n}]") for n, one in enumerate(names)
+        assignee_of(call, one.removeprefix("@"), f"mention[{n}]") for n, one in enumerate(names)
     )
     people = await asyncio.gather(*wanted)
     mentions = [Mention(one.id, one.name) for one in people]
@@ -81,7 +74,7 @@ async def body_of(
         else:
             before.append(mention.shown)
     text = f"{' '.join(before)}\n\n{markdown}" if before else markdown
-    return read_markdown(text, fields[0], mentions)
+    return read_markdown(text, "body", mentions)
 
 
 def _people(rows: Rows[PersonRef]) -> tuple[PersonRef, ...]:

@@ -23,9 +23,9 @@ from productive_gateway.tools.call import Call
 from productive_gateway.tools.kit.answers import Answer
 from productive_gateway.tools.kit.declare import Cost, Example, Kind, tool
 from productive_gateway.tools.kit.errors import Problem, ToolError
+from productive_gateway.tools.kit.failure import Failure, failure_of
 from productive_gateway.tools.kit.parameters import Confirm, DryRun
 from productive_gateway.tools.tasks.new_task import NewTask, NewTasks, Planned, plan, same_title
-from productive_gateway.tools.tasks.results import Failure, failure
 from productive_gateway.tools.words import untrusted
 from productive_gateway.tools.writes.compare import differences
 from productive_gateway.tools.writes.writer import Made
@@ -270,7 +270,7 @@ async def _one_by_one(
 
 
 def _failed(problem: Problem) -> Result:
-    return Result(error=failure(problem))
+    return Result(error=failure_of(problem))
 
 
 def _succeeded(call: Call, made: _Made, *, without_todos: bool) -> Result:

@@ -14,7 +14,7 @@ from productive_gateway.tools.kit.read import invalid
 from productive_gateway.tools.names.kinds import RecordKind
 from productive_gateway.tools.names.options import Option, Options
 from productive_gateway.tools.names.resolver import TASKS
-from productive_gateway.tools.tasks.results import Steps
+from productive_gateway.tools.tasks.steps import Steps
 from productive_gateway.tools.words import untrusted
 from productive_gateway.tools.writes.compare import Change
 

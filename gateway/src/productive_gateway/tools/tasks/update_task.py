@@ -17,6 +17,7 @@ from productive_gateway.productive.records.tasks import (
 from productive_gateway.tools.call import Call
 from productive_gateway.tools.kit.answers import Answer
 from productive_gateway.tools.kit.declare import Cost, Example, Kind, tool
+from productive_gateway.tools.kit.failure import Failure
 from productive_gateway.tools.kit.parameters import (
     CustomFields,
     Day,
@@ -33,8 +34,8 @@ from productive_gateway.tools.kit.read import read_markdown
 from productive_gateway.tools.names.resolver import TASKS
 from productive_gateway.tools.tasks.comment_text import MadeComment, is_hidden
 from productive_gateway.tools.tasks.custom_fields import shown_values
-from productive_gateway.tools.tasks.results import Failure, Steps
 from productive_gateway.tools.tasks.rows import ShownTask, shown
+from productive_gateway.tools.tasks.steps import Steps
 from productive_gateway.tools.tasks.task_changes import Wanted, changes_of
 from productive_gateway.tools.tasks.task_parts import WantedParts, plan_parts, write_parts
 from productive_gateway.tools.words import untrusted
