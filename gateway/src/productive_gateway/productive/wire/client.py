@@ -62,6 +62,9 @@ _NOTHING_SENT: Final = (
     httpx.ProxyError,  # the proxy refused the tunnel
 )
 
+_WITH_BODY: Final = frozenset({"POST", "PATCH"})
+"""Productive asks for the content type of these even where an action has no body."""
+
 Query = Sequence[tuple[str, str]]
 
 
@@ -333,7 +336,7 @@ class ProductiveSession:
             "X-Auth-Token": self._token.reveal(),
             "X-Organization-Id": self.organization,
         }
-        if content is not None:
+        if content is not None or method in _WITH_BODY:
             headers["Content-Type"] = media_type
         request = self._api.http.build_request(
             method,
