@@ -26,6 +26,7 @@ async def ask(
     tools: SimulatedTools,
     name: str,
     who: Principal | None = None,
+    /,
     *,
     things: int = 1,
     **arguments: Any,
@@ -41,7 +42,7 @@ async def ask(
     """
     tool = next(one for one in TOOLS if one.name == name)
     before = len(tools.requests())
-    answer = await tools.call(name, who, **arguments)
+    answer = await tools.registry.call(who or principal(), name, arguments)
     said_alike(answer, tool)
     sent = [one for one in tools.requests()[before:] if one.path != _IDENTITY]
     reads = [one for one in sent if one.method == "GET"]
@@ -54,6 +55,7 @@ async def ok(
     tools: SimulatedTools,
     name: str,
     who: Principal | None = None,
+    /,
     *,
     things: int = 1,
     **arguments: Any,
@@ -65,7 +67,7 @@ async def ok(
 
 
 async def refused(
-    tools: SimulatedTools, name: str, who: Principal | None = None, **arguments: Any
+    tools: SimulatedTools, name: str, who: Principal | None = None, /, **arguments: Any
 ) -> dict[str, Any]:
     """Call a tool that must fail without writing anything, and return its error."""
     answer = await ask(tools, name, who, **arguments)
@@ -79,6 +81,7 @@ async def confirmed(
     tools: SimulatedTools,
     name: str,
     who: Principal | None = None,
+    /,
     *,
     says: tuple[str, ...] = (),
     **arguments: Any,

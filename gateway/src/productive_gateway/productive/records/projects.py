@@ -76,7 +76,7 @@ class Membership(Record, type="memberships"):
     team: TeamRef | None = has.one(lambda: TeamRef, "team")
 
 
-class Folder(Record, type="folders"):
+class Folder(Record, type="folders", found_by={"project": "project_id"}):
     """A folder of a project, which holds task lists."""
 
     name: str = has.name("name")
@@ -97,10 +97,10 @@ class TaskListRef(Record, type="task_lists"):
     name: str = has.name("name")
 
 
-class TaskList(TaskListRef):
+class TaskList(TaskListRef, found_by={"project": "project_id", "folder": "folder_id"}):
     """A task list of a project."""
 
     archived: bool = has.flag("archived_at")
-    position: int | None = has.count("position", shown=False)
+    position: int | None = has.count("placement", shown=False)
     folder: FolderRef | None = has.one(lambda: FolderRef, "folder")
     project: ProjectRef | None = has.one(lambda: ProjectRef, "project")

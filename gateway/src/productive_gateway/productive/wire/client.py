@@ -239,6 +239,10 @@ class ProductiveSession:
         """Drop what this person read under the key `what` more than some seconds ago."""
         self._api.cache.forget(self._key(what), older_than=older_than)
 
+    def forget_under(self, what: Key) -> None:
+        """Drop all that this person read under keys that begin so."""
+        self._api.cache.forget_under(self._key(what))
+
     def requests_left(self) -> int:
         """Return how many requests this token has left in the current ten seconds."""
         limiter = self._api.limiter

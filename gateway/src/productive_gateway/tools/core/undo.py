@@ -59,7 +59,11 @@ async def undo(call: Call, *, handle: Handle) -> Undone:
         ) from error
     undone = await take_back(call.records, inverses)
     steps = tuple(
-        Step(done="deleted" if one.deleted else "put back", what=one.what) for one in undone
+        Step(
+            done="deleted" if one.deleted else "archived" if one.archived else "put back",
+            what=one.what,
+        )
+        for one in undone
     )
     count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
     return Undone(headline=f"Undone: {count} taken back.", undone=steps)

@@ -46,6 +46,7 @@ class Undone:
     what: str
     """The record, as answers show it."""
     deleted: bool
+    archived: bool = False
 
 
 def encode(inverses: Sequence[Inverse]) -> bytes:
@@ -106,15 +107,12 @@ async def take_back(records: Records, inverses: Sequence[Inverse]) -> tuple[Undo
     )
     undone = []
     for one, record in reversed(list(zip(inverses, present, strict=True))):
-        named = record if record is not None else await _made_again(records, one)
-        if _creates(one):
-            await records.delete(one.record, one.id)
-        elif one.action is not None:
-            await records.act(one.record, one.action, one.before or None, id=one.id)
-        elif not one.deleted:
-            await records.update(one.record, one.id, one.before or {})
-        undone.append(Undone(_named(named), deleted=_creates(one)))
+        undone.append(await _taken_back(records, one, record))
     return tuple(undone)
+
+
+_ARCHIVED: Final = frozenset({"folders", "task_lists"})
+"""What Productive does not delete: a new one is archived instead."""
 
 
 def _named(record: Record) -> str:
@@ -133,6 +131,22 @@ _KINDS: Final = {
     "time_entries": "time entry",
     "timesheets": "submitted day",
 }
+
+
+async def _taken_back(records: Records, one: Inverse, record: Record | None) -> Undone:
+    if record is None:
+        return Undone(_named(await _made_again(records, one)), deleted=False)
+    action = one.action
+    if _creates(one) and one.record.type in _ARCHIVED:
+        action = "archive"
+    if action is not None:
+        await records.act(one.record, action, one.before or None, id=one.id)
+    elif one.before is None:
+        await records.delete(one.record, one.id)
+        return Undone(_named(record), deleted=True)
+    else:
+        await records.update(one.record, one.id, one.before)
+    return Undone(_named(record), deleted=False, archived=action == "archive")
 
 
 def _creates(one: Inverse) -> bool:

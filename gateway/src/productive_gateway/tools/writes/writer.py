@@ -224,6 +224,30 @@ class Writer:
             check(after, leaves)
         return after
 
+    async def copy(self, template: R, values: Values, *, undone_by: tuple[str, Values]) -> R:
+        """Copy a record, by the `copy` action of its collection.
+
+        The guard does not see it: look first whether the copy is there already.
+
+        Args:
+            template: as it was just read.
+            values: attributes of the request.
+            undone_by: the action that takes the copy back, with its values.
+
+        Raises:
+            StateUnknown: it may or may not have been copied.
+            ProductiveError: it was not copied.
+        """
+        await self._confirm()
+        cls = type(template)
+        made = await self.records.act(cls, "copy", values, method="POST")
+        if made is None:
+            raise StateUnknown("the answer does not name the copy")
+        reverse, needed = undone_by
+        held = {name: values[name] for name in ("name",) if name in values}
+        self.inverses.append(Inverse(cls, made.id, dict(needed), held, reverse))
+        return made
+
     async def undo_handle(self) -> str | None:
         """Return the handle that takes back all that this call wrote; None if nothing can.
 
