@@ -135,7 +135,7 @@ async def test_workflow_9_close_a_task_with_a_comment_and_regret_it() -> None:
         assert talk.calls == 1
         assert record(tools, "tasks", "20510113").attributes["closed"]
         handle = talk.said[-1].rpartition("undo ")[2].strip()
-        await talk.done("undo", handle=handle)
+        await talk.done("undo", things=2, handle=handle)
         assert state(tools) == before
 
 

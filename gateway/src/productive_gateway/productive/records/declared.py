@@ -45,8 +45,6 @@ class Kind(Enum):
     """Shown only if true."""
     NAMES = auto()
     """Several names."""
-    MAPPING = auto()
-    """Values by key, such as custom fields by their ids; answers never contain them."""
     ONE = auto()
     """One declared object."""
     MANY = auto()
@@ -172,11 +170,6 @@ def names(at: str = "", *, default: Any = (), shown: bool = True, label: str | N
     return _made(Kind.NAMES, at, default=default, shown=shown, label=label)
 
 
-def mapping(at: str = "", *, default: Any = None) -> Any:
-    """Values by key, as Productive has them; answers do not contain them."""
-    return _made(Kind.MAPPING, at, default=default, shown=False)
-
-
 def one(
     target: Target,
     at: str = "",
@@ -222,7 +215,6 @@ def raw(at: str, *, default: Any = None) -> Any:
         number,
         flag,
         names,
-        mapping,
         one,
         many,
         raw,

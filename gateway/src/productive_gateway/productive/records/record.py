@@ -221,12 +221,6 @@ def _raw(one: Field, resource: Resource) -> Any:
     return resource.attributes.get(one.at)
 
 
-def _mapping(one: Field, resource: Resource) -> dict[str, Any]:
-    value = resource.attributes.get(one.at)
-    listed = value if isinstance(value, dict) else {}
-    return {key: held for key, held in listed.items() if held is not None}
-
-
 _DECODERS: Final = {
     Kind.IDENT: _ident,
     Kind.LINE: _text,
@@ -240,7 +234,6 @@ _DECODERS: Final = {
     Kind.FLAG: _flag,
     Kind.NAMES: _names,
     Kind.RAW: _raw,
-    Kind.MAPPING: _mapping,
 }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -63,7 +62,7 @@ class TaskRow(TaskRef):
     status: WorkflowStatus | None = has.one(lambda: WorkflowStatus, "workflow_status")
     assignee: PersonRef | None = has.one(lambda: PersonRef, "assignee")
     service: ServiceRef | None = has.one(lambda: ServiceRef, "service", shown=False)
-    custom_fields: Mapping[str, Any] | None = has.mapping("custom_fields")
+    custom_fields: Any = has.raw("custom_fields")
     """By the ids of the fields; options are ids as well."""
     open_subtasks: int | None = has.count("open_subtask_count", shown=False)
     """None may also mean that Productive did not count them."""
@@ -115,7 +114,7 @@ class Comment(Record, type="comments", found_by={"task": "task_id"}):
     edited: bool = has.flag("edited_at")
     body: str | None = has.rich("body")
     task: TaskRef | None = has.one(lambda: TaskRef, "task", shown=False)
-    reactions: Mapping[str, Any] | None = has.mapping("reactions")
+    reactions: Any = has.raw("reactions")
     """Ids of people by reaction."""
 
 

@@ -37,7 +37,7 @@ class Undone(Answer):
 @tool(
     title="Undo",
     kind=Kind.DELETES,
-    cost=Cost(reads=60, writes=60),
+    cost=Cost(reads=5, writes=1),
     example=Example("That was wrong, take it back", {"handle": "undo_…"}),
 )
 async def undo(call: Call, *, handle: Handle) -> Undone:

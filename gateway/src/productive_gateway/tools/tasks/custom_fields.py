@@ -57,7 +57,7 @@ async def merged(
     call: Call,
     project: str | None,
     given: Mapping[str, Any],
-    present: Mapping[str, Any] | None,
+    present: Any,
     field: str,
 ) -> dict[str, Any]:
     """Return the whole hash: what is there, with the given values by names put in.
@@ -66,7 +66,7 @@ async def merged(
         ToolError: a field or a value is not known.
     """
     fields = await definitions(call, project)
-    values = dict(present or {})
+    values = held_in(present)
     for name, value in given.items():
         where = f"{field}.{name}"
         one = _chosen(call, fields, name, field)
@@ -120,10 +120,20 @@ async def filters(
     }
 
 
+def held_in(custom_fields: Any) -> dict[str, Any]:
+    """Return the values of a task, by the ids of the fields; `custom_fields` as Productive has it.
+
+    It is null where nothing was ever set, and a field that was cleared may stay as a null.
+    """
+    held = custom_fields if isinstance(custom_fields, Mapping) else {}
+    return {str(number): value for number, value in held.items() if value is not None}
+
+
 async def shown_values(
-    call: Call, project: str | None, values: Mapping[str, Any] | None
+    call: Call, project: str | None, custom_fields: Any
 ) -> tuple[FieldValue, ...]:
     """Return the values of a task by the names of fields, options and people."""
+    values = held_in(custom_fields)
     if not values:
         return ()
     fields = {one.id: one for one in await definitions(call, project)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Field
@@ -119,7 +120,8 @@ def _is(pinned: bool) -> str:
 async def _reacted(
     call: Call, steps: Steps, comment: Comment, reaction: str | None, *, add: bool
 ) -> list[Change]:
-    there = {str(one) for one in (comment.reactions or {}).get(reaction or "", ())}
+    reactions = comment.reactions if isinstance(comment.reactions, Mapping) else {}
+    there = {str(one) for one in reactions.get(reaction or "", ())}
     if reaction is None or (call.me.person_id in there) == add:
         return []
     added, removed = "add_reaction", "remove_reaction"

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.mcpkit import person, principal, simulated_tools
 from harness.tasktools import READ_ONLY, ask, confirmed, ok, record, refused, state
 from productive_contract.mapping import Access
+from productive_dev.simulator.records import Ref
+from productive_gateway.tools.core.delete_item import delete_item
+from productive_gateway.tools.registry import TOOLS
 
 WITHOUT_TASKS = principal(person(access=Access(toolsets=("core",))))
 
@@ -29,6 +34,23 @@ async def test_the_user_sees_what_goes_before_it_is_deleted_for_good(
         assert "undo" not in answer
         last = await ask(tools, "delete_item", kind=kind, item=item)
         assert last.structured["error"]["code"] == "not_found"
+
+
+async def test_a_time_entry_is_deleted_by_whoever_may_track_time() -> None:
+    # A tool of the toolset time, so that the toolset is switched on.
+    timed = replace(delete_item, name="time_tool", toolset="time")
+    async with simulated_tools(tools=(*TOOLS, timed)) as tools:
+        entry = next(
+            one
+            for one in tools.world.state.all("time_entries")
+            if one.to_one("person") == Ref("people", "9104")
+            and one.attributes["date"] > "2026-11-15"
+        )
+        answer = await confirmed(
+            tools, "delete_item", says=("Ana Kovač (9104)",), kind="time_entry", item=entry.id
+        )
+        assert answer["kind"] == "time_entry"
+        assert tools.world.state.get("time_entries", entry.id) is None
 
 
 async def test_the_answer_says_that_it_cannot_be_undone() -> None:

@@ -14,7 +14,7 @@ TASKS = [
 
 async def error_of(tools: SimulatedTools, handle: str, who: Any = None) -> dict[str, Any]:
     before = state(tools)
-    answer = await ask(tools, "undo", who, handle=handle)
+    answer = await ask(tools, "undo", who, things=10, handle=handle)
     assert answer.is_error, answer.text
     assert state(tools) == before
     error: dict[str, Any] = answer.structured["error"]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,6 +104,27 @@ async def test_a_list_that_came_as_json_text_is_understood() -> None:
         assert answer["results"][0]["ok"]
         one = await ok(tools, "create_tasks", tasks={**CARE, "title": "Another"})
         assert one["results"][0]["ok"]
+
+
+@pytest.mark.parametrize(
+    "project", [30202, "30202", "P-15", "Website care (30202)", "Blue Harbor / Website care"]
+)
+async def test_a_project_is_taken_in_every_form_that_answers_show(project: Any) -> None:
+    async with simulated_tools() as tools:
+        task = await created(tools, project=project)
+        assert target(task, "project") == "30202"
+
+
+async def test_a_project_that_was_just_made_is_found() -> None:
+    async with simulated_tools() as tools:
+        await created(tools)
+        made = replace(record(tools, "projects", "30202"), id="30999")
+        tools.world.state.put(made.with_attributes(name="Brand new", number="99"))
+        tools.time.now += 60
+        task_list = replace(record(tools, "task_lists", "52021"), id="52999")
+        tools.world.state.put(task_list.with_relations(project=made.ref))
+        task = await created(tools, project="Brand new")
+        assert (target(task, "project"), target(task, "task_list")) == ("30999", "52999")
 
 
 async def test_the_same_call_twice_writes_once_and_names_the_twin() -> None:
