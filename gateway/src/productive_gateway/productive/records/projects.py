@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 
 from productive_gateway.productive.records import declared as has
 from productive_gateway.productive.records.people import CompanyRef, PersonRef, TeamRef
 from productive_gateway.productive.records.record import Record
+
+CATEGORIES: Final = {1: "not started", 2: "started", 3: "closed"}
+"""Categories of workflow statuses; the last one closes a task."""
 
 
 class WorkflowRef(Record, type="workflows"):
@@ -25,11 +29,17 @@ class WorkflowStatus(Record, type="workflow_statuses"):
     """A status that tasks of a workflow may have."""
 
     name: str = has.name("name")
-    category: str | None = has.word(
-        "category_id", {1: "not started", 2: "started", 3: "closed"}, label=""
-    )
+    category: str | None = has.word("category_id", CATEGORIES, label="")
     position: int | None = has.count("position", shown=False)
     workflow: WorkflowRef | None = has.one(lambda: WorkflowRef, "workflow", shown=False)
+
+
+class StatusName(Record, type="workflow_statuses"):
+    """A status as long lists show it, without its id."""
+
+    id: str = has.ident(shown=False)
+    name: str = has.name("name")
+    category: str | None = has.word("category_id", CATEGORIES, label="")
 
 
 class ProjectRef(Record, type="projects", link="project"):
@@ -66,7 +76,7 @@ class Membership(Record, type="memberships"):
     team: TeamRef | None = has.one(lambda: TeamRef, "team")
 
 
-class Folder(Record, type="folders"):
+class Folder(Record, type="folders", found_by={"project": "project_id"}):
     """A folder of a project, which holds task lists."""
 
     name: str = has.name("name")
@@ -87,10 +97,10 @@ class TaskListRef(Record, type="task_lists"):
     name: str = has.name("name")
 
 
-class TaskList(TaskListRef):
+class TaskList(TaskListRef, found_by={"project": "project_id", "folder": "folder_id"}):
     """A task list of a project."""
 
     archived: bool = has.flag("archived_at")
-    position: int | None = has.count("position", shown=False)
+    position: int | None = has.count("placement", shown=False)
     folder: FolderRef | None = has.one(lambda: FolderRef, "folder")
     project: ProjectRef | None = has.one(lambda: ProjectRef, "project")

@@ -237,6 +237,14 @@ _DECODERS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """The target of a link that no field of the record has, to be written as a relationship."""
+
+    type: str
+    id: str
+
+
 def resource_of(
     cls: type[Record],
     values: Mapping[str, Any],
@@ -248,7 +256,8 @@ def resource_of(
     Args:
         cls: the record.
         values: by field name, or by Productive's attribute name where no field has it. A link is
-            written by the id of its target, or None for none; a date or time as such.
+            written by the id of its target, or None for none; a date or time as such; a link that
+            no field has as `Linked`.
         id: of the record to change; None for a new one.
     """
     known = {one.name: one for one in declared(cls)}
@@ -256,7 +265,9 @@ def resource_of(
     relationships: dict[str, Any] = {}
     for key, value in values.items():
         one = known.get(key)
-        if one is None or one.kind not in {Kind.ONE, Kind.MANY}:
+        if isinstance(value, Linked):
+            relationships[key] = {"data": {"type": value.type, "id": value.id}}
+        elif one is None or one.kind not in {Kind.ONE, Kind.MANY}:
             attributes[one.at if one and one.at else key] = _encoded(one, value)
         elif cls.links_as_attributes:
             attributes[f"{one.at}_id"] = value

@@ -129,7 +129,12 @@ class Records:
             fresh: read again in any case.
         """
         query = _query(cls, filters, None)
-        key = (make.__qualname__, cls.__qualname__, *(f"{name}={value}" for name, value in query))
+        key = (
+            *_lists_of(cls),
+            make.__qualname__,
+            cls.__qualname__,
+            *(f"{name}={value}" for name, value in query),
+        )
         if fresh:
             self._session.forget(key, older_than=_FRESH)
 
@@ -179,6 +184,7 @@ class Records:
             ProductiveError: nothing was deleted; see `wire.errors`.
         """
         await self._session.write("DELETE", f"{cls.path}/{id}")
+        self._session.forget_under(_lists_of(cls))
 
     async def act(
         self,
@@ -215,6 +221,9 @@ class Records:
         except ProductiveError as error:
             error.about = cls.type
             raise
+        finally:
+            # The person's next call must find by its new name what this one renamed.
+            self._session.forget_under(_lists_of(cls))
 
 
 async def if_possible(read: Awaitable[T], *, if_understood: bool = False) -> T | None:
@@ -232,6 +241,11 @@ async def if_possible(read: Awaitable[T], *, if_understood: bool = False) -> T |
         if not if_understood:
             raise
         return None
+
+
+def _lists_of(cls: type[Record]) -> tuple[str, str]:
+    """Return the beginning of the keys of all remembered lists of a type."""
+    return "list", cls.type
 
 
 def _query(cls: type[Record], filters: Filters, sort: str | None) -> Query:

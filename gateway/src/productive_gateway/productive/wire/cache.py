@@ -73,6 +73,12 @@ class Cache:
         if kept is not None and kept.read_at <= self._clock() - older_than:
             del self._entries[key]
 
+    def forget_under(self, prefix: Key) -> None:
+        """Drop all values whose keys begin so."""
+        gone = [key for key in self._entries if key[: len(prefix)] == prefix]
+        for key in gone:
+            del self._entries[key]
+
     async def _read(self, key: Key, lifetime: float, read: Callable[[], Awaitable[T]]) -> T:
         running = self._running[key] = asyncio.get_running_loop().create_future()
         try:

@@ -62,6 +62,9 @@ _NOTHING_SENT: Final = (
     httpx.ProxyError,  # the proxy refused the tunnel
 )
 
+_WITH_BODY: Final = frozenset({"POST", "PATCH"})
+"""Productive asks for the content type of these even where an action has no body."""
+
 Query = Sequence[tuple[str, str]]
 
 
@@ -236,6 +239,10 @@ class ProductiveSession:
         """Drop what this person read under the key `what` more than some seconds ago."""
         self._api.cache.forget(self._key(what), older_than=older_than)
 
+    def forget_under(self, what: Key) -> None:
+        """Drop all that this person read under keys that begin so."""
+        self._api.cache.forget_under(self._key(what))
+
     def requests_left(self) -> int:
         """Return how many requests this token has left in the current ten seconds."""
         limiter = self._api.limiter
@@ -333,7 +340,7 @@ class ProductiveSession:
             "X-Auth-Token": self._token.reveal(),
             "X-Organization-Id": self.organization,
         }
-        if content is not None:
+        if content is not None or method in _WITH_BODY:
             headers["Content-Type"] = media_type
         request = self._api.http.build_request(
             method,

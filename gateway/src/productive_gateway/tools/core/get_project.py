@@ -13,7 +13,14 @@ from productive_gateway.productive.records import declared as has
 from productive_gateway.productive.records.activities import Activity
 from productive_gateway.productive.records.budgets import BudgetFigures
 from productive_gateway.productive.records.people import PersonRef, TeamRef
-from productive_gateway.productive.records.projects import Membership, Project
+from productive_gateway.productive.records.projects import (
+    FolderRef,
+    KnownProject,
+    Membership,
+    Project,
+    TaskListRef,
+    WorkflowStatus,
+)
 from productive_gateway.productive.records.store import Filters, Rows, if_possible
 from productive_gateway.productive.records.tasks import OpenTask
 from productive_gateway.productive.records.time import TrackedTime
@@ -35,6 +42,7 @@ from productive_gateway.tools.names.resolver import PROJECTS
 
 T = TypeVar("T")
 MOST_PEOPLE: Final = 40
+MOST_LISTS: Final = 50
 MOST_BUDGETS: Final = 10
 MOST_EVENTS: Final = 8
 _PAGES: Final = 3
@@ -47,11 +55,26 @@ Wanted = Annotated[
 ]
 
 
+class PlacedList(TaskListRef):
+    """A task list with the folder that it is in."""
+
+    folder: FolderRef | None = has.one(lambda: FolderRef, "folder")
+
+
+class NamedStatus(has.Declared):
+    """A status that tasks of the project may have."""
+
+    name: str = has.name()
+    category: str | None = has.word(label="")
+
+
 class ProjectDetails(Answer):
     """The answer of get_project."""
 
     project: Project | None = has.one(lambda: Project, default=None, label="")
     url: str | None = has.ident(default=None, label="")
+    task_lists: tuple[PlacedList, ...] = has.many(lambda: PlacedList, default=())
+    statuses: tuple[NamedStatus, ...] = has.many(lambda: NamedStatus, default=())
     tasks: TaskCounts | None = has.one(lambda: TaskCounts, default=None)
     hours: tuple[WeekHours, ...] = has.many(
         lambda: WeekHours, default=(), label="hours that you may see"
@@ -74,16 +97,37 @@ class ProjectDetails(Answer):
     ),
 )
 async def get_project(call: Call, *, project: Wanted, report: bool = False) -> ProjectDetails:
-    """A project with company, manager and link; with report=true also where it stands.
+    """A project with company, manager, task lists and statuses; with report=true where it stands.
 
     The report has open and overdue tasks by status, next milestones, hours of this and last week,
     open budgets with what is used, people, and the changes of the last 7 days.
     """
     found = await call.names.one(PROJECTS, project, "project")
-    if not report:
-        row = await call.records.get(Project, found.id)
-        return ProjectDetails(headline=_headline(row), project=row, url=call.link(row))
-    return await _report(call, found.id)
+    if report:
+        return await _report(call, found.id)
+    in_use = {"project_id": found.id, "status": "1"}
+    row, lists, statuses = await asyncio.gather(
+        call.records.get(Project, found.id),
+        _part(call, "task lists", call.records.page(PlacedList, in_use, size=MOST_LISTS)),
+        _statuses(call, found),
+    )
+    _say_incomplete(call, lists, "These task lists are")
+    return ProjectDetails(
+        headline=_headline(row),
+        project=row,
+        url=call.link(row),
+        task_lists=lists.rows if lists else (),
+        statuses=statuses,
+    )
+
+
+async def _statuses(call: Call, project: KnownProject) -> tuple[NamedStatus, ...]:
+    if project.workflow is None:
+        return ()
+    of_workflow = {"workflow_id": project.workflow.id}
+    found = await call.records.all(WorkflowStatus, of_workflow, most=1)
+    ordered = sorted(found.rows, key=lambda one: one.position or 0)
+    return tuple(NamedStatus(name=one.name, category=one.category) for one in ordered)
 
 
 async def _report(call: Call, number: str) -> ProjectDetails:

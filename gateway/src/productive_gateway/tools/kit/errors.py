@@ -321,6 +321,16 @@ _RULES: Final = (
         code="required_custom_field",
     ),
     _rule(
+        frozenset({"tasks"}),
+        (
+            "not_a_member",
+            "The assignee is not a member of the project.",
+            "Ask the user for somebody else; or a manager adds the person to the project first.",
+        ),
+        field="assignee",
+        words="member",
+    ),
+    _rule(
         _TIME,
         (
             "no_cost_rate",

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field
 from pydantic.json_schema import WithJsonSchema
 
-from productive_gateway.tools.kit.arguments import as_list
+from productive_gateway.tools.kit.arguments import as_json, as_list
 
 LONGEST_REFERENCE: Final = 300
 LONGEST_TEXT: Final = 30_000
@@ -39,6 +39,11 @@ def word_in(value: Any) -> Any:
     return value.strip().lower().replace(" ", "_") if isinstance(value, str) else value
 
 
+def as_json_object(value: Any) -> Any:
+    """Read an object, also if it came as JSON text."""
+    return as_json(value) if isinstance(value, str) else value
+
+
 _Short = Annotated[str, Field(max_length=LONGEST_REFERENCE)]
 _Long = Annotated[str, Field(max_length=LONGEST_TEXT)]
 _Token = Annotated[str, Field(max_length=4000)]
@@ -67,6 +72,11 @@ Task = Annotated[
     BeforeValidator(reference_in),
     Field(description='title, "#87", id or link'),
 ]
+RequiredTask = Annotated[
+    str,
+    BeforeValidator(reference_in),
+    Field(max_length=LONGEST_REFERENCE, description='title, "#87", id or link'),
+]
 Day = Annotated[
     _Short | None,
     BeforeValidator(text_in),
@@ -84,6 +94,12 @@ Hours = Annotated[
     BeforeValidator(hours_in),
     WithJsonSchema({"type": "number"}),
     Field(description='"1:30" and "90m" are understood too'),
+]
+CustomFields = Annotated[
+    dict[str, Any] | None,
+    BeforeValidator(as_json_object),
+    WithJsonSchema({"type": "object"}),
+    Field(description="values by the names of fields and options"),
 ]
 Names = Annotated[list[str] | None, BeforeValidator(as_list), Field(max_length=50)]
 """Several names, such as tags."""

@@ -25,6 +25,11 @@ class RecordKind(StrEnum):
     INVOICE = "invoice"
     EXPENSE = "expense"
     TIME_ENTRY = "time entry"
+    CUSTOM_FIELD = "custom field"
+    OPTION = "option"
+    TODO = "todo"
+    COMMENT = "comment"
+    DEPENDENCY = "dependency"
 
     @property
     def indefinite(self) -> str:

@@ -32,7 +32,7 @@ from productive_gateway.productive.records.tasks import TaskRow
 from productive_gateway.tools.kit.answers import Resolved
 from productive_gateway.tools.kit.errors import Candidate, Problem, ToolError
 from productive_gateway.tools.names.kinds import RecordKind
-from productive_gateway.tools.names.link import LINKED, LinkError, link_to
+from productive_gateway.tools.names.link import LINKED, LinkError, is_link, link_to, parse_link
 from productive_gateway.tools.names.match import Inactive, Match, NoMatch, match
 from productive_gateway.tools.names.normal_form import longest_word
 from productive_gateway.tools.names.options import Inactivity, Option, Options, Place
@@ -280,6 +280,16 @@ class Resolver:
                     field=field,
                 )
             ) from error
+
+    def kind_of_link(self, text: str) -> RecordKind | None:
+        """Return the kind of record that a web link leads to; None for any other text."""
+        if not is_link(text, host=self._host):
+            return None
+        try:
+            link = parse_link(text, organization=self._me.organization_id, host=self._host)
+        except LinkError:
+            return None
+        return link.kind
 
     async def _looks(
         self, named: Named[R], reference: Reference, within: Mapping[str, str]

@@ -168,8 +168,12 @@ class Writer:
         check(after, values)
         return after
 
-    async def delete(self, record: Record) -> None:
-        """Delete a record; there is no way back.
+    async def delete(self, record: Record, *, again: Values | None = None) -> None:
+        """Delete a record.
+
+        Args:
+            record: as it was just read.
+            again: what makes an equal one; None if there is no way back.
 
         Raises:
             StateUnknown: it may or may not have been deleted.
@@ -177,6 +181,8 @@ class Writer:
         """
         await self._confirm()
         await self.records.delete(type(record), record.id)
+        if again is not None:
+            self.inverses.append(Inverse(type(record), record.id, dict(again), {}, deleted=True))
 
     async def act(
         self,
@@ -185,6 +191,8 @@ class Writer:
         values: Values | None = None,
         *,
         back: Values | None = None,
+        undone_by: tuple[str, Values] | None = None,
+        leaves: Values | None = None,
         method: str = "PATCH",
     ) -> R | None:
         """Run an action of a record; see `Records.act`.
@@ -194,14 +202,51 @@ class Writer:
             action: last part of the path.
             values: attributes of the request.
             back: values that take it back, if an update can; the record holds others then.
+            undone_by: the action that takes it back, with its values, if an action can.
+            leaves: what the record holds after an action with `undone_by`, by field.
             method: PATCH or POST.
+
+        Raises:
+            ToolError: the answer shows that the record does not hold what the action leaves.
+            StateUnknown: it may or may not have been run.
+            ProductiveError: it was not run.
         """
         await self._confirm()
         after = await self.records.act(type(record), action, values, id=record.id, method=method)
         if back is not None and after is not None:
             now = values_of(after, back)
             self.inverses.append(Inverse(type(record), record.id, dict(back), now))
+        if undone_by is not None:
+            reverse, needed = undone_by
+            kept = Inverse(type(record), record.id, dict(needed), dict(leaves or {}), reverse)
+            self.inverses.append(kept)
+        if after is not None and leaves:
+            check(after, leaves)
         return after
+
+    async def copy(self, template: R, values: Values, *, undone_by: tuple[str, Values]) -> R:
+        """Copy a record, by the `copy` action of its collection.
+
+        The guard does not see it: look first whether the copy is there already.
+
+        Args:
+            template: as it was just read.
+            values: attributes of the request.
+            undone_by: the action that takes the copy back, with its values.
+
+        Raises:
+            StateUnknown: it may or may not have been copied.
+            ProductiveError: it was not copied.
+        """
+        await self._confirm()
+        cls = type(template)
+        made = await self.records.act(cls, "copy", values, method="POST")
+        if made is None:
+            raise StateUnknown("the answer does not name the copy")
+        reverse, needed = undone_by
+        held = {name: values[name] for name in ("name",) if name in values}
+        self.inverses.append(Inverse(cls, made.id, dict(needed), held, reverse))
+        return made
 
     async def undo_handle(self) -> str | None:
         """Return the handle that takes back all that this call wrote; None if nothing can.

@@ -42,7 +42,22 @@ async def test_project_is_read_by_every_form_of_its_name(project: Any) -> None:
             "last_activity": "2026-11-22",
         }
         assert answer.structured["url"] == "https://app.productive.io/1200/projects/30201"
-        assert asked.sent == ["/projects", "/projects/30201"]
+        beside = ["/task_lists", "/workflow_statuses"]
+        assert asked.sent == ["/projects", "/projects/30201", *beside]
+
+
+async def test_project_says_which_lists_and_statuses_its_tasks_may_have() -> None:
+    async with reading(get_project) as asked:
+        answer = await asked.ask(project="Website relaunch")
+        lists = {(one["id"], one["folder"]["name"]) for one in answer.structured["task_lists"]}
+        # An archived list is not among them.
+        assert lists == {("52010", "Delivery"), ("52011", "Delivery"), ("52901", "Ideas")}
+        assert [one["name"] for one in answer.structured["statuses"]] == [
+            "To do",
+            "In progress",
+            "In review",
+            "Done",
+        ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,69 @@
+"""undo: takes back what one call wrote."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from productive_gateway.productive.records import declared as has
+from productive_gateway.tools.call import Call
+from productive_gateway.tools.kit.answers import Answer
+from productive_gateway.tools.kit.declare import Cost, Example, Kind, tool
+from productive_gateway.tools.kit.errors import Problem, ToolError
+from productive_gateway.tools.kit.parameters import text_in
+from productive_gateway.tools.writes.inverse import decode, take_back
+
+Handle = Annotated[
+    str,
+    BeforeValidator(text_in),
+    Field(max_length=200, description="undo of the answer to the call"),
+]
+
+
+class Step(has.Declared):
+    """One write that was taken back."""
+
+    done: str = has.word(default="", label="")
+    what: str | None = has.line(default=None, label="")
+
+
+class Undone(Answer):
+    """The answer of undo."""
+
+    undone: tuple[Step, ...] = has.many(lambda: Step, default=(), label="")
+
+
+@tool(
+    title="Undo",
+    kind=Kind.DELETES,
+    cost=Cost(reads=5, writes=1),
+    example=Example("That was wrong, take it back", {"handle": "undo_…"}),
+)
+async def undo(call: Call, *, handle: Handle) -> Undone:
+    """Take back everything that one call wrote, with the handle of its answer.
+
+    It works once, for 15 minutes, and not at all if somebody changed one of the things since. Use
+    it when the user regrets a change; no confirmation is needed.
+    """
+    content = await call.writes.writes.undos.redeem(call.principal.person, handle)
+    try:
+        inverses = decode(content)
+    except (LookupError, ValueError) as error:
+        raise ToolError(
+            Problem(
+                "undo_unknown",
+                "What this handle would undo was written by another version of this server.",
+                "Change it back with the other tools.",
+            )
+        ) from error
+    undone = await take_back(call.records, inverses)
+    steps = tuple(
+        Step(
+            done="deleted" if one.deleted else "archived" if one.archived else "put back",
+            what=one.what,
+        )
+        for one in undone
+    )
+    count = f"{len(steps)} change{'' if len(steps) == 1 else 's'}"
+    return Undone(headline=f"Undone: {count} taken back.", undone=steps)

@@ -1,0 +1,317 @@
+"""create_tasks: new tasks, by names, several at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from productive_gateway.errors import GatewayError
+from productive_gateway.productive.records import declared as has
+from productive_gateway.productive.records.people import PersonRef
+from productive_gateway.productive.records.projects import (
+    ProjectRef,
+    StatusName,
+    TaskListRef,
+    WorkflowStatus,
+)
+from productive_gateway.productive.records.tasks import ProbedTask, Task, TaskRef, TaskRow, Todo
+from productive_gateway.productive.wire.errors import ProductiveError, Refused
+from productive_gateway.tools.call import Call
+from productive_gateway.tools.kit.answers import Answer
+from productive_gateway.tools.kit.declare import Cost, Example, Kind, tool
+from productive_gateway.tools.kit.errors import Problem, ToolError
+from productive_gateway.tools.kit.failure import Failure, failure_of
+from productive_gateway.tools.kit.parameters import Confirm, DryRun
+from productive_gateway.tools.tasks.new_task import NewTask, NewTasks, Planned, plan, same_title
+from productive_gateway.tools.words import untrusted
+from productive_gateway.tools.writes.compare import differences
+from productive_gateway.tools.writes.writer import Made
+
+MOST_UNASKED: Final = 10
+"""Tasks that are created without asking the user first."""
+RECENT: Final = timedelta(days=7)
+"""An open task of the same title that is younger is probably the same one."""
+_PROBED: Final = 100
+_SKEW: Final = timedelta(seconds=15)
+"""By so much Productive's clock may be behind ours."""
+
+
+class NewRow(has.Declared):
+    """A task that was created, or would be."""
+
+    id: str | None = has.ident(default=None, label="")
+    name: str = has.name()
+    number: str | None = has.ident(default=None)
+    due: date | None = has.day()
+    start: date | None = has.day()
+    estimate: int | None = has.minutes()
+    tags: tuple[str, ...] = has.names(default=())
+    project: ProjectRef | None = has.one(lambda: ProjectRef, default=None)
+    list: TaskListRef | None = has.one(lambda: TaskListRef, default=None)
+    status: StatusName | None = has.one(lambda: StatusName, default=None)
+    assignee: PersonRef | None = has.one(lambda: PersonRef, default=None)
+    todos: tuple[str, ...] = has.names(default=())
+    url: str | None = has.ident(default=None, label="")
+
+
+class Result(has.Declared):
+    """What became of one task."""
+
+    ok: bool = has.flag(default=False)
+    task: NewRow | None = has.one(lambda: NewRow, default=None, label="")
+    duplicate_of: TaskRef | None = has.one(lambda: TaskRef, default=None)
+    error: Failure | None = has.one(lambda: Failure, default=None)
+
+
+class Created(Answer):
+    """The answer of create_tasks."""
+
+    results: tuple[Result, ...] = has.many(lambda: Result, label="")
+
+
+@tool(
+    title="Create tasks",
+    kind=Kind.ADDS,
+    cost=Cost(reads=9, writes=2),
+    example=Example(
+        "Create a task for me in Website care, due Friday: check the contact form",
+        {
+            "tasks": [
+                {
+                    "title": "Check the contact form",
+                    "project": "Website care",
+                    "assignee": "me",
+                    "due": "friday",
+                }
+            ]
+        },
+    ),
+)
+async def create_tasks(
+    call: Call,
+    *,
+    tasks: NewTasks,
+    allow_duplicate: bool = False,
+    dry_run: DryRun = False,
+    confirm: Confirm = None,
+) -> Created:
+    """Create 1 to 20 tasks, with names for everything; each may have todos, or be a subtask.
+
+    Without task_list the project's only list or its backlog is used. A task whose open twin was
+    created lately is reported as duplicate_of and not written again. One that fails does not stop
+    the others: repeat only that one.
+    """
+    plans = await asyncio.gather(
+        *(_planned(call, one, f"tasks[{index}]") for index, one in enumerate(tasks))
+    )
+    if len(plans) == 1 and isinstance(plans[0], Problem):
+        raise ToolError(plans[0])
+    ready = {at: one for at, one in enumerate(plans) if isinstance(one, Planned)}
+    results = {at: _failed(one) for at, one in enumerate(plans) if isinstance(one, Problem)}
+    twins = {} if allow_duplicate else await _twins(call, list(ready.values()))
+    for at, one in list(ready.items()):
+        if (twin := twins.get(one.key)) is not None:
+            results[at] = Result(duplicate_of=TaskRef(id=twin.id, name=twin.name))
+            del ready[at]
+    for remark in dict.fromkeys(text for one in ready.values() for text in one.remarks):
+        call.warn(remark)
+    if dry_run:
+        results |= {at: Result(ok=True, task=_preview(one)) for at, one in ready.items()}
+        return _answer(results, "would be created; nothing was written")
+    if len(ready) > MOST_UNASKED:
+        lines = [f"{untrusted.name(one.title)} in {one.project.name}" for one in ready.values()]
+        await call.confirm(f"Create {len(ready)} tasks", lines, given=confirm)
+    made = await _written(call, list(ready.values()), allow_duplicate=allow_duplicate)
+    results |= dict(zip(ready, made, strict=True))
+    return _answer(results, "created")
+
+
+def _answer(results: Mapping[int, Result], done: str) -> Created:
+    ordered = tuple(results[at] for at in sorted(results))
+    count = sum(one.ok for one in ordered)
+    if len(ordered) == 1 and (task := ordered[0].task) is not None:
+        where = task.project.name if task.project else "no project"
+        number = f" ({task.id})" if task.id else ""
+        said = "Created" if task.id else "Would create"
+        return Created(
+            headline=f"{said} {untrusted.name(task.name)}{number} in {untrusted.name(where)}.",
+            results=ordered,
+        )
+    if len(ordered) == 1 and (twin := ordered[0].duplicate_of) is not None:
+        return Created(
+            headline=f"Not created: {untrusted.name(twin.name)} ({twin.id}) was created lately and "
+            "is still open; allow_duplicate creates it again.",
+            results=ordered,
+        )
+    of = f"{count} of {len(ordered)}" if count < len(ordered) else str(count)
+    twins = sum(one.duplicate_of is not None for one in ordered)
+    known = f"; {twins} already there (allow_duplicate creates them again)" if twins else ""
+    return Created(headline=f"{of} tasks {done}{known}.", results=ordered)
+
+
+async def _planned(call: Call, given: NewTask, where: str) -> Planned | Problem:
+    try:
+        return await plan(call, given, where)
+    except ToolError as error:
+        return error.problem
+
+
+async def _twins(call: Call, plans: Sequence[Planned]) -> dict[tuple[str, str], ProbedTask]:
+    """Return the open tasks that were created lately with the titles of these."""
+    projects = dict.fromkeys(one.project.id for one in plans)
+    pages = await asyncio.gather(
+        *(
+            call.records.page(
+                ProbedTask, {"project_id": one, "status": "1"}, sort="-created_at", size=_PROBED
+            )
+            for one in projects
+        )
+    )
+    return {
+        (project, same_title(row.name)): row
+        for project, page in zip(projects, pages, strict=True)
+        for row in reversed(page.rows)
+        if row.created is not None and row.created >= call.now - RECENT
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    plan: Planned
+    row: TaskRow
+
+
+async def _written(call: Call, plans: Sequence[Planned], *, allow_duplicate: bool) -> list[Result]:
+    """Create the tasks, then their todos."""
+    made = await _created(call, plans, allow_duplicate=allow_duplicate)
+    todos = [
+        {"name": text, "task": one.row.id}
+        for one in made
+        if isinstance(one, _Made)
+        for text in one.plan.todos
+    ]
+    without = False
+    if todos:
+        try:
+            await call.writes.create_many(Todo, todos)
+        except (ProductiveError, GatewayError, ToolError) as error:
+            without = True
+            problem = call.explain.explain(error)
+            call.warn(f"The tasks are there, but their todos are not: {problem.message}")
+    return [
+        _failed(one) if isinstance(one, Problem) else _succeeded(call, one, without_todos=without)
+        for one in made
+    ]
+
+
+async def _created(
+    call: Call, plans: Sequence[Planned], *, allow_duplicate: bool
+) -> list[_Made | Problem]:
+    if not plans:
+        return []
+    allow = [allow_duplicate] * len(plans)
+    values = [one.values for one in plans]
+    made = await call.writes.create_each(Task, values, allow_duplicate=allow, bulk=True)
+    if len(made) == 1:
+        return [_Made(plans[0], made[0].done())]
+    refused = {at for at, one in enumerate(made) if isinstance(one.error, Refused)}
+    singly = await _one_by_one(call, [plans[at] for at in sorted(refused)], allow_duplicate)
+    found = dict(zip(sorted(refused), singly, strict=True))
+    # The answer of a bulk request does not say what the tasks refer to.
+    ids = [one.record.id for one in made if one.record is not None]
+    read = await call.records.all(TaskRow, {"id": ids}, most=1) if ids else None
+    rows = {row.id: row for row in (read.rows if read else ())}
+    return [found.get(at) or _outcome(call, plans[at], done, rows) for at, done in enumerate(made)]
+
+
+def _outcome(
+    call: Call, plan: Planned, done: Made[Task], rows: Mapping[str, TaskRow]
+) -> _Made | Problem:
+    if done.repeats is not None:
+        return Problem(
+            "duplicate",
+            "It is the same as another task of this call, so it was not created twice.",
+            "Pass allow_duplicate if the user wants both.",
+        )
+    if done.record is None:
+        return call.explain.explain(done.error or ToolError(_UNKNOWN))
+    row = rows.get(done.record.id)
+    wrong = differences(row, plan.values) if row is not None else []
+    if wrong:
+        call.warn(f"Productive did not apply to {done.record.id}: {', '.join(wrong)}.")
+    return _Made(plan, row if row is not None else done.record)
+
+
+_UNKNOWN: Final = Problem("timeout", "It is unknown whether it was created.", "Look for it first.")
+
+
+async def _one_by_one(
+    call: Call, plans: Sequence[Planned], allow_duplicate: bool
+) -> list[_Made | Problem]:
+    """Create tasks singly, after a bulk request was refused for some of them.
+
+    Whether Productive wrote the others then is not documented, so it is looked up first.
+    """
+    there = await _twins(call, plans) if plans else {}
+    found: list[_Made | Problem] = []
+    for one in plans:
+        twin = there.get(one.key)
+        if twin is not None and twin.created is not None and twin.created >= call.now - _SKEW:
+            found.append(_Made(one, await call.records.get(TaskRow, twin.id)))
+            continue
+        (made,) = await call.writes.create_each(
+            Task, [one.values], allow_duplicate=[allow_duplicate]
+        )
+        found.append(_outcome(call, one, made, {}))
+    return found
+
+
+def _failed(problem: Problem) -> Result:
+    return Result(error=failure_of(problem))
+
+
+def _succeeded(call: Call, made: _Made, *, without_todos: bool) -> Result:
+    row = made.row
+    return Result(
+        ok=True,
+        task=NewRow(
+            id=row.id,
+            name=row.name,
+            number=row.number,
+            due=row.due,
+            start=row.start,
+            estimate=row.estimate,
+            tags=row.tags,
+            project=row.project or made.plan.project,
+            list=row.list or made.plan.list,
+            status=_name(row.status),
+            assignee=row.assignee,
+            todos=() if without_todos else made.plan.todos,
+            url=call.link(row),
+        ),
+    )
+
+
+def _name(status: WorkflowStatus | None) -> StatusName | None:
+    if status is None:
+        return None
+    return StatusName(id=status.id, name=status.name, category=status.category)
+
+
+def _preview(one: Planned) -> NewRow:
+    values = one.values
+    return NewRow(
+        name=one.title,
+        due=values.get("due"),
+        start=values.get("start"),
+        estimate=values.get("estimate"),
+        tags=values.get("tags", ()),
+        project=one.project,
+        list=TaskListRef(id=one.list.id, name=one.list.name),
+        status=_name(one.status),
+        assignee=one.assignee,
+        todos=one.todos,
+    )
