@@ -25,7 +25,7 @@ async def test_a_person_signs_in_and_logs_time(
             me = await client.call_tool("get_me", {})
             entry = {"project": "Website relaunch", "service": "16880011", "hours": 1.5}
             logged = await client.call_tool(
-                "log_time", {"entries": [entry], "allow_duplicate": True}
+                "log_time", {"entries": [{**entry, "allow_duplicate": True}]}
             )
     assert me.structured_content["person"]["id"] == "9104"
     assert logged.structured_content["results"][0]["ok"], logged.content
