@@ -95,7 +95,7 @@ async def test_person_of_the_examples_logs_time_until_suspended(
         me = await assistant.call("get_me")
         assert me.structured_content["person"]["name"] == "Ana Kovač"
         entry = {"project": "Website relaunch", "service": "16880011", "hours": 0.5}
-        logged = await assistant.call("log_time", {"entries": [entry], "allow_duplicate": True})
+        logged = await assistant.call("log_time", {"entries": [{**entry, "allow_duplicate": True}]})
         assert logged.structured_content["results"][0]["ok"], logged.content
         assert assistant.sign_ins == 1
 

@@ -96,7 +96,7 @@ async def arrived(deployment: Deployment) -> None:
 
 async def log_time(assistant: Assistant, hours: float) -> dict[str, object]:
     entry = {"project": "Website relaunch", "service": "16880011", "hours": hours}
-    result = await assistant.call("log_time", {"entries": [entry], "allow_duplicate": True})
+    result = await assistant.call("log_time", {"entries": [{**entry, "allow_duplicate": True}]})
     assert not result.is_error, result.content
     outcome: dict[str, object] = result.structured_content["results"][0]
     assert outcome["ok"], outcome

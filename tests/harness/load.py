@@ -25,7 +25,12 @@ ME_EACH = 5
 REFRESH_EACH = 20
 WRITES_AT_ONCE = 6
 """Enough that each gateway is always processing some: requests go to gateways in turn."""
-ENTRY = {"project": "Website relaunch", "service": "16880011", "hours": "0:01"}
+ENTRY = {
+    "project": "Website relaunch",
+    "service": "16880011",
+    "hours": "0:01",
+    "allow_duplicate": True,
+}
 
 Send = Callable[[], Awaitable[httpx.Response]]
 
@@ -92,7 +97,7 @@ class _Loop:
                     group.create_task(self._do("log_time", self._log_time, _logged, writes=True))
 
     async def _log_time(self) -> httpx.Response:
-        return await self._caller.call("log_time", entries=[ENTRY], allow_duplicate=True)
+        return await self._caller.call("log_time", entries=[ENTRY])
 
     async def _turns(self) -> AsyncIterator[int]:
         turn = 0

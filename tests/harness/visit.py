@@ -25,7 +25,7 @@ async def logs_time(installation: Installation, *, mode: Any = "auto") -> Assist
             me = await client.call_tool("get_me", {})
             entry = {"project": "Website relaunch", "service": "16880011", "hours": MINUTES / 60}
             logged = await client.call_tool(
-                "log_time", {"entries": [entry], "allow_duplicate": True}
+                "log_time", {"entries": [{**entry, "allow_duplicate": True}]}
             )
     assert me.structured_content["person"]["id"] == "9104"
     assert logged.structured_content["results"][0]["ok"], logged.content

@@ -9,6 +9,7 @@ anything else (design invariant 12).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -21,11 +22,38 @@ PATH: Final = "/organization_memberships"
 QUERY: Final = (
     ("include", "person,organization,user"),
     ("fields[organization_memberships]", "person,organization,user"),
-    ("fields[people]", "first_name,last_name,email,user_id,availabilities"),
-    ("fields[organizations]", "name,time_zone"),
+    (
+        "fields[people]",
+        "first_name,last_name,email,user_id,availabilities,time_tracking_policy_id,time_unlocked",
+    ),
+    (
+        "fields[organizations]",
+        (
+            "name,time_zone,time_tracking_policy_id,financial_month_locking_date,time_locking,"
+            "time_locking_period_id,time_locking_interval"
+        ),
+    ),
     ("fields[users]", "time_zone"),
     ("page[size]", "200"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLocks:
+    """Which days of an organization take no more time entries."""
+
+    until: date | None = None
+    """Last day of the months that are closed in the books."""
+    days: int | None = None
+    """Age in days from which a day is probably closed."""
+
+    def closed(self, day: date) -> bool:
+        """Return whether the books of a day are closed."""
+        return self.until is not None and day <= self.until
+
+    def probably_closed(self, day: date, today: date) -> bool:
+        """Return whether a day is so old that it is probably closed."""
+        return self.days is not None and day < today - timedelta(days=self.days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +69,13 @@ class Identity:
     time_zone_known: bool
     """False if Productive has no zone, or an unknown one; then the zone is UTC."""
     availabilities: tuple[Availability, ...]
+    policy_id: str | None = None
+    """The person's own time tracking policy."""
+    company_policy_id: str | None = None
+    """The policy of people who have no other."""
+    time_locks: TimeLocks = TimeLocks()
+    unlocked: bool = False
+    """Whether closed days stay open for this person."""
 
 
 def identity_of(document: Document, *, organization: str, user_id: int) -> Identity:
@@ -86,4 +121,28 @@ def _checked(document: Document, membership: Resource, organization: str, user_i
         time_zone=zone or ZoneInfo("UTC"),
         time_zone_known=zone is not None,
         availabilities=parse_availabilities(person.attributes.get("availabilities")),
+        policy_id=_policy(person),
+        company_policy_id=_policy(place) if place else None,
+        time_locks=_locks(place) if place else TimeLocks(),
+        unlocked=person.flag("time_unlocked"),
     )
+
+
+def _policy(record: Resource) -> str | None:
+    number = record.whole("time_tracking_policy_id")
+    return None if number is None else str(number)
+
+
+_PERIODS: Final = {1: 1, 2: 7, 3: 31}
+"""Days of `time_locking_period_id`; the numbers are inferred. A month is taken as the longest."""
+
+
+def _locks(organization: Resource) -> TimeLocks:
+    try:
+        until = date.fromisoformat((organization.text("financial_month_locking_date") or "")[:10])
+    except ValueError:
+        until = None
+    period = _PERIODS.get(organization.whole("time_locking_period_id") or 0)
+    if not organization.flag("time_locking") or period is None:
+        return TimeLocks(until)
+    return TimeLocks(until, period * (organization.whole("time_locking_interval") or 1))

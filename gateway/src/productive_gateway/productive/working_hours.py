@@ -24,6 +24,8 @@ class Availability:
     """Last day; None if the period is open."""
     hours: tuple[Decimal, ...]
     """Fourteen: two weeks, Monday to Sunday."""
+    calendar: str | None = None
+    """Id of the calendar of holidays."""
 
 
 def parse_availabilities(value: Any) -> tuple[Availability, ...]:
@@ -39,11 +41,17 @@ def parse_availabilities(value: Any) -> tuple[Availability, ...]:
 
 def hours_on(day: date, rows: Sequence[Availability]) -> Decimal | None:
     """Return the working hours of a day; None if they are unknown."""
-    for row in rows:
-        if row.begins <= day and (row.ends is None or day <= row.ends):
-            monday = row.begins - timedelta(days=row.begins.weekday())
-            return row.hours[(day - monday).days % 14]
-    return None
+    row = row_on(day, rows)
+    if row is None:
+        return None
+    monday = row.begins - timedelta(days=row.begins.weekday())
+    return row.hours[(day - monday).days % 14]
+
+
+def row_on(day: date, rows: Sequence[Availability]) -> Availability | None:
+    """Return the row that is valid on a day: of several, the one that begins last."""
+    valid = [row for row in rows if row.begins <= day and (row.ends is None or day <= row.ends)]
+    return max(valid, key=lambda row: row.begins, default=None)
 
 
 def week_hours(day: date, rows: Sequence[Availability]) -> Decimal | None:
@@ -63,6 +71,7 @@ def _row(entry: Any) -> Availability | None:
             begins=date.fromisoformat(begins),
             ends=date.fromisoformat(ends) if ends else None,
             hours=week * 2 if len(week) == 7 else week,
+            calendar=str(entry[3]) if len(entry) > 3 and entry[3] is not None else None,
         )
     except (TypeError, ValueError, ArithmeticError, LookupError):
         return None

@@ -110,10 +110,13 @@ class _Attempt:
     session: ProductiveSession | None = None
     outcome: str = "cancelled"
 
-    def failed(self, problem: Problem, extra: Mapping[str, Any] | None = None) -> Answer:
+    def failed(
+        self, problem: Problem, extra: Mapping[str, Any] | None = None, text: str = ""
+    ) -> Answer:
         self.outcome = problem.code
         structured = {"error": problem.structured(self.request_id), **(extra or {})}
-        return Answer(structured, f"{problem.text()}\n\nRequest {self.request_id}.", is_error=True)
+        told = "\n".join(part for part in (problem.text(), text) if part)
+        return Answer(structured, f"{told}\n\nRequest {self.request_id}.", is_error=True)
 
     def record(self) -> None:
         seconds = time.monotonic() - self.begun
@@ -253,7 +256,7 @@ class ToolRegistry:
             wrote = attempt.tool.kind is not Kind.READS
             return attempt.failed(refusals.too_late(self._seconds, wrote=wrote))
         except ToolError as error:
-            return attempt.failed(error.problem, error.extra)
+            return attempt.failed(error.problem, error.extra, error.text)
         except (ProductiveError, GatewayError) as error:
             return attempt.failed(self._explain.explain(error))
         except UserQuestion:

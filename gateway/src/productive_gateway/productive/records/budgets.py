@@ -23,6 +23,12 @@ class ServiceRef(Record, type="services", link="service"):
     name: str = has.name("name")
 
 
+class TrackedBudget(BudgetRef):
+    """The budget of a time entry."""
+
+    approval: bool = has.flag("time_approval", default=False, shown=False)
+
+
 class Budget(BudgetRef):
     """A budget, with what tracking time on it depends on."""
 
@@ -37,11 +43,17 @@ class Service(ServiceRef):
     project: ProjectRef | None = has.one(lambda: ProjectRef, "deal.project")
     budgeted: int | None = has.minutes("budgeted_time", shown=False)
     worked: int | None = has.minutes("worked_time", shown=False)
+    limitation: str | None = has.ident("limitation_type", default=None, shown=False)
 
     @property
     def left(self) -> int | None:
         """Minutes of the budgeted time that are left; None if no time is budgeted."""
         return self.budgeted - (self.worked or 0) if self.budgeted else None
+
+    @property
+    def limited(self) -> bool:
+        """Whether Productive refuses time beyond the budgeted time."""
+        return self.limitation not in {None, "no_limitation"}
 
 
 class KnownDeal(BudgetRef):

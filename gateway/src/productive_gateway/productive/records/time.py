@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from productive_gateway.productive.records import declared as has
-from productive_gateway.productive.records.budgets import BudgetRef, ServiceRef
+from productive_gateway.productive.records.budgets import ServiceRef, TrackedBudget
 from productive_gateway.productive.records.people import PersonRef
 from productive_gateway.productive.records.projects import ProjectRef
 from productive_gateway.productive.records.record import Record
@@ -13,33 +13,45 @@ from productive_gateway.productive.records.tasks import TaskRef
 
 
 class TimeEntry(
-    Record, type="time_entries", found_by={"person": "person_id", "day": "after before"}
+    Record, type="time_entries", found_by={"person": "person_id", "date": "after before"}
 ):
-    """A time entry."""
+    """A time entry; its hours are whole minutes here and hours in answers."""
 
-    created: datetime | None = has.moment("created_at", shown=False)
-    day: date | None = has.day("date", label="")
-    minutes: int = has.minutes("time", default=0, label="")
-    billable: int | None = has.minutes("billable_time")
+    created: datetime | None = has.moment("created_at", default=None, shown=False)
+    date: date | None = has.day("date", label="")
+    hours: int = has.minutes("time", default=0, label="")
+    billable_hours: int | None = has.minutes("billable_time", label="billable")
     project: ProjectRef | None = has.one(lambda: ProjectRef, "service.deal.project", label="")
-    service: ServiceRef | None = has.one(lambda: ServiceRef, "service", label="")
-    budget: BudgetRef | None = has.one(lambda: BudgetRef, "service.deal")
+    service: ServiceRef | None = has.one(lambda: ServiceRef, "service")
+    budget: TrackedBudget | None = has.one(lambda: TrackedBudget, "service.deal")
     task: TaskRef | None = has.one(lambda: TaskRef, "task")
+    person: PersonRef | None = has.one(lambda: PersonRef, "person", default=None)
+    start: datetime | None = has.moment("started_at", label="from")
     note: str | None = has.line("note")
-    person: PersonRef | None = has.one(lambda: PersonRef, "person")
-    started: datetime | None = has.moment("started_at", shown=False)
-    draft: bool = has.flag("draft")
-    submitted: bool = has.flag("submitted")
-    approved: bool = has.flag("approved")
-    rejected: bool = has.flag("rejected")
-    invoiced: bool = has.flag("invoiced")
+    draft: bool = has.flag("draft", default=False)
+    submitted: bool = has.flag("submitted", default=False)
+    approved: bool = has.flag("approved", default=False)
+    rejected: bool = has.flag("rejected", default=False)
+    invoiced: bool = has.flag("invoiced", default=False)
+
+    @property
+    def minutes(self) -> int:
+        """Whole minutes."""
+        return self.hours
+
+    @property
+    def needs_approval(self) -> bool:
+        """Whether somebody has to approve it; Productive approves all other time at once."""
+        return self.budget is not None and self.budget.approval
 
     @property
     def locked(self) -> str | None:
         """Why the entry may not be changed, as far as it shows; None if it may be."""
         if self.invoiced:
             return "it is invoiced"
-        return "it is approved" if self.approved else None
+        if self.approved and self.needs_approval:
+            return "it is approved"
+        return "its day is submitted" if self.submitted else None
 
 
 class TrackedTime(Record, type="time_entries"):
@@ -62,5 +74,22 @@ class Timer(Record, type="timers"):
 class Timesheet(Record, type="timesheets"):
     """A submitted day of a person."""
 
-    day: date | None = has.day("date", label="")
+    date: date | None = has.day("date", label="")
     person: PersonRef | None = has.one(lambda: PersonRef, "person")
+
+
+class TrackingPolicy(Record, type="time_tracking_policies"):
+    """The company's rules for time entries; limits are minutes of a day."""
+
+    name: str = has.name("name")
+    note_mandatory: bool = has.flag("note_mandatory")
+    task_mandatory: bool = has.flag("task_mandatory")
+    range_mandatory: bool = has.flag("time_range_mandatory")
+    no_future: bool = has.flag("restrict_future_tracking")
+    no_overlap: bool = has.flag("restrict_time_entry_overlap")
+    within_budget: bool = has.flag("restrict_tracking_over_budget")
+    working_day: int | None = has.minutes("working_day_limit")
+    day_off: int | None = has.minutes("non_working_day_limit")
+    holiday: int | None = has.minutes("holiday_limit")
+    absence: int | None = has.minutes("full_day_absence_limit")
+    half_absence: int | None = has.minutes("half_day_absence_limit")

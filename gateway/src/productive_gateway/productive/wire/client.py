@@ -1,7 +1,8 @@
 """The client of Productive's API: shared by all people, each request with its person's own token.
 
 A read is repeated on 429, 502, 503, 504 and broken connections, twice, with growing pauses. A write
-is never repeated (design invariant 14): a lost answer is `StateUnknown`. Redirects are not followed
+is never repeated (design invariant 14): a lost answer is `StateUnknown`. Only after a 429, by which
+Productive did nothing, is it sent again. Redirects are not followed
 and cookies are not kept, so that nothing passes from one person's request to another's.
 """
 
@@ -203,7 +204,7 @@ class ProductiveSession:
     async def write(
         self, method: str, path: str, body: Any = None, query: Query = (), *, bulk: bool = False
     ) -> Document | None:
-        """Send one write. It is sent once, and finishes even if the caller is cancelled.
+        """Send one write. It takes effect once, and finishes even if the caller is cancelled.
 
         Args:
             method: POST, PATCH or DELETE.
@@ -220,16 +221,26 @@ class ProductiveSession:
             ProductiveError: nothing was changed; see `errors`.
         """
         await self.identity()
-        await self._admit()
         content = None
         if body is not None:
             content = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
-        async with self._slot():
-            await anyio.lowlevel.checkpoint_if_cancelled()
-            with anyio.CancelScope(shield=True):
-                document = await self._write(method, path, query, content, bulk=bulk)
-                self.writes += 1
-        return document
+        for attempt in range(RETRIES + 1):
+            await self._admit()
+            try:
+                async with self._slot():
+                    await anyio.lowlevel.checkpoint_if_cancelled()
+                    with anyio.CancelScope(shield=True):
+                        document = await self._write(method, path, query, content, bulk=bulk)
+                        self.writes += 1
+            except RateLimited as limited:
+                # Productive did nothing with it, so sending it again is no repetition.
+                wait = limited.retry_after
+                if attempt == RETRIES or wait > min(LONGEST_WAIT, _seconds_left()):
+                    raise
+                await self._api.sleep(wait)
+            else:
+                return document
+        raise AssertionError("the last attempt returns or raises")
 
     async def remember(self, what: Key, lifetime: float, read: Callable[[], Awaitable[T]]) -> T:
         """Return what this person read under the key `what` in the last `lifetime` seconds."""

@@ -90,12 +90,22 @@ class Problem:
 
 
 class ToolError(Exception):
-    """A tool cannot do what was asked; `extra` is further structured content."""
+    """A tool cannot do what was asked."""
 
-    def __init__(self, problem: Problem, *, extra: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, problem: Problem, *, extra: Mapping[str, Any] | None = None, text: str = ""
+    ) -> None:
+        """Create the error.
+
+        Args:
+            problem: what is wrong.
+            extra: further structured content.
+            text: what `extra` says, in lines.
+        """
         super().__init__(problem.message)
         self.problem = problem
         self.extra = dict(extra or {})
+        self.text = text
 
 
 class UserQuestion(Exception):

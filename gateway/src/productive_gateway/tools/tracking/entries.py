@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 from productive_gateway.productive.records import declared as has
 from productive_gateway.productive.records.store import Filters, Records, Rows
 from productive_gateway.productive.records.time import TimeEntry, Timer
-from productive_gateway.productive.working_hours import Availability, hours_on
+from productive_gateway.productive.working_hours import Availability
+from productive_gateway.tools.tracking.capacity import spans, usual_minutes
 
 
 class DayTotal(has.Declared):
@@ -22,13 +25,7 @@ class DayTotal(has.Declared):
 
 def day_total(day: date, minutes: int, availabilities: Sequence[Availability]) -> DayTotal:
     """Return the sum of a day."""
-    return DayTotal(date=day, tracked=minutes, capacity=capacity_of(day, availabilities))
-
-
-def capacity_of(day: date, availabilities: Sequence[Availability]) -> int | None:
-    """Return the working minutes of a day, without holidays and absences; None if unknown."""
-    hours = hours_on(day, availabilities)
-    return None if hours is None else int((hours * 60).to_integral_value())
+    return DayTotal(date=day, tracked=minutes, capacity=usual_minutes(day, availabilities))
 
 
 def total_text(total: DayTotal) -> str:
@@ -57,10 +54,20 @@ async def entries_between(
     rows = tuple(
         row
         for row in found.rows
-        if (row.day is None or first <= row.day <= last)
+        if (row.date is None or first <= row.date <= last)
         and (row.person is None or row.person.id == person_id)
     )
     return Rows(rows, found.total, found.complete)
+
+
+async def entries_on(
+    records: Records, person_id: str, days: Iterable[date]
+) -> tuple[TimeEntry, ...]:
+    """Return a person's time entries around some days, all of those days included."""
+    found = await asyncio.gather(
+        *(entries_between(records, person_id, *period) for period in spans(days))
+    )
+    return tuple(row for rows in found for row in rows.rows)
 
 
 async def running_timer(records: Records, person_id: str) -> Timer | None:
@@ -70,3 +77,19 @@ async def running_timer(records: Records, person_id: str) -> Timer | None:
     if timer is None or timer.started is None or timer.stopped is not None:
         return None
     return timer if timer.person_id in {None, person_id} else None
+
+
+def shown(entry: TimeEntry, me: str) -> TimeEntry:
+    """Return an entry as answers show it: without what is the same for every entry.
+
+    Args:
+        entry: as it was read.
+        me: id of the calling person.
+    """
+    person = entry.person
+    return replace(
+        entry,
+        billable_hours=None if entry.billable_hours == entry.hours else entry.billable_hours,
+        person=None if person is None or person.id == me else person,
+        approved=entry.approved and entry.needs_approval,
+    )

@@ -69,7 +69,7 @@ def test_records_on_the_way_give_only_the_next_link() -> None:
     query = dict(query_of(TimeEntry))
     assert "service.deal.project" in query["include"].split(",")
     assert query["fields[projects]"] == "name"
-    assert set(query["fields[deals]"].split(",")) == {"name", "project"}
+    assert set(query["fields[deals]"].split(",")) == {"name", "time_approval", "project"}
 
 
 def test_record_is_decoded_with_what_it_refers_to() -> None:

@@ -138,6 +138,14 @@ async def test_long_rate_limit_is_reported_at_once(reset: str | None, told: floa
         assert tested.time.slept == []
 
 
+async def test_write_waits_for_a_short_rate_limit_because_nothing_was_done() -> None:
+    limited = httpx.Response(429, headers={"X-RateLimit-Reset": "2"})
+    async with line(answers(limited, limited, good())) as tested:
+        await tested.session.write("POST", "/time_entries", BODY)
+        assert tested.time.slept == [2.0, 2.0]
+        assert tested.session.writes == 1
+
+
 @pytest.mark.parametrize(
     ("failure", "kind"),
     [
