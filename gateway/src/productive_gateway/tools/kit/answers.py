@@ -32,7 +32,7 @@ LONGEST_LINE: Final = 300
 LONGEST_RICH: Final = 4000
 """Characters of one rich text; the field says so if it was cut."""
 LARGEST: Final = 8_000
-"""Characters of the structure as JSON, about 2,000 tokens; rows beyond are left out and counted."""
+"""Characters of the text, at most 2,000 tokens; rows beyond are left out and counted."""
 LONGEST_HEADLINE: Final = 600
 
 
@@ -111,7 +111,7 @@ def schema_of(cls: type[Answer]) -> dict[str, Any]:
 
 def within_limit(answer: D) -> D:
     """Return the answer with as many rows as fit into `LARGEST`, and a warning if some do not."""
-    size = len(json.dumps(structure_of(answer), ensure_ascii=False))
+    size = len(text_of(answer))
     if size <= LARGEST:
         return answer
     longest = max(

@@ -95,15 +95,15 @@ def events(html: str) -> Iterator[Event]:
     hidden, depth = "", 0
     for event in _parsed(_NO_TAG.sub("&lt;", _COMMENT.sub("", html))):
         match event:
-            case Start(tag, attributes):
+            case Start(element, attributes):
                 if depth:
-                    depth += tag == hidden
-                elif tag not in _VOID and (tag in _UNSEEN or _is_hidden(attributes)):
-                    hidden, depth = tag, 1
+                    depth += element == hidden
+                elif element not in _VOID and (element in _UNSEEN or _is_hidden(attributes)):
+                    hidden, depth = element, 1
                 else:
                     yield event
-            case End(tag) if depth:
-                depth -= tag == hidden
+            case End(element) if depth:
+                depth -= element == hidden
             case _ if not depth:
                 yield event
 

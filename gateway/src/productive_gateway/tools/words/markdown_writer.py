@@ -190,26 +190,26 @@ class Writer:
         self._open.append(opened)
         self._counts[tag] = self._counts.get(tag, 0) + 1
 
-    def _close_container(self, tag: str) -> None:
+    def _close_container(self, element: str) -> None:
         self._flush()
-        while self._counts.get(tag):
+        while self._counts.get(element):
             closed = self._open.pop()
             self._counts[closed.tag] -= 1
             if closed.written:
                 self.blocks.close()
-            if closed.tag == tag:
+            if closed.tag == element:
                 return
 
-    def _start_in_table(self, rows: list[list[str]], tag: str) -> None:
-        if tag == "tr":
+    def _start_in_table(self, rows: list[list[str]], element: str) -> None:
+        if element == "tr":
             self._end_cell(rows)
             rows.append([])
-        elif tag in _CELLS:
+        elif element in _CELLS:
             self._end_cell(rows)
             if not rows:
                 rows.append([])
             rows[-1].append("")
-        elif tag in _BLOCKS or tag in _CONTAINERS:
+        elif element in _BLOCKS or element in _CONTAINERS:
             self._add(" ")
 
     def _end_in_table(self, rows: list[list[str]], tag: str) -> None:

@@ -106,7 +106,7 @@ def test_text_of_others_begins_no_line_of_its_own() -> None:
 def test_answer_that_would_be_too_large_is_cut_and_says_so() -> None:
     many = Rows(headline="Many.", rows=(FULL,) * 400, total=400, next_cursor="abc")
     cut = within_limit(many)
-    assert len(str(structure_of(cut))) < 1.2 * LARGEST
+    assert len(text_of(cut)) < 1.2 * LARGEST
     assert 10 < len(cut.rows) < 400
     assert f"{400 - len(cut.rows)} of 400" in cut.warnings[0]
     assert cut.next_cursor is None
