@@ -66,8 +66,14 @@ async def test_the_last_one_can_go(world: MemoryCluster) -> None:
     assert found == View({}, {})
 
 
-async def test_a_reference_without_a_name_asks_for_nothing(world: MemoryCluster) -> None:
-    world.add("dan", token=None, apiTokenSecretRef={})
+@pytest.mark.parametrize(
+    "reference", [{}, {"name": ""}, {"name": "x,type=Opaque"}, {"name": "ana-productive\n"}]
+)
+async def test_a_reference_that_is_no_name_asks_for_nothing(
+    world: MemoryCluster, reference: dict[str, str]
+) -> None:
+    """What comes into a selector must not change its meaning."""
+    world.add("dan", token=None, apiTokenSecretRef=reference)
     await again(world, await list_everything(world), user_named("dan"))
     assert world.listed == ["dan"]
 
