@@ -14,6 +14,8 @@ from harness.plane import Plane
 from harness.processes import Program
 
 WRITES = ("apply", "create", "patch")
+LONGEST_ANSWER = 60.0
+"""Seconds for the metrics of an operator that writes 10,000 statuses on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,8 @@ class Cost:
 
 def read(operator: RunningOperator, plane: Plane) -> Reading:
     """Take a reading."""
-    text = httpx.get(f"http://127.0.0.1:{operator.port}/metrics", trust_env=False).text
+    url = f"http://127.0.0.1:{operator.port}/metrics"
+    text = httpx.get(url, timeout=LONGEST_ANSWER, trust_env=False).text
     lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
     status = (Path("/proc") / str(operator.program.pid) / "status").read_text()
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))

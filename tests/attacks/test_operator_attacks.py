@@ -84,7 +84,9 @@ def test_a_productive_user_reads_no_secret_but_a_token(site: OperatorSite, kind:
     asked = [s for s in proxy.requests if s.resource == "secrets" and site.names.users in s.path]
     assert asked
     contents = [s for s in asked if s.query.get("includeObject") != "None"]
-    assert {s.query.get("fieldSelector") for s in contents} == {"type=productive-mcp.dev/token"}
+    selectors = {s.query["fieldSelector"] for s in contents}
+    by_type = "type=productive-mcp.dev/token"
+    assert selectors <= {by_type, f"metadata.name=coveted,{by_type}"}
     tables = {s.query.get("fieldSelector") for s in asked if s not in contents}
     assert tables == {"type!=productive-mcp.dev/token"}
 

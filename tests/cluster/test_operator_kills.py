@@ -15,6 +15,7 @@ import os
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -63,6 +64,17 @@ class Content:
     people: People
     conditions: dict[str, dict[str, Any]]
 
+
+FULL_LISTS = frozenset({"GET productiveusers", f"GET secrets type={TOKEN_TYPE}"})
+_SPARE = f"GET secrets metadata.name=spare-productive,type={TOKEN_TYPE}"
+PARTIAL_LISTS = frozenset(
+    {
+        "GET productiveusers metadata.name=bob",
+        f"GET secrets metadata.name=bob-productive,type={TOKEN_TYPE}",
+        _SPARE,
+    }
+)
+"""Lists of a full pass, and of a partial one after a change of Bob."""
 
 Way = tuple[Callable[[OperatorSite], object], ...]
 """Changes that are made one after the other."""
@@ -258,21 +270,26 @@ async def test_a_first_pass_may_be_killed_at_any_request(matrix: Matrix) -> None
 
 
 @pytest.mark.attack("M-13")
-async def test_a_pass_over_changes_may_be_killed_at_any_request(matrix: Matrix) -> None:
+@pytest.mark.parametrize("full", [True, False], ids=["full", "partial"])
+async def test_a_pass_over_changes_may_be_killed_at_any_request(
+    matrix: Matrix, *, full: bool
+) -> None:
     """One operator is killed at a request, the next one puts it right and is killed in turn."""
     site, operators = matrix.site, matrix.operators
 
     def all_of_it() -> None:
         operators.start()
         operators.until_at_rest()
-        ways = (CHANGE, CHANGE_BACK)
-        steps, ends = _undisturbed_changes(matrix, ways)
+        ways = (_way(CHANGE, full=full), _way(CHANGE_BACK, full=full))
+        steps, ends = _undisturbed_changes(matrix, ways, full=full)
         kills = [[(step, moment) for step in found for moment in MOMENTS] for found in steps]
         for turn in range(2 * max(map(len, kills))):
             # The two ways take turns; the shorter list is begun again.
             which = turn % 2
             new = ends[which]
             step, moment = kills[which][turn // 2 % len(kills[which])]
+            if not full:
+                _until_partial(matrix)
             begun, views = len(matrix.history), [ends[1 - which].people]
             matrix.kill_at(step, moment, lambda: views.extend(_at_once(matrix, ways[which])))  # noqa: B023
             assert matrix.people() in views, f"{moment} {step}: a part was published"
@@ -303,7 +320,7 @@ def _undisturbed_first_pass(matrix: Matrix) -> tuple[list[str], Content]:
 
     steps = matrix.steps_of(run)
     whole = matrix.content()
-    _assert_every_kind(matrix, steps)
+    _assert_every_kind(matrix, steps, FULL_LISTS)
     _forget(matrix)
     again = matrix.steps_of(run)
     assert matrix.content() == whole
@@ -312,26 +329,59 @@ def _undisturbed_first_pass(matrix: Matrix) -> tuple[list[str], Content]:
 
 
 def _undisturbed_changes(
-    matrix: Matrix, ways: tuple[Way, Way]
+    matrix: Matrix, ways: tuple[Way, Way], *, full: bool
 ) -> tuple[list[list[str]], list[Content]]:
     """Return the requests of each change, and what it ends with; each is made twice."""
     steps: list[list[str]] = []
     ends: list[Content] = []
     for way in (*ways, *ways):
+        if not full:
+            _until_partial(matrix)
         steps.append(matrix.steps_of(lambda way=way: _settled(matrix, way)))  # type: ignore[misc]
         ends.append(matrix.content())
     assert ends[:2] == ends[2:]
-    _assert_every_kind(matrix, steps[0] + steps[1])
-    return [sorted({*steps[number], *steps[number + 2]}) for number in range(2)], ends[:2]
+    # A pass of the other kind may come in between, such as a resync, but not in every run.
+    other = PARTIAL_LISTS if full else FULL_LISTS
+    kept = [sorted({*steps[number], *steps[number + 2]} - other) for number in range(2)]
+    if not full:
+        # One person stands for all: each further name would be listed in the same way.
+        kept = [[s for s in found if "=" not in s or s in PARTIAL_LISTS] for found in kept]
+    _assert_every_kind(matrix, kept[0] + kept[1], PARTIAL_LISTS if not full else FULL_LISTS)
+    return kept, ends[:2]
 
 
-def _assert_every_kind(matrix: Matrix, steps: list[str]) -> None:
+def _way(way: Way, *, full: bool) -> Way:
+    """Return a way that ends in a full pass: somebody else has written the mapping before it."""
+    return (lambda site: _touch(site, site.mapping_path), *way) if full else way
+
+
+def _touch(site: OperatorSite, path: str) -> None:
+    """Change an object in a way that means nothing to anybody."""
+    site.kube.merge(path, {"metadata": {"annotations": {"touched": uuid.uuid4().hex}}})
+
+
+def _until_partial(matrix: Matrix) -> None:
+    """Wait until changes are followed by a partial pass: Kopf's lists at the start are over."""
+    matrix.operators.until_at_rest()
+    spare = secrets_path(matrix.site.names.users, "spare-productive")
+
+    def partial() -> bool:
+        begun, passes = len(matrix.proxy.requests), matrix.operators.passes()
+        _touch(matrix.site, spare)
+        more = lambda: matrix.operators.passes() > passes  # noqa: E731
+        eventually(more, seconds=WAIT_SECONDS, what="the next pass")
+        steps = {_step(request) for request in matrix.proxy.requests[begun:] if _counts(request)}
+        return _SPARE in steps and not steps & FULL_LISTS
+
+    eventually(partial, seconds=WAIT_SECONDS, what="a partial pass")
+
+
+def _assert_every_kind(matrix: Matrix, steps: list[str], lists: frozenset[str]) -> None:
     """Guard against a matrix that is empty because requests are no longer recognised."""
     mapping = matrix.site.names.mapping
     expected = {
+        *lists,
         f"GET secrets {mapping}",
-        "GET productiveusers",
-        "GET secrets type=productive-mcp.dev/token",
         f"PATCH secrets {mapping} productive-operator",
         *(f"PATCH productiveusers/status {n} productive-operator" for n in ("ana", "bob", "cleo")),
         "POST events bob",

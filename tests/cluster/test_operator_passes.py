@@ -14,10 +14,11 @@ from harness.cluster import Cluster
 from harness.faults import CutAfter, Hold, Seen
 from harness.kube import Object, secret, secrets_path
 from harness.operatorkit import never
-from harness.operatorsite import OperatorSite, follow_mapping
-from productive_contract.mapping import Mapping, decode, encode
+from harness.operatorsite import WRITES, OperatorSite, follow_mapping
+from productive_contract.mapping import Mapping, State, decode, encode
 from productive_contract.names import MAPPING_KEY
 from productive_kube.errors import Conflict, Unreachable
+from productive_operator.changes import user_named
 from productive_operator.view import StoredMapping
 
 IN_FLIGHT = 32
@@ -97,6 +98,91 @@ async def test_a_pass_recovers_from_a_lost_answer_to_its_write(site: OperatorSit
         await reconciler.reconcile(never)
     assert site.people() == {"ana@example.com"}
     assert site.mapping() == written
+
+
+async def test_a_name_is_listed_alone_and_a_list_without_it_says_that_it_is_gone(
+    site: OperatorSite,
+) -> None:
+    site.add("ana")
+    site.add("bob", token=None)
+    site.set_token("bob", kind="Opaque", token="token")
+    async with site.objects() as cluster:
+        users = {listed.user.name: listed for listed in await cluster.users()}
+        assert await cluster.user("ana") == users["ana"]
+        assert await cluster.secret("ana-productive") in await cluster.secrets()
+        assert await cluster.user("nobody") is None
+        assert await cluster.secret("nobody") is None
+        assert await cluster.secret("bob-productive") is None
+
+
+async def test_a_partial_pass_lists_the_names_of_a_change_and_nothing_else(
+    site: OperatorSite,
+) -> None:
+    for name in ("ana", "bob", "cleo"):
+        site.add(name)
+    proxy = site.cluster.proxy()
+    async with site.reconciler(proxy) as reconciler:
+        await reconciler.reconcile(never)
+        begun = len(proxy.requests)
+        site.change("ana", suspend=True)
+        site.remove("bob")
+        changes = user_named("ana") | user_named("bob")
+        assert not (await reconciler.reconcile(never, changes)).full
+        reads = [s for s in proxy.requests[begun:] if s.method == "GET"]
+        assert sorted((str(s.resource), s.name) for s in reads) == [
+            ("productiveusers", "ana"),
+            ("productiveusers", "bob"),
+            ("secrets", "ana-productive"),
+            ("secrets", "bob-productive"),
+            ("secrets", site.names.mapping),
+        ]
+        found = site.mapping()
+        assert found is not None
+        assert {email: person.state for email, person in found.people.items()} == {
+            "ana@example.com": State.SUSPENDED,
+            "cleo@example.com": State.ACTIVE,
+        }
+        begun = len(proxy.requests)
+        await reconciler.reconcile(never)
+        assert [s for s in proxy.requests[begun:] if s.method in WRITES] == []
+
+
+async def test_a_foreign_write_to_the_mapping_makes_the_next_pass_a_full_one(
+    site: OperatorSite,
+) -> None:
+    site.add("ana")
+    async with site.reconciler() as reconciler:
+        await reconciler.reconcile(never)
+        assert not (await reconciler.reconcile(never, user_named("ana"))).full
+        site.kube.merge(site.mapping_path, {"metadata": {"labels": {"touched": "yes"}}})
+        assert (await reconciler.reconcile(never, user_named("ana"))).full
+        assert not (await reconciler.reconcile(never, user_named("ana"))).full
+
+
+@pytest.mark.attack("R-14")
+async def test_a_partial_pass_never_brings_somebody_back_whom_another_operator_removed(
+    site: OperatorSite,
+) -> None:
+    """The slow operator has listed its one name, and has not heard of the removal."""
+    for name in ("ana", "bob"):
+        site.add(name)
+    proxy = site.cluster.proxy()
+    async with site.reconciler(proxy) as slow, site.reconciler() as fast:
+        await slow.reconcile(never)
+        await fast.reconcile(never)
+        held = Hold(at="after")
+        proxy.rule(lambda seen: seen.name == "bob-productive", held)
+        site.change("bob", suspend=True)
+        passing = asyncio.create_task(slow.reconcile(never, user_named("bob")))
+        await proxy.wait(lambda seen: seen.name == "bob-productive" and bool(seen.upstream_status))
+        site.remove("ana")
+        await fast.reconcile(never)
+        held.release()
+        with pytest.raises(Conflict):
+            await passing
+        assert site.people() == {"bob@example.com"}
+        assert (await slow.reconcile(never, user_named("bob"))).full
+    assert site.people() == {"bob@example.com"}
 
 
 async def test_the_watch_reports_each_change_of_the_mapping(site: OperatorSite) -> None:

@@ -37,8 +37,9 @@ class Seen:
 
     @property
     def name(self) -> str | None:
-        """The name of the object, from the path or from a field selector."""
-        selected = self.query.get("fieldSelector", "").removeprefix("metadata.name=")
+        """The name of the object, from the path or from a field selector that begins with it."""
+        first = self.query.get("fieldSelector", "").partition(",")[0]
+        selected = first.removeprefix("metadata.name=")
         return self._parts()[1] or (selected if "=" not in selected and selected else None)
 
     @property

@@ -84,6 +84,8 @@ class MemoryCluster:
         """Type by name of Secrets that are not of the token type."""
         self.stored: StoredMapping | None = None
         self.writes: list[str] = []
+        self.listed: list[str] = []
+        """Names that were listed alone, and `*` for everything."""
         self.events: list[tuple[str, str]] = []
         self.failing: dict[str, ApiError] = {}
         """Error by method name, raised in place of it."""
@@ -131,11 +133,24 @@ class MemoryCluster:
 
     async def users(self) -> list[ListedUser]:
         self._fail("users")
+        self.listed.append("*")
         return [ListedUser(decode_user(b), decode_status(b)) for b in self.bodies.values()]
 
     async def secrets(self) -> list[TokenSecret]:
         self._fail("secrets")
         return [decode_secret(body) for body in self.tokens.values()]
+
+    async def user(self, name: str) -> ListedUser | None:
+        self._fail("user")
+        self.listed.append(name)
+        body = self.bodies.get(name)
+        return ListedUser(decode_user(body), decode_status(body)) if body else None
+
+    async def secret(self, name: str) -> TokenSecret | None:
+        self._fail("secret")
+        self.listed.append(name)
+        body = self.tokens.get(name)
+        return decode_secret(body) if body else None
 
     async def other_types(self) -> dict[str, str]:
         self._fail("other_types")

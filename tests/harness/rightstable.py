@@ -63,7 +63,7 @@ TABLE: Final = (
         PERSON,
         ANY,
         {
-            "list": Use("lists all people, at each pass", APPLIED),
+            "list": Use("lists people, all or by name, at each pass", APPLIED),
             "watch": Use("a change starts a pass", REASONS),
         },
     ),
@@ -80,7 +80,7 @@ TABLE: Final = (
         "secrets",
         ANY,
         {
-            "list": Use("lists the tokens of people, at each pass", APPLIED),
+            "list": Use("lists the tokens of people, all or by name, at each pass", APPLIED),
             "watch": Use("a new token starts a pass", REASONS),
         },
     ),

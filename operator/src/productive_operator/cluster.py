@@ -34,6 +34,7 @@ _MAKER: Final = f"{OPERATOR_FIELD_MANAGER}-init"
 another operator published in between."""
 TABLE: Final = "application/json;as=Table;v=v1;g=meta.k8s.io"
 """The representation that kubectl prints: with `includeObject=None` it holds no objects."""
+_TOKENS: Final = (("fieldSelector", f"type={TOKEN_TYPE}"),)
 _MAX_MESSAGE: Final = 1000
 """Characters of an Event's message; Kubernetes takes 1,024 bytes."""
 
@@ -91,9 +92,18 @@ class ClusterObjects:
     async def users(self) -> list[ListedUser]:
         return (await self._client.list(self._users, _listed)).items
 
+    async def user(self, name: str) -> ListedUser | None:
+        query = collection.by_name(name)
+        found = (await self._client.list(self._users, _listed, query=query)).items
+        return next((listed for listed in found if listed.user.name == name), None)
+
     async def secrets(self) -> list[TokenSecret]:
-        query = (("fieldSelector", f"type={TOKEN_TYPE}"),)
-        return (await self._client.list(self._secrets, decode_secret, query=query)).items
+        return (await self._client.list(self._secrets, decode_secret, query=_TOKENS)).items
+
+    async def secret(self, name: str) -> TokenSecret | None:
+        query = (("fieldSelector", f"metadata.name={name},type={TOKEN_TYPE}"),)
+        found = (await self._client.list(self._secrets, decode_secret, query=query)).items
+        return next((secret for secret in found if secret.name == name), None)
 
     async def other_types(self) -> dict[str, str]:
         # Rows of a table, as kubectl prints them, and no object beside them: nothing of a Secret

@@ -1,8 +1,10 @@
 """Kopf watches ProductiveUsers and token Secrets; its handlers ask for a pass, and do no more.
 
+They say which name to list again, and nothing else of an event is believed.
+
 Only `on.event` handlers, which write nothing: every other kind of handler, and the index, patches
 each object or costs quadratic time. A deletion during a gap of the watch is never reported to a
-handler, which is one more reason why a pass lists everything.
+handler, which is one reason why everything is listed after a gap and from time to time.
 
 Kopf sends its requests through sessions of our own client, so that address, TLS policy, token and
 pauses are the same for both: what works for one works for the other. The only importer of kopf.
@@ -22,6 +24,7 @@ import kopf
 
 from productive_contract.names import GROUP, PLURAL, TOKEN_TYPE, VERSION
 from productive_kube.backoff import Backoff
+from productive_operator.changes import secret_named, user_named
 from productive_operator.conditions import decode_status
 from productive_operator.reconciler import Reconciler
 from productive_operator.scheduler import Scheduler
@@ -85,14 +88,15 @@ def user_changed(event: kopf.RawEvent, scheduler: Scheduler, reconciler: Reconci
     reconciler.watches.users.report()
     deleted, body = event["type"] == "DELETED", event["object"]
     if deleted or not reconciler.is_settled(decode_user(body), decode_status(body)):
-        scheduler.enqueue("user")
+        scheduler.enqueue("user", user_named(body["metadata"]["name"]))
 
 
 def secret_changed(event: kopf.RawEvent, scheduler: Scheduler, reconciler: Reconciler) -> None:
     """Ask for a pass, unless the last one saw this very Secret, as at the start of a watch."""
     reconciler.watches.secrets.report()
-    if event["type"] == "DELETED" or not reconciler.has_listed(secret_version(event["object"])):
-        scheduler.enqueue("secret")
+    deleted, body = event["type"] == "DELETED", event["object"]
+    if deleted or not reconciler.has_listed(secret_version(body)):
+        scheduler.enqueue("secret", secret_named(body["metadata"]["name"]))
 
 
 def settings() -> kopf.OperatorSettings:

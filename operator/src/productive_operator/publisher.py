@@ -57,12 +57,18 @@ class Publisher:
         self._live: Mapping | None = None
         self._live_data: dict[str, bytes] = {}
         """The mapping that is published, decoded and as it is stored."""
+        self._left: tuple[str, str] | None = None
+        """uid and resourceVersion of the mapping as the last publication left it."""
         self._expected: dict[str, bytes] = {}
         """What is stored when nobody interferes; set before a write begins."""
 
     def is_expected(self, stored: StoredMapping | None) -> bool:
         """Return whether the mapping Secret is as we left it, or are about to leave it."""
         return stored is not None and stored.data == self._expected and bool(self._expected)
+
+    def is_left(self, stored: StoredMapping) -> bool:
+        """Return whether nobody has touched the mapping Secret since the last publication."""
+        return _identity(stored) == self._left
 
     async def publish(
         self, stored: StoredMapping, resolved: tuple[Outcome, ...]
@@ -100,7 +106,7 @@ class Publisher:
         self._live, self._live_data, self._expected = mapping, data, data
         metrics.MAPPING_REVISION.set(mapping.revision)
         metrics.MAPPING_BYTES.set(sum(map(len, data.values())))
-        await self._drop_foreign_keys(stored, data)
+        self._left = _identity(await self._without_foreign_keys(stored, data))
         return fitted.outcomes
 
     def _refuse_other_namespace(self, mapping: Mapping | None) -> None:
@@ -176,13 +182,21 @@ class Publisher:
         )
         return published
 
-    async def _drop_foreign_keys(self, stored: StoredMapping, data: dict[str, bytes]) -> None:
+    async def _without_foreign_keys(
+        self, stored: StoredMapping, data: dict[str, bytes]
+    ) -> StoredMapping:
         foreign = sorted(stored.data.keys() - data.keys())
-        if foreign:
-            _refuse_immutable(stored)
-            await self._cluster.drop_keys(stored, foreign)
-            metrics.MAPPING_WRITES.labels(cause="drift").inc()
-            _log.warning("mapping.keys_removed", keys=foreign)
+        if not foreign:
+            return stored
+        _refuse_immutable(stored)
+        cleaned = await self._cluster.drop_keys(stored, foreign)
+        metrics.MAPPING_WRITES.labels(cause="drift").inc()
+        _log.warning("mapping.keys_removed", keys=foreign)
+        return cleaned
+
+
+def _identity(stored: StoredMapping) -> tuple[str, str]:
+    return stored.uid, stored.resource_version
 
 
 def _refuse_immutable(stored: StoredMapping) -> None:

@@ -1,12 +1,13 @@
 """Decides when a pass is made: soon after a change, regularly anyway, again after a failure.
 
-Watch events only set a flag: their content is never believed, and missing one costs at most a
-resync. No failure changes what was published.
+Watch events only say which names to list again: their content is never believed, and missing one
+costs at most a resync: a full pass. No failure changes what was published.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from productive_contract.clock import Chance, system_chance
 from productive_kube.backoff import Backoff
 from productive_kube.errors import ApiError, Conflict, Forbidden, QuotaExceeded, Refused
 from productive_operator import metrics
+from productive_operator.changes import EVERYTHING, NOTHING, Changes
 from productive_operator.publisher import MappingUnusable
 from productive_operator.reconciler import Pass
 from productive_operator.statuses import Overtaken
@@ -35,7 +37,7 @@ class Pace:
     longest_wait: float = 0.5
     """…or this long after the first change."""
     resync_from: float = 15.0
-    """Between passes when nothing changes, give or take a tenth: at least, and while a watch is in
+    """Between full passes, give or take a tenth: at least, and while a watch is in
     doubt or statuses wait to be written…"""
     resync_per_person: float = 0.012
     """…and longer with the number of people, so that it costs a hundredth of a core at most…"""
@@ -46,7 +48,7 @@ class Pace:
     """Between a failed pass and the next: from, doubling, to."""
 
     def resync(self, people: int) -> float:
-        """Return the seconds between passes over so many people when nothing changes."""
+        """Return the seconds between full passes over so many people."""
         return min(self.resync_to, max(self.resync_from, people * self.resync_per_person))
 
 
@@ -60,7 +62,7 @@ class Scheduler:
 
     def __init__(
         self,
-        reconcile: Callable[[Overtaken], Awaitable[Pass]],
+        reconcile: Callable[[Overtaken, Changes], Awaitable[Pass]],
         watches: Watches,
         *,
         pace: Pace = DEFAULT_PACE,
@@ -79,11 +81,21 @@ class Scheduler:
         self._pace = pace
         self._chance = chance
         self._changed = asyncio.Event()
+        self._changes = EVERYTHING
+        """What the next pass has to look at."""
+        self._listed = -math.inf
+        """When the last full pass began, in the loop's time."""
         self._attempted = time.monotonic()
 
-    def enqueue(self, kind: str) -> None:
-        """Ask for a pass, because of a change of that kind."""
+    def enqueue(self, kind: str, changes: Changes = EVERYTHING) -> None:
+        """Ask for a pass.
+
+        Args:
+            kind: of the change, for metrics.
+            changes: where to look.
+        """
         metrics.ENQUEUED.labels(kind=kind).inc()
+        self._changes |= changes
         self._changed.set()
 
     @property
@@ -130,17 +142,24 @@ class Scheduler:
     async def _pass(self) -> Pass:
         # What changes from here on may be missing from the lists: it asks for the next pass.
         self._changed.clear()
+        changes, self._changes = self._changes, NOTHING
+        began = asyncio.get_running_loop().time()
         with metrics.PASS_SECONDS.time():
-            return await self._reconcile(self._changed.is_set)
+            done = await self._reconcile(self._changed.is_set, changes)
+        if done.full:
+            self._listed = began
+        return done
 
     async def _rest(self, done: Pass) -> None:
         """Wait for a change and until changes pause, or for the resync."""
         resync = self._pace.resync(done.people)
         if self._watches.doubtful or not done.finished:
             resync = min(resync, self._pace.resync_from)
-        if not await self._changes_within(resync * (0.9 + 0.2 * self._chance())):
-            return
         loop = asyncio.get_running_loop()
+        due = self._listed + resync * (0.9 + 0.2 * self._chance())
+        if not await self._changes_within(due - loop.time()):
+            self._changes = EVERYTHING
+            return
         latest = loop.time() + self._pace.longest_wait
         while (left := min(self._pace.quiet, latest - loop.time())) > 0:
             self._changed.clear()

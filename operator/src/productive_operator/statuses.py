@@ -22,7 +22,7 @@ from productive_operator import metrics
 from productive_operator.conditions import Status, desired_status, is_transition
 from productive_operator.resolve import Outcome
 from productive_operator.users import User
-from productive_operator.view import ClusterView
+from productive_operator.view import ClusterView, ListedUser
 
 IN_FLIGHT: Final = 20
 AT_LEAST: Final = 200
@@ -44,6 +44,19 @@ _Change = tuple[User, Status | None, Status]
 _log = structlog.get_logger("statuses")
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one pass did about the statuses."""
+
+    users: list[ListedUser]
+    """Those whose status was written, as they are now."""
+    postponed: bool
+    """Whether some were left to the next pass. What was refused is not left: it is tried again by a
+    later pass, when its time has come."""
+    failed: bool
+    """Whether a write failed, so that the status it left is not known."""
+
+
 @dataclass
 class _Retry:
     """When somebody's status may be tried again."""
@@ -53,10 +66,11 @@ class _Retry:
 
 
 @dataclass
-class _Failures:
-    """What was not written in one pass."""
+class _Results:
+    """What was written in one pass, and what was not."""
 
-    statuses: list[tuple[User, ApiError]] = field(default_factory=list)
+    written: list[ListedUser] = field(default_factory=list)
+    failed: list[tuple[User, ApiError]] = field(default_factory=list)
     unanswered: int = 0
     postponed: bool = False
     events_lost: list[ApiError] = field(default_factory=list)
@@ -95,10 +109,8 @@ class StatusWriter:
         outcomes: Sequence[Outcome],
         current: dict[str, Status | None],
         overtaken: Overtaken,
-    ) -> bool:
-        """Write what differs; returns whether nothing was left to the next pass.
-
-        What was refused is not left: it is tried again by a later pass, when its time has come.
+    ) -> Written:
+        """Write what differs.
 
         Args:
             outcomes: what was decided.
@@ -109,14 +121,14 @@ class StatusWriter:
         changes = list(self._changes(outcomes, current, now))
         self._retries = {uid: self._retries[uid] for uid in self._retries if uid in self._wanted}
         due = [c for c in changes if (r := self._retries.get(c[0].uid)) is None or r.due <= now]
-        failures = _Failures()
-        waiting = _until(due, overtaken, failures)
+        results = _Results()
+        waiting = _until(due, overtaken, results)
         async with asyncio.TaskGroup() as group:
             for _ in range(min(IN_FLIGHT, len(due))):
-                group.create_task(self._write_from(waiting, failures))
-        _report(failures)
+                group.create_task(self._write_from(waiting, results))
+        _report(results)
         metrics.STATUSES_FAILING.set(len(self._retries))
-        return not failures.postponed
+        return Written(results.written, results.postponed, failed=bool(results.failed))
 
     def _changes(
         self, outcomes: Sequence[Outcome], current: dict[str, Status | None], now: float
@@ -132,7 +144,7 @@ class StatusWriter:
             else:
                 self._retries.pop(user.uid, None)
 
-    async def _write_from(self, changes: Iterator[_Change], failures: _Failures) -> None:
+    async def _write_from(self, changes: Iterator[_Change], results: _Results) -> None:
         """Take changes and write them, until none is left."""
         for user, before, status in changes:
             try:
@@ -143,20 +155,21 @@ class StatusWriter:
             except ApiError as error:
                 retry = self._retries.setdefault(user.uid, _Retry())
                 retry.due = self._clock() + retry.backoff.next(error.retry_after)
-                failures.statuses.append((user, error))
-                failures.unanswered += error.status in _NOT_ABOUT_THE_OBJECT
+                results.failed.append((user, error))
+                results.unanswered += error.status in _NOT_ABOUT_THE_OBJECT
             else:
                 self._retries.pop(user.uid, None)
+                results.written.append(ListedUser(user, status))
                 metrics.STATUS_WRITES.inc()
                 if user.ignored_toolsets:
                     names = user.ignored_toolsets
                     _log.warning("toolsets.ignored", user=user.title, toolsets=names)
                 if is_transition(before, status):
-                    await self._post(user, status, failures)
+                    await self._post(user, status, results)
 
-    async def _post(self, user: User, status: Status, failures: _Failures) -> None:
+    async def _post(self, user: User, status: Status, results: _Results) -> None:
         if not self._events.take(self._clock()):
-            failures.events_left_out += 1
+            results.events_left_out += 1
             return
         ready = status.ready
         _log.info("user.changed", user=user.title, ready=ready.true, reason=ready.reason)
@@ -164,7 +177,7 @@ class StatusWriter:
             await self._cluster.post_event(user, status)
         except ApiError as error:
             # The condition has the same content.
-            failures.events_lost.append(error)
+            results.events_lost.append(error)
 
 
 class _Allowance:
@@ -188,7 +201,7 @@ class _Allowance:
 
 
 def _until(
-    changes: Iterable[_Change], overtaken: Overtaken, failures: _Failures
+    changes: Iterable[_Change], overtaken: Overtaken, results: _Results
 ) -> Iterator[_Change]:
     """Yield the changes; after a number of them, leave the rest to the next pass if one is due.
 
@@ -196,24 +209,24 @@ def _until(
     are left as well when the API server does not answer any more.
     """
     for number, change in enumerate(changes):
-        if (number >= AT_LEAST and overtaken()) or failures.unanswered >= UNANSWERED:
-            failures.postponed = True
+        if (number >= AT_LEAST and overtaken()) or results.unanswered >= UNANSWERED:
+            results.postponed = True
             _log.info("statuses.postponed")
             return
         yield change
 
 
-def _report(failures: _Failures) -> None:
+def _report(results: _Results) -> None:
     """Count what failed, and write one line of each kind: there may be thousands."""
-    for _, error in failures.statuses:
+    for _, error in results.failed:
         metrics.STATUS_FAILURES.labels(status=str(error.status or "none")).inc()
-    if failures.statuses:
-        user, error = failures.statuses[0]
-        count = len(failures.statuses)
+    if results.failed:
+        user, error = results.failed[0]
+        count = len(results.failed)
         _log.warning("statuses.failed", count=count, first=user.title, why=str(error))
-    if failures.events_lost:
-        why = str(failures.events_lost[0])
-        _log.warning("events.lost", count=len(failures.events_lost), why=why)
-    if failures.events_left_out:
-        metrics.EVENTS_LEFT_OUT.inc(failures.events_left_out)
-        _log.info("events.left_out", count=failures.events_left_out)
+    if results.events_lost:
+        why = str(results.events_lost[0])
+        _log.warning("events.lost", count=len(results.events_lost), why=why)
+    if results.events_left_out:
+        metrics.EVENTS_LEFT_OUT.inc(results.events_left_out)
+        _log.info("events.left_out", count=results.events_left_out)

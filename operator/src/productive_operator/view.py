@@ -56,6 +56,14 @@ class ClusterView(Protocol):
         """List all Secrets of the token type: everything, or an error."""
         ...
 
+    async def user(self, name: str) -> ListedUser | None:
+        """List the ProductiveUser of that name; None if the complete list is empty."""
+        ...
+
+    async def secret(self, name: str) -> TokenSecret | None:
+        """List the Secret of the token type and that name; None if the complete list is empty."""
+        ...
+
     async def other_types(self) -> dict[str, str]:
         """Return the type of each Secret that is not of the token type, by name; no content."""
         ...

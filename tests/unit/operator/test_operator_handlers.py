@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from typing import Any
 
@@ -80,6 +81,22 @@ def test_a_secret_that_the_last_pass_saw_asks_for_none(
     operator: Operator, kind: str | None, version: str, asked: bool
 ) -> None:
     assert operator.secret(kind, version) is asked
+
+
+@pytest.mark.parametrize("kind", ["MODIFIED", "DELETED"])
+async def test_an_event_only_says_which_name_to_list_again(operator: Operator, kind: str) -> None:
+    operator.cluster.add("bob")
+    operator.cluster.listed.clear()
+    running = asyncio.create_task(operator.scheduler.run())
+    async with asyncio.timeout(5):
+        while not operator.cluster.listed:  # noqa: ASYNC110 (a list gives no event)
+            await asyncio.sleep(0)
+        operator.user(kind, user_body("bob"))
+        operator.secret(kind, "2")
+        while len(operator.cluster.listed) < 5:  # noqa: ASYNC110
+            await asyncio.sleep(0)
+    running.cancel()
+    assert operator.cluster.listed == ["*", "ana", "bob", "ana-productive", "bob-productive"]
 
 
 def test_kopf_only_watches(operator: Operator) -> None:

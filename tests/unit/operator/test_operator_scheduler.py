@@ -11,6 +11,7 @@ import pytest
 
 from productive_kube.errors import Conflict, Unreachable
 from productive_operator import scheduler as module
+from productive_operator.changes import EVERYTHING, Changes, secret_named, user_named
 from productive_operator.publisher import MappingUnusable
 from productive_operator.reconciler import Pass
 from productive_operator.scheduler import Pace, Scheduler
@@ -34,12 +35,15 @@ class HeldPasses:
         self.errors: list[Exception] = []
         self.held = asyncio.Event()
         self.held.set()
+        self.asked: list[Changes] = []
+        """Where each pass was to look."""
         self.overtaken: list[bool] = []
         """What each pass was told at its end."""
         self._changed = asyncio.Condition()
 
-    async def reconcile(self, overtaken: Overtaken) -> Pass:
+    async def reconcile(self, overtaken: Overtaken, changes: Changes) -> Pass:
         async with self._changed:
+            self.asked.append(changes)
             self.count += 1
             self._changed.notify_all()
         await self.held.wait()
@@ -121,6 +125,42 @@ async def test_without_changes_a_pass_is_made_all_the_same() -> None:
     passes = HeldPasses()
     async with running(passes, Pace(resync_from=0.02)):
         await passes.reach(4)
+    assert passes.asked == [EVERYTHING] * 4
+
+
+async def test_a_pass_is_asked_to_look_at_what_changed_since_the_last_one_began() -> None:
+    passes = HeldPasses()
+    async with running(passes) as scheduler:
+        await until(lambda: passes.ended >= 1)
+        passes.held.clear()
+        scheduler.enqueue("user", user_named("ana"))
+        scheduler.enqueue("secret", secret_named("ana-productive"))
+        await passes.reach(2)
+        scheduler.enqueue("user", user_named("bob"))
+        passes.held.set()
+        await passes.reach(3)
+        scheduler.enqueue("user", user_named("cleo"))
+        scheduler.enqueue("list")
+        await passes.reach(4)
+    first, changed, meanwhile, listed = passes.asked
+    assert first == EVERYTHING
+    assert changed == Changes(frozenset({"ana"}), frozenset({"ana-productive"}))
+    assert meanwhile == user_named("bob")
+    assert listed.everything
+
+
+async def test_partial_passes_do_not_put_the_resync_off() -> None:
+    passes = HeldPasses()
+    pace = Pace(quiet=0.001, resync_from=0.2)
+    async with running(passes, pace) as scheduler:
+        await until(lambda: passes.ended >= 1)
+        passes.done = replace(passes.done, full=False)
+        began = asyncio.get_running_loop().time()
+        while not any(asked.everything for asked in passes.asked[1:]):
+            scheduler.enqueue("user", user_named("ana"))
+            await asyncio.sleep(0.002)
+        assert asyncio.get_running_loop().time() - began < SECONDS
+    assert user_named("ana") in passes.asked
 
 
 @pytest.mark.parametrize(
