@@ -18,7 +18,7 @@ from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import ALL
 from productive_gateway.productive.wire.client import ProductiveApi
 from productive_gateway.sealing.keys import FixedKeys, new_ring
-from productive_gateway.tools.kit.declare import Tool
+from productive_gateway.tools.kit.declare import UNDO, Tool
 from productive_gateway.tools.registry import TOOLS, ToolRegistry
 from productive_gateway.tools.writes.writes import Writes
 
@@ -50,7 +50,14 @@ async def example_answer(tool: Tool) -> str:
         api = ProductiveApi("http://simulator/api/v2", http, "1200", clock=NOW.timestamp)
         ledgers = PersonLedgers(MemoryGrantStore(), keys, clock=NOW.timestamp)
         registry = ToolRegistry(TOOLS, api, keys, Writes.over(ledgers, keys, clock=NOW.timestamp))
-        answer = await registry.call(_WHO, tool.name, tool.example.arguments)
+        arguments = tool.example.arguments
+        if tool.example.first is not None:
+            before = await registry.call(_WHO, *tool.example.first)
+            handle = before.structured["undo"]
+            arguments = {
+                name: handle if value == UNDO else value for name, value in arguments.items()
+            }
+        answer = await registry.call(_WHO, tool.name, arguments)
     text = answer.text
     for value in _sealed(answer.structured):
         text = text.replace(value, "…")

@@ -51,6 +51,7 @@ from productive_gateway.tools.kit.errors import Explainer, Problem, ToolError, U
 from productive_gateway.tools.kit.page import Place, digest_of
 from productive_gateway.tools.names.link import APP_HOST
 from productive_gateway.tools.names.resolver import Resolver
+from productive_gateway.tools.writes.undo import NoUndo, UndoHandle
 from productive_gateway.tools.writes.writer import Writer
 from productive_gateway.tools.writes.writes import Writes
 
@@ -305,12 +306,15 @@ class ToolRegistry:
             names_ = ", ".join(name[:_LONGEST_NAME] for name in unknown[:_MOST_NAMED])
             call.warn(f"Unknown arguments were ignored: {names_}.")
         done = await tool.run(call, arguments)
+        handle = await call.writes.undo_handle()
+        if isinstance(handle, NoUndo):
+            call.warn(f"This cannot be undone with a handle: {handle}.")
         return within_limit(
             replace(
                 done,
                 resolved=(*done.resolved, *names.resolved),
                 warnings=(*done.warnings, *call.warnings, *names.warnings),
-                undo=done.undo or await call.writes.undo_handle(),
+                undo=done.undo or (handle.text if isinstance(handle, UndoHandle) else None),
             )
         )
 

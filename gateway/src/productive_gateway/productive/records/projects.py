@@ -76,6 +76,20 @@ class Membership(Record, type="memberships"):
     team: TeamRef | None = has.one(lambda: TeamRef, "team")
 
 
+class AdmittedPerson(PersonRef):
+    """A person who may work in a project."""
+
+    contact: str | None = has.word("hrm_type_id", {2: "contact"}, shown=False)
+    """Set for people of clients."""
+
+
+class Admission(Record, type="memberships"):
+    """Who may work in a project, as far as it matters who reads what is written there."""
+
+    kind: str | None = has.word("type_id", {1: "person", 2: "group", 3: "team"})
+    person: AdmittedPerson | None = has.one(lambda: AdmittedPerson, "person")
+
+
 class Folder(Record, type="folders", found_by={"project": "project_id"}):
     """A folder of a project, which holds task lists."""
 

@@ -109,7 +109,9 @@ async def _task(call: Call, record: Record) -> list[str]:
         call.records.page(Todo, by_task, size=1),
         call.records.page(Comment, by_task, size=1),
     )
-    lines = [row_text(record)]
+    project = record.project if isinstance(record, TaskRow) else None
+    where = f" in {reference_text(project)}" if project is not None else ""
+    lines = [f"{reference_text(record)}{where}"]
     counts = ((subtasks, "subtasks"), (todos, "todos"), (comments, "comments"))
     gone = [f"{page.total} {what}" for page, what in counts if page.total]
     if gone:

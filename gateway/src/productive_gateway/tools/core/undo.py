@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from productive_gateway.productive.records import declared as has
 from productive_gateway.tools.call import Call
 from productive_gateway.tools.kit.answers import Answer
-from productive_gateway.tools.kit.declare import Cost, Example, Kind, tool
+from productive_gateway.tools.kit.declare import UNDO, Cost, Example, Kind, tool
 from productive_gateway.tools.kit.errors import Problem, ToolError
 from productive_gateway.tools.kit.parameters import text_in
 from productive_gateway.tools.writes.inverse import decode, take_back
@@ -38,7 +38,11 @@ class Undone(Answer):
     title="Undo",
     kind=Kind.DELETES,
     cost=Cost(reads=5, writes=1),
-    example=Example("That was wrong, take it back", {"handle": "undo_…"}),
+    example=Example(
+        "Take back that #87 is in review",
+        {"handle": UNDO},
+        first=("update_task", {"task": "#87", "status": "In review"}),
+    ),
 )
 async def undo(call: Call, *, handle: Handle) -> Undone:
     """Take back everything that one call wrote, with the handle of its answer.

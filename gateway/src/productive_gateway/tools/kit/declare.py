@@ -61,12 +61,18 @@ class Cost:
     writes: int = 0
 
 
+UNDO: Final = "undo_…"
+"""In the arguments of an example: the handle of the answer to the call before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
     """A question of a user, and the arguments that answer it; the documentation runs it."""
 
     question: str
     arguments: Mapping[str, Any]
+    first: tuple[str, Mapping[str, Any]] | None = None
+    """Tool and arguments of a call before this one; `UNDO` is the handle of its answer."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from productive_gateway.tools.kit.parameters import (
     word_in,
 )
 from productive_gateway.tools.kit.read import invalid
-from productive_gateway.tools.tasks.comment_target import TargetKind, parent_of, target_of
+from productive_gateway.tools.tasks.comment_target import Target, TargetKind, parent_of, target_of
 from productive_gateway.tools.tasks.comment_text import (
     MadeComment,
     body_of,
@@ -85,8 +85,7 @@ async def add_comment(
     html = await body_of(call, body, mention or ())
     if visibility == "client":
         hidden = False
-        clients = await clients_of(call, target.project) if target.project else ()
-        readers = ", ".join(reference_text(one) for one in clients) or "no client at present"
+        readers = await _readers(call, target)
         quoted = f'"{richtext.plain(html, _QUOTED)}"'
         preview = [f"on the {target.shown}", quoted, f"readable for {readers}"]
         await call.confirm("Write a comment that clients can read", preview, given=confirm)
@@ -108,3 +107,14 @@ async def add_comment(
         visible_to=visible_to,
         url=call.link(target.record),
     )
+
+
+async def _readers(call: Call, target: Target) -> str:
+    """Return which clients can read a comment that is not hidden."""
+    if target.project is None:
+        return "no client at present"
+    clients = await clients_of(call, target.project)
+    names = [reference_text(one) for one in clients.people]
+    if not clients.known:
+        names.append("others whom you may not see")
+    return ", ".join(names) or "no client at present"

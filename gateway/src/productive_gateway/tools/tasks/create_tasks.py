@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -32,6 +32,8 @@ from productive_gateway.tools.writes.writer import Made
 
 MOST_UNASKED: Final = 10
 """Tasks that are created without asking the user first."""
+_SHORT: Final = 22
+"""Characters of a name in the preview of 20 tasks."""
 RECENT: Final = timedelta(days=7)
 """An open task of the same title that is younger is probably the same one."""
 _PROBED: Final = 100
@@ -122,8 +124,7 @@ async def create_tasks(
         results |= {at: Result(ok=True, task=_preview(one)) for at, one in ready.items()}
         return _answer(results, "would be created; nothing was written")
     if len(ready) > MOST_UNASKED:
-        lines = [f"{untrusted.name(one.title)} in {one.project.name}" for one in ready.values()]
-        await call.confirm(f"Create {len(ready)} tasks", lines, given=confirm)
+        await call.confirm(f"Create {len(ready)} tasks", _shown(ready.values()), given=confirm)
     made = await _written(call, list(ready.values()), allow_duplicate=allow_duplicate)
     results |= dict(zip(ready, made, strict=True))
     return _answer(results, "created")
@@ -150,6 +151,15 @@ def _answer(results: Mapping[int, Result], done: str) -> Created:
     twins = sum(one.duplicate_of is not None for one in ordered)
     known = f"; {twins} already there (allow_duplicate creates them again)" if twins else ""
     return Created(headline=f"{of} tasks {done}{known}.", results=ordered)
+
+
+def _shown(plans: Iterable[Planned]) -> list[str]:
+    """Return all titles by project, short enough that a preview holds them."""
+    titles: dict[str, list[str]] = {}
+    for one in plans:
+        where = f"{untrusted.line(one.project.name, _SHORT)} ({one.project.id})"
+        titles.setdefault(where, []).append(untrusted.line(one.title, _SHORT))
+    return [f"in {where}: {', '.join(several)}" for where, several in titles.items()]
 
 
 async def _planned(call: Call, given: NewTask, where: str) -> Planned | Problem:

@@ -248,7 +248,7 @@ class Writer:
         self.inverses.append(Inverse(cls, made.id, dict(needed), held, reverse))
         return made
 
-    async def undo_handle(self) -> str | None:
+    async def undo_handle(self) -> UndoHandle | NoUndo | None:
         """Return the handle that takes back all that this call wrote; None if nothing can.
 
         It costs one write at the API server, unless the last write was a creation.
@@ -257,7 +257,7 @@ class Writer:
             content = encode(self.inverses)
             self._handle = await self.writes.undos.keep(self.person, content)
             self._kept = len(self.inverses)
-        return self._handle.text if isinstance(self._handle, UndoHandle) else None
+        return self._handle if self.inverses or isinstance(self._handle, UndoHandle) else None
 
     async def _confirm(self) -> None:
         confirmed, self.confirmed = self.confirmed, None

@@ -19,7 +19,8 @@ from harness.tasktools import (
     undone,
     writes,
 )
-from productive_dev.simulator.records import Record
+from productive_dev.simulator.faults import Fault
+from productive_dev.simulator.records import Record, Ref
 
 DEAL = "https://app.productive.io/1200/d/deal/4287001"
 
@@ -89,6 +90,27 @@ async def test_an_internal_comment_is_hidden_where_clients_have_access() -> None
         assert comment_of(tools, answer).attributes["hidden"] is True
         assert answer["visible_to"] == "colleagues (hidden from clients)"
         assert any("Clients have access" in one for one in answer["warnings"])
+
+
+async def test_a_comment_is_hidden_where_it_does_not_show_who_has_access() -> None:
+    async with simulated_tools() as tools:
+        tools.world.faults.put([Fault(path="/memberships", status=403)])
+        answer = await ok(tools, "add_comment", on="#13", body="Hello")
+        assert comment_of(tools, answer).attributes["hidden"] is True
+        assert any("does not show whether" in one for one in answer["warnings"])
+
+
+async def test_a_member_whom_the_person_may_not_see_counts_as_a_client() -> None:
+    async with simulated_tools() as tools:
+        membership = next(
+            one
+            for one in tools.world.state.all("memberships")
+            if one.to_one("project") == Ref("projects", "30202")
+        )
+        # The answer names the person and does not include it.
+        tools.world.state.put(membership.with_relations(person=Ref("people", "9999")))
+        answer = await ok(tools, "add_comment", on="#13", body="Hello")
+        assert comment_of(tools, answer).attributes["hidden"] is True
 
 
 async def test_the_user_is_asked_before_clients_can_read() -> None:

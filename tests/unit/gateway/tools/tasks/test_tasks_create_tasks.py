@@ -236,8 +236,19 @@ async def test_more_than_ten_tasks_are_shown_to_the_user_first() -> None:
         tasks = [{**CARE, "title": f"Part {n}"} for n in range(11)]
         error = await refused(tools, "create_tasks", tasks=tasks)
         assert error["code"] == "needs_confirmation"
+        assert all(one["title"] in error["message"] for one in tasks)
         error = await refused(tools, "create_tasks", tasks=[*tasks, *tasks])
         assert (error["code"], error["field"]) == ("invalid_value", "tasks")
+
+
+async def test_the_preview_of_twenty_long_titles_names_each_of_them() -> None:
+    async with simulated_tools() as tools:
+        tasks = [{**CARE, "title": f"{n:02} {'long ' * 30}"} for n in range(20)]
+        error = await refused(tools, "create_tasks", tasks=tasks)
+        assert all(f"{n:02} long" in error["message"] for n in range(20))
+        made = await ok(tools, "create_tasks", tasks=tasks, confirm=error["confirm"])
+        assert len(made["results"]) == 20
+        assert len(writes(tools)) == 1
 
 
 @pytest.mark.parametrize("applied", [True, False])

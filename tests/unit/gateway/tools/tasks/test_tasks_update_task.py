@@ -277,6 +277,13 @@ async def test_undo_brings_back_what_was_before(arguments: dict[str, Any]) -> No
         assert [one["id"] for one in (await in_order(tools))] == order
 
 
+async def test_what_is_too_large_to_be_put_back_is_said() -> None:
+    async with simulated_tools() as tools:
+        answer = await ok(tools, "update_task", task="#88", description="Short")
+        assert "undo" not in answer
+        assert any("cannot be undone with a handle" in one for one in answer["warnings"])
+
+
 async def in_order(tools: SimulatedTools) -> list[dict[str, Any]]:
     listed = await ok(tools, "list_tasks", project="relaunch", sort="position", state="all")
     tasks: list[dict[str, Any]] = listed["tasks"]
