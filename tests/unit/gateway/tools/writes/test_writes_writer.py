@@ -48,8 +48,8 @@ class Entries(Answer):
 
 def new(minutes: int, note: str = "x") -> dict[str, Any]:
     return {
-        "day": DAY,
-        "minutes": minutes,
+        "date": DAY,
+        "hours": minutes,
         "note": note,
         "person": "9104",
         "service": "16880011",
@@ -80,9 +80,9 @@ async def track_several(call: Call, *, minutes: list[int], bulk: bool = False) -
 async def change(call: Call, *, entry: str, note: Line = None) -> Entries:
     """Change the note of an entry to another one, whatever it was."""
     before = await call.records.get(TimeEntry, entry)
-    after = await call.writes.update(before, {"note": note, "minutes": 30})
+    after = await call.writes.update(before, {"note": note, "hours": 30})
     return Entries(
-        headline="Changed.", entries=(after,), changed=changes(before, after, ["note", "minutes"])
+        headline="Changed.", entries=(after,), changed=changes(before, after, ["note", "hours"])
     )
 
 
@@ -158,10 +158,7 @@ async def test_lost_answer_is_looked_for_before_anything_is_written_again(applie
 async def test_several_are_written_and_each_says_what_became_of_it() -> None:
     async with simulated_tools(tools=ALL) as tools:
         answer = await tools.call("track_several", minutes=[60, 90, 60, 100000, 30])
-        assert [
-            one["hours"] if "hours" in one else one["minutes"]
-            for one in answer.structured["entries"]
-        ] == [1, 1.5, 0.5]
+        assert [one["hours"] for one in answer.structured["entries"]] == [1, 1.5, 0.5]
         assert answer.structured["warnings"] == ["2 repeats 0", "3: invalid_value"]
         assert len(stored(tools)) == 3
 
@@ -194,7 +191,7 @@ async def test_change_is_told_checked_and_undone() -> None:
         answer = await tools.call("change", entry=made, note="y")
         assert answer.structured["changed"] == [
             {"field": "note", "before": "x", "after": "y"},
-            {"field": "minutes", "before": "1.00 h", "after": "0.50 h"},
+            {"field": "hours", "before": "1.00 h", "after": "0.50 h"},
         ]
         await undo(tools, writes, answer.structured["undo"])
         record = tools.world.state.get("time_entries", made)
