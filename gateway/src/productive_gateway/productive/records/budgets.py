@@ -39,10 +39,10 @@ class Budget(BudgetRef):
 class Service(ServiceRef):
     """A line of a budget on which time is tracked."""
 
-    budget: Budget | None = has.one(lambda: Budget, "deal")
-    project: ProjectRef | None = has.one(lambda: ProjectRef, "deal.project")
-    budgeted: int | None = has.minutes("budgeted_time", shown=False)
-    worked: int | None = has.minutes("worked_time", shown=False)
+    budget: Budget | None = has.one(lambda: Budget, "deal", default=None)
+    project: ProjectRef | None = has.one(lambda: ProjectRef, "deal.project", default=None)
+    budgeted: int | None = has.minutes("budgeted_time", default=None, shown=False)
+    worked: int | None = has.minutes("worked_time", default=None, shown=False)
     limitation: str | None = has.ident("limitation_type", default=None, shown=False)
 
     @property

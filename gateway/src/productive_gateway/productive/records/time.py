@@ -93,3 +93,20 @@ class TrackingPolicy(Record, type="time_tracking_policies"):
     holiday: int | None = has.minutes("holiday_limit")
     absence: int | None = has.minutes("full_day_absence_limit")
     half_absence: int | None = has.minutes("half_day_absence_limit")
+
+
+class CommentedTask(Record, type="activities"):
+    """A comment, as far as it says what somebody worked on."""
+
+    at: datetime | None = has.moment("created_at")
+    parent_id: str | None = has.ident("parent_id", default=None)
+    parent_type: str | None = has.ident("parent_type", default=None)
+    creator: PersonRef | None = has.one(lambda: PersonRef, "creator")
+
+
+class TouchedTask(TaskRef):
+    """A task that somebody closed or commented on."""
+
+    closed_at: datetime | None = has.moment("closed_at", shown=False)
+    project: ProjectRef | None = has.one(lambda: ProjectRef, "project")
+    service: ServiceRef | None = has.one(lambda: ServiceRef, "service", shown=False)

@@ -32,7 +32,7 @@ from productive_gateway.tools.tracking.rules import NewTime
 from productive_gateway.tools.tracking.twins import Intended, existing
 from productive_gateway.tools.words import richtext
 from productive_gateway.tools.writes.compare import differences
-from productive_gateway.tools.writes.writer import Made
+from productive_gateway.tools.writes.writer import DELETED, Made
 
 _NO_BULK: Final = (Refused, Forbidden, NotFound, FeatureOff)
 """Errors of a bulk request that may be about one of its entries, or about bulk requests."""
@@ -70,6 +70,10 @@ class EntryWriter:
             ConfirmRefused: nothing was written, because the confirmation was used before.
         """
         made = await self._create(new, again, bulk=len(new) > 1)
+        # It was looked for before: what was deleted since is to be written again.
+        deleted = {at: new[at] for at, one in made.items() if _was_deleted(one)}
+        if deleted:
+            made |= await self._create(deleted, set(deleted), bulk=len(deleted) > 1)
         refused = [at for at, one in made.items() if isinstance(one.error, _NO_BULK)]
         if len(new) > 1 and len(refused) == len(new):
             left = await self._left_by_refusal(new)
@@ -195,7 +199,7 @@ def planned_entry(new: NewTime, number: str = "") -> TimeEntry:
 
 def html_of(note: str | None) -> str | None:
     """Return a note in the form that Productive keeps."""
-    return richtext.to_html(note) if note else None
+    return richtext.html_of_plain(note) if note else None
 
 
 _UNKNOWN: Final = Problem(
@@ -204,6 +208,10 @@ _UNKNOWN: Final = Problem(
     "Do not simply repeat it. In a minute, call log_time with only this entry and dry_run: if "
     "the result names duplicate_of, it was written; if not, log it.",
 )
+
+
+def _was_deleted(made: Made[TimeEntry]) -> bool:
+    return isinstance(made.error, ToolError) and made.error.problem.code == DELETED
 
 
 def _differs(entry: TimeEntry, wrong: list[str]) -> Problem:

@@ -99,7 +99,8 @@ async def log_time(
     if problem is not None:
         extra = {"results": structure_of(answer)["results"]}
         told = Logged(headline="", results=answer.results)
-        text = text_of(told).strip() if len(entries) > 1 else ""
+        written = any(one.entry for one in answer.results)
+        text = text_of(told).strip() if written or len(entries) > 1 else ""
         raise ToolError(problem, extra=extra, text=text)
     return answer
 
@@ -178,10 +179,10 @@ class _Plan:
     def failed(self, results: Sequence[Result]) -> Problem | None:
         """Return the problem of a call by which nothing is in Productive, now or before."""
         first = next(iter(sorted(self.problems.items())), None)
+        if first is not None and len(results) == 1:
+            return first[1]
         if first is None or any(one.ok or one.entry or one.duplicate_of for one in results):
             return None
-        if len(results) == 1:
-            return first[1]
         lead = f"None of {len(results)} entries is known to be logged. The first: "
         return replace(first[1], message=lead + first[1].message)
 

@@ -17,7 +17,12 @@ _POLICIES_LIFETIME: Final = 5 * 60
 
 
 async def situation_of(
-    call: Call, tracker: Tracker, days: Iterable[date], *, thorough: bool
+    call: Call,
+    tracker: Tracker,
+    days: Iterable[date],
+    *,
+    thorough: bool,
+    without: str | None = None,
 ) -> tuple[Situation, tuple[TimeEntry, ...]]:
     """Read the situation of some days, and the entries of those days.
 
@@ -28,6 +33,7 @@ async def situation_of(
         thorough: also read the rules and the submitted days that Productive checks in any case.
             A single write costs less if Productive is left to refuse it; several are checked
             first, so that not some of them are written and others refused.
+        without: id of an entry that does not count, because it is to be changed.
     """
     wanted = sorted(set(days))
     asked = wanted if thorough else []
@@ -44,7 +50,7 @@ async def situation_of(
         calendar=calendar,
         policy=policy,
         submitted=sheets | {one.date for one in entries if one.submitted and one.date},
-        days=days_of(one for one in entries if one.date in set(wanted)),
+        days=days_of(one for one in entries if one.date in wanted and one.id != without),
     )
     return situation, entries
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from productive_gateway.productive.records.budgets import Service
 from productive_gateway.productive.records.projects import KnownProject, ProjectRef
 from productive_gateway.productive.records.store import Rows
-from productive_gateway.productive.records.tasks import TaskRow
+from productive_gateway.productive.records.tasks import TaskRef, TaskRow
 from productive_gateway.tools.call import Call
 from productive_gateway.tools.kit.answers import Resolved
 from productive_gateway.tools.kit.errors import Candidate, Problem, ToolError
@@ -48,7 +48,7 @@ class Target:
 
     service: Service
     project: ProjectRef | None
-    task: TaskRow | None
+    task: TaskRef | None
     implied: Resolved | None = None
     """How the service was chosen, if it was not named."""
 
@@ -79,7 +79,7 @@ class Targets:
         if wanted.project is not None:
             project = await self._project(wanted.project)
         if wanted.task is not None:
-            task = await self._task(wanted.task, project)
+            task = await self.task(wanted.task, project.id if project else None)
             _same_project(project, task)
         where = project or (task.project if task else None)
         if wanted.service is not None:
@@ -107,11 +107,16 @@ class Targets:
         )
         return found
 
-    async def _task(self, text: str, project: KnownProject | None) -> TaskRow:
-        names, number = self._call.names, project.id if project else None
-        within = {"project_id": number} if number else {}
+    async def task(self, text: str, project_id: str | None) -> TaskRow:
+        """Return the task that is meant, in a project if it is given.
+
+        Raises:
+            ToolError: no task fits, or more than one.
+        """
+        names = self._call.names
+        within = {"project_id": project_id} if project_id else {}
         found: TaskRow = await self._once(
-            ("task", text, number), lambda: names.one(TASKS, text, "task", within=within)
+            ("task", text, project_id), lambda: names.one(TASKS, text, "task", within=within)
         )
         return found
 

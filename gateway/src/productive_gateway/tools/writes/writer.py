@@ -16,6 +16,7 @@ from productive_contract.mapping import Person
 from productive_gateway.productive.records.record import Record, resource_of, values_of
 from productive_gateway.productive.records.store import Records, Values
 from productive_gateway.productive.wire.errors import (
+    NotFound,
     NotTried,
     ProductiveError,
     Refused,
@@ -343,13 +344,19 @@ class _Job(Generic[R]):
             case Written() | Found():
                 return await self._checked(number, result.result, isinstance(result, Found))
             case Known():
-                return Made(await self._records.get(self._cls, result.result), earlier=True)
+                return await self._known(result.result)
             case Repeated():
                 return Made(repeats=result.of)
             case NotWritten():
                 return Made(error=result.error)
             case Pending():
                 return Made(error=result.error or _still_writing(result.retry_after))
+
+    async def _known(self, id_: str) -> Made[R]:
+        try:
+            return Made(await self._records.get(self._cls, id_), earlier=True)
+        except NotFound:
+            return Made(error=ToolError(_DELETED))
 
     async def _checked(self, number: int, id_: str, earlier: bool) -> Made[R]:
         record = self._made.get(number) or await self._records.get(self._cls, id_)
@@ -376,6 +383,15 @@ def _created(record: Record) -> float:
         (getattr(record, one.name) for one in record.declared_fields if one.at == _CREATED), None
     )
     return created.timestamp() if isinstance(created, datetime) else float("inf")
+
+
+DELETED: Final = "deleted_since"
+"""Code of the error for what an identical call created and somebody deleted since."""
+_DELETED: Final = Problem(
+    DELETED,
+    "An identical call created this some minutes ago, and it was deleted since.",
+    "If the user wants it again, repeat the call with allow_duplicate.",
+)
 
 
 def _still_writing(seconds: int) -> ToolError:

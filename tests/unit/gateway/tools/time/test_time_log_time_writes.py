@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -199,7 +200,7 @@ async def test_single_requests_stop_after_an_answer_that_stays_lost() -> None:
         tools.transport.before, tools.transport.answer = lose_the_second, answer_bulk
         answer = await tools.log(*SEVERAL)
         assert not answer.is_error
-        assert codes(answer) == ["", "timeout", "upstream_error"]
+        assert codes(answer) == ["", "timeout", "not_tried"]
         assert checked(answer)["day_totals"][0]["tracked"] == 2.0
         assert sent == 2
 
@@ -244,7 +245,8 @@ async def test_entry_of_several_that_productive_wrote_differently_is_shown() -> 
         assert answer.structured["day_totals"][0]["tracked"] == 1.5
 
 
-async def test_success_without_the_entry_is_unknown() -> None:
+@pytest.mark.parametrize("entries", [SEVERAL[:1], SEVERAL])
+async def test_success_without_the_entry_is_unknown(entries: tuple[Any, ...]) -> None:
     async with simulated_tools() as tools:
 
         def answer_nothing(request: httpx.Request) -> httpx.Response | None:
@@ -252,9 +254,39 @@ async def test_success_without_the_entry_is_unknown() -> None:
             return empty if request.method == "POST" else None
 
         tools.transport.answer = answer_nothing
-        for entries in (SEVERAL[:1], SEVERAL):
-            answer = await tools.log(*entries)
-            assert codes(answer) == ["timeout"] * len(entries)
+        answer = await tools.log(*entries)
+        assert codes(answer) == ["timeout"] * len(entries)
+
+
+@pytest.mark.parametrize("entries", [SEVERAL[:1], SEVERAL])
+async def test_same_call_twice_at_once_writes_once(entries: tuple[Any, ...]) -> None:
+    async with simulated_tools() as tools:
+        before = count(tools)
+        one, other = await asyncio.gather(tools.log(*entries), tools.log(*entries))
+        assert count(tools) == before + len(entries)
+        found = [
+            [
+                (row.get("entry") or row["duplicate_of"])["id"]
+                for row in answer.structured["results"]
+            ]
+            for answer in (one, other)
+        ]
+        assert found[0] == found[1]
+        assert not one.is_error
+        assert not other.is_error
+
+
+@pytest.mark.parametrize("entries", [SEVERAL[:1], SEVERAL])
+async def test_what_was_deleted_since_can_be_logged_again(entries: tuple[Any, ...]) -> None:
+    async with simulated_tools() as tools:
+        before = count(tools)
+        first = await tools.log(*entries)
+        for row in first.structured["results"]:
+            record = tools.world.state.get("time_entries", row["entry"]["id"])
+            assert record is not None
+            tools.world.state.remove(record)
+        again = await tools.log(*entries)
+        assert count(tools) == before + len(entries), again.text
 
 
 async def test_several_that_cannot_be_read_back_count_as_written() -> None:
