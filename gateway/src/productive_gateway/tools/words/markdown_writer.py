@@ -43,7 +43,7 @@ _START: Final = re.compile(r"[0-9]{1,8}")
 class _Open:
     """A list, an item or a quotation that is open in the HTML text."""
 
-    tag: str
+    element: str
     written: bool = False
     """Whether it is a container of the Markdown text."""
     of: ListOf | None = None
@@ -176,7 +176,7 @@ class Writer:
     def _open_container(self, tag: str, attributes: dict[str, str]) -> None:
         self._flush()
         self._level = None
-        if tag == "li" and self._open and self._open[-1].tag == "li":
+        if tag == "li" and self._open and self._open[-1].element == "li":
             self._close_container("li")
         opened = _Open(tag)
         if tag in {"ul", "ol"}:
@@ -194,10 +194,10 @@ class Writer:
         self._flush()
         while self._counts.get(element):
             closed = self._open.pop()
-            self._counts[closed.tag] -= 1
+            self._counts[closed.element] -= 1
             if closed.written:
                 self.blocks.close()
-            if closed.tag == element:
+            if closed.element == element:
                 return
 
     def _start_in_table(self, rows: list[list[str]], element: str) -> None:
