@@ -193,7 +193,7 @@ def _fitting(reference: Reference, options: Options) -> list[tuple[int, Option]]
     """Return the records whose names fit, the best first."""
     whole = normal_form(reference.name)
     inner = [(path, normal_form(path.name)) for path in reference.paths if path.scope]
-    literal = {reference.text, reference.name}
+    literal = {reference.text, reference.name} - {""}
     found: list[tuple[int, Option]] = []
     for option, have in options.forms:
         points = EXACT if option.name in literal else fit(whole, have)

@@ -32,7 +32,7 @@ from productive_gateway.tools.tracking.rules import NewTime
 from productive_gateway.tools.tracking.twins import Intended, existing
 from productive_gateway.tools.words import richtext
 from productive_gateway.tools.writes.compare import differences
-from productive_gateway.tools.writes.writer import DELETED, Made
+from productive_gateway.tools.writes.writer import Made
 
 _NO_BULK: Final = (Refused, Forbidden, NotFound, FeatureOff)
 """Errors of a bulk request that may be about one of its entries, or about bulk requests."""
@@ -71,7 +71,7 @@ class EntryWriter:
         """
         made = await self._create(new, again, bulk=len(new) > 1)
         # It was looked for before: what was deleted since is to be written again.
-        deleted = {at: new[at] for at, one in made.items() if _was_deleted(one)}
+        deleted = {at: new[at] for at, one in made.items() if one.deleted}
         if deleted:
             made |= await self._create(deleted, set(deleted), bulk=len(deleted) > 1)
         refused = [at for at, one in made.items() if isinstance(one.error, _NO_BULK)]
@@ -208,10 +208,6 @@ _UNKNOWN: Final = Problem(
     "Do not simply repeat it. In a minute, call log_time with only this entry and dry_run: if "
     "the result names duplicate_of, it was written; if not, log it.",
 )
-
-
-def _was_deleted(made: Made[TimeEntry]) -> bool:
-    return isinstance(made.error, ToolError) and made.error.problem.code == DELETED
 
 
 def _differs(entry: TimeEntry, wrong: list[str]) -> Problem:

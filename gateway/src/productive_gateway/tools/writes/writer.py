@@ -59,6 +59,11 @@ class Made(Generic[R]):
     repeats: int | None = None
     """It is the same as this one of the same call, and was not created a second time."""
 
+    @property
+    def deleted(self) -> bool:
+        """Whether it was created, and somebody deleted it since."""
+        return isinstance(self.error, ToolError) and self.error.problem is _DELETED
+
     def done(self) -> R:
         """Return the record.
 
@@ -385,10 +390,9 @@ def _created(record: Record) -> float:
     return created.timestamp() if isinstance(created, datetime) else float("inf")
 
 
-DELETED: Final = "deleted_since"
 """Code of the error for what an identical call created and somebody deleted since."""
 _DELETED: Final = Problem(
-    DELETED,
+    "deleted_since",
     "An identical call created this some minutes ago, and it was deleted since.",
     "If the user wants it again, repeat the call with allow_duplicate.",
 )
