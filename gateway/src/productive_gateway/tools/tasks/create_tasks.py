@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
-from productive_gateway.errors import GatewayError
 from productive_gateway.productive.records import declared as has
 from productive_gateway.productive.records.people import PersonRef
 from productive_gateway.productive.records.projects import (
@@ -17,28 +15,26 @@ from productive_gateway.productive.records.projects import (
     TaskListRef,
     WorkflowStatus,
 )
-from productive_gateway.productive.records.tasks import ProbedTask, Task, TaskRef, TaskRow, Todo
-from productive_gateway.productive.wire.errors import ProductiveError, Refused
+from productive_gateway.productive.records.tasks import TaskRef
 from productive_gateway.tools.call import Call
 from productive_gateway.tools.kit.answers import Answer
 from productive_gateway.tools.kit.declare import Cost, Example, Kind, tool
 from productive_gateway.tools.kit.errors import Problem, ToolError
 from productive_gateway.tools.kit.failure import Failure, failure_of
 from productive_gateway.tools.kit.parameters import Confirm, DryRun
-from productive_gateway.tools.tasks.new_task import NewTask, NewTasks, Planned, plan, same_title
+from productive_gateway.tools.tasks.new_task import NewTask, NewTasks, Planned, plan
+from productive_gateway.tools.tasks.task_writes import (
+    MadeTask,
+    twins_of,
+    write_tasks,
+    write_todos,
+)
 from productive_gateway.tools.words import untrusted
-from productive_gateway.tools.writes.compare import differences
-from productive_gateway.tools.writes.writer import Made
 
 MOST_UNASKED: Final = 10
 """Tasks that are created without asking the user first."""
 _SHORT: Final = 22
 """Characters of a name in the preview of 20 tasks."""
-RECENT: Final = timedelta(days=7)
-"""An open task of the same title that is younger is probably the same one."""
-_PROBED: Final = 100
-_SKEW: Final = timedelta(seconds=15)
-"""By so much Productive's clock may be behind ours."""
 
 
 class NewRow(has.Declared):
@@ -113,7 +109,7 @@ async def create_tasks(
         raise ToolError(plans[0])
     ready = {at: one for at, one in enumerate(plans) if isinstance(one, Planned)}
     results = {at: _failed(one) for at, one in enumerate(plans) if isinstance(one, Problem)}
-    twins = {} if allow_duplicate else await _twins(call, list(ready.values()))
+    twins = {} if allow_duplicate else await twins_of(call, list(ready.values()))
     for at, one in list(ready.items()):
         if (twin := twins.get(one.key)) is not None:
             results[at] = Result(duplicate_of=TaskRef(id=twin.id, name=twin.name))
@@ -169,121 +165,21 @@ async def _planned(call: Call, given: NewTask, where: str) -> Planned | Problem:
         return error.problem
 
 
-async def _twins(call: Call, plans: Sequence[Planned]) -> dict[tuple[str, str], ProbedTask]:
-    """Return the open tasks that were created lately with the titles of these."""
-    projects = dict.fromkeys(one.project.id for one in plans)
-    pages = await asyncio.gather(
-        *(
-            call.records.page(
-                ProbedTask, {"project_id": one, "status": "1"}, sort="-created_at", size=_PROBED
-            )
-            for one in projects
-        )
-    )
-    return {
-        (project, same_title(row.name)): row
-        for project, page in zip(projects, pages, strict=True)
-        for row in reversed(page.rows)
-        if row.created is not None and row.created >= call.now - RECENT
-    }
-
-
-@dataclass(frozen=True, slots=True)
-class _Made:
-    plan: Planned
-    row: TaskRow
-
-
 async def _written(call: Call, plans: Sequence[Planned], *, allow_duplicate: bool) -> list[Result]:
     """Create the tasks, then their todos."""
-    made = await _created(call, plans, allow_duplicate=allow_duplicate)
-    todos = [
-        {"name": text, "task": one.row.id}
-        for one in made
-        if isinstance(one, _Made)
-        for text in one.plan.todos
-    ]
-    without = False
-    if todos:
-        try:
-            await call.writes.create_many(Todo, todos)
-        except (ProductiveError, GatewayError, ToolError) as error:
-            without = True
-            problem = call.explain.explain(error)
-            call.warn(f"The tasks are there, but their todos are not: {problem.message}")
+    made = await write_tasks(call, plans, allow_duplicate=allow_duplicate)
+    with_todos = await write_todos(call, [one for one in made if isinstance(one, MadeTask)])
     return [
-        _failed(one) if isinstance(one, Problem) else _succeeded(call, one, without_todos=without)
+        _failed(one) if isinstance(one, Problem) else _succeeded(call, one, with_todos=with_todos)
         for one in made
     ]
-
-
-async def _created(
-    call: Call, plans: Sequence[Planned], *, allow_duplicate: bool
-) -> list[_Made | Problem]:
-    if not plans:
-        return []
-    allow = [allow_duplicate] * len(plans)
-    values = [one.values for one in plans]
-    made = await call.writes.create_each(Task, values, allow_duplicate=allow, bulk=True)
-    if len(made) == 1:
-        return [_Made(plans[0], made[0].done())]
-    refused = {at for at, one in enumerate(made) if isinstance(one.error, Refused)}
-    singly = await _one_by_one(call, [plans[at] for at in sorted(refused)], allow_duplicate)
-    found = dict(zip(sorted(refused), singly, strict=True))
-    # The answer of a bulk request does not say what the tasks refer to.
-    ids = [one.record.id for one in made if one.record is not None]
-    read = await call.records.all(TaskRow, {"id": ids}, most=1) if ids else None
-    rows = {row.id: row for row in (read.rows if read else ())}
-    return [found.get(at) or _outcome(call, plans[at], done, rows) for at, done in enumerate(made)]
-
-
-def _outcome(
-    call: Call, plan: Planned, done: Made[Task], rows: Mapping[str, TaskRow]
-) -> _Made | Problem:
-    if done.repeats is not None:
-        return Problem(
-            "duplicate",
-            "It is the same as another task of this call, so it was not created twice.",
-            "Pass allow_duplicate if the user wants both.",
-        )
-    if done.record is None:
-        return call.explain.explain(done.error or ToolError(_UNKNOWN))
-    row = rows.get(done.record.id)
-    wrong = differences(row, plan.values) if row is not None else []
-    if wrong:
-        call.warn(f"Productive did not apply to {done.record.id}: {', '.join(wrong)}.")
-    return _Made(plan, row if row is not None else done.record)
-
-
-_UNKNOWN: Final = Problem("timeout", "It is unknown whether it was created.", "Look for it first.")
-
-
-async def _one_by_one(
-    call: Call, plans: Sequence[Planned], allow_duplicate: bool
-) -> list[_Made | Problem]:
-    """Create tasks singly, after a bulk request was refused for some of them.
-
-    Whether Productive wrote the others then is not documented, so it is looked up first.
-    """
-    there = await _twins(call, plans) if plans else {}
-    found: list[_Made | Problem] = []
-    for one in plans:
-        twin = there.get(one.key)
-        if twin is not None and twin.created is not None and twin.created >= call.now - _SKEW:
-            found.append(_Made(one, await call.records.get(TaskRow, twin.id)))
-            continue
-        (made,) = await call.writes.create_each(
-            Task, [one.values], allow_duplicate=[allow_duplicate]
-        )
-        found.append(_outcome(call, one, made, {}))
-    return found
 
 
 def _failed(problem: Problem) -> Result:
     return Result(error=failure_of(problem))
 
 
-def _succeeded(call: Call, made: _Made, *, without_todos: bool) -> Result:
+def _succeeded(call: Call, made: MadeTask, *, with_todos: bool) -> Result:
     row = made.row
     return Result(
         ok=True,
@@ -299,7 +195,7 @@ def _succeeded(call: Call, made: _Made, *, without_todos: bool) -> Result:
             list=row.list or made.plan.list,
             status=_name(row.status),
             assignee=row.assignee,
-            todos=() if without_todos else made.plan.todos,
+            todos=made.plan.todos if with_todos else (),
             url=call.link(row),
         ),
     )

@@ -50,7 +50,7 @@ _CREATED: Final = "created_at"
 
 @dataclass(frozen=True, slots=True)
 class Made(Generic[R]):
-    """What became of one creation; either the record or the error is there."""
+    """What became of one creation: the record, or the error; both if it was written otherwise."""
 
     record: R | None = None
     error: Exception | None = None
@@ -68,10 +68,12 @@ class Made(Generic[R]):
         """Return the record.
 
         Raises:
-            Exception: why it was not created.
+            Exception: why it was not created, or not as it was asked for.
         """
+        if self.error is not None:
+            raise self.error
         if self.record is None:
-            raise self.error or StateUnknown("nothing is known about it")
+            raise StateUnknown("nothing is known about it")
         return self.record
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from harness.mcpkit import SimulatedTools, simulated_tools
@@ -147,6 +148,21 @@ async def test_the_same_comment_twice_is_written_once() -> None:
         assert again["comment"]["id"] == first["comment"]["id"]
         assert any("not written twice" in one for one in again["warnings"])
         assert len(writes(tools)) == 1
+
+
+async def test_a_comment_that_productive_wrote_otherwise_is_no_success() -> None:
+    def other(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "POST":
+            return None
+        attributes = {"body": "<p>Quite another text</p>", "hidden": False}
+        comment = {"type": "comments", "id": "880999", "attributes": attributes}
+        return httpx.Response(201, json={"data": comment})
+
+    async with simulated_tools() as tools:
+        tools.transport.answer = other
+        answer = await ask(tools, "add_comment", on="#13", body="Hello")
+        assert answer.structured["error"]["code"] == "write_not_effective"
+        assert "880999" in answer.text
 
 
 async def test_html_in_a_comment_is_ordinary_text() -> None:

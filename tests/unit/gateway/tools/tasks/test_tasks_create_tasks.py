@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from harness.mcpkit import SimulatedTools, person, principal, simulated_tools
@@ -278,6 +279,23 @@ async def test_the_same_call_twice_at_once_creates_one_task() -> None:
         await asyncio.gather(*calls)
         titles = [one.attributes["title"] for one in tools.world.state.all("tasks")]
         assert titles.count(CARE["title"]) == 1
+
+
+async def test_what_productive_did_not_apply_is_said() -> None:
+    def other(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "POST":
+            return None
+        attributes = {"title": CARE["title"], "due_date": None}
+        task = {"type": "tasks", "id": "20510999", "attributes": attributes, "relationships": {}}
+        return httpx.Response(201, json={"data": task})
+
+    async with simulated_tools() as tools:
+        tools.transport.answer = other
+        answer = await ok(tools, "create_tasks", tasks=[{**CARE, "due": "friday"}])
+        assert answer["results"][0]["task"]["id"] == "20510999"
+        (warning,) = answer["warnings"]
+        assert warning.startswith("Productive did not apply to 20510999: ")
+        assert "due" in warning
 
 
 async def test_titles_are_one_line() -> None:
