@@ -71,9 +71,10 @@ class Timer(Record, type="timers"):
     entry: TimeEntry | None = has.one(lambda: TimeEntry, "time_entry", label="")
 
 
-class Timesheet(Record, type="timesheets"):
+class Timesheet(Record, type="timesheets", found_by={"person": "person_id", "date": "date"}):
     """A submitted day of a person."""
 
+    created: datetime | None = has.moment("created_at", default=None, shown=False)
     date: date | None = has.day("date", label="")
     person: PersonRef | None = has.one(lambda: PersonRef, "person")
 

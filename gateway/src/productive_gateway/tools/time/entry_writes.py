@@ -155,15 +155,9 @@ class EntryWriter:
         return {name: value for name, value in values.items() if value is not None}
 
     def _problem(self, error: Exception | None) -> Problem:
-        match error:
-            case ToolError():
-                return error.problem
-            case None | StateUnknown():
-                return _UNKNOWN
-            case ProductiveError():
-                return self.call.explain.explain(error)
-            case _:
-                raise error
+        if error is None or isinstance(error, StateUnknown):
+            return _UNKNOWN
+        return self.call.explain.explain(error)
 
 
 def intended(new: NewTime) -> Intended:

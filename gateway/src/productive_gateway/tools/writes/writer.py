@@ -256,6 +256,18 @@ class Writer:
         self.inverses.append(Inverse(cls, made.id, dict(needed), held, reverse))
         return made
 
+    async def start(self, cls: type[R], values: Values) -> R:
+        """Create a record that nobody can delete again, such as the run of a timer.
+
+        The guard does not see it, and nothing takes it back: look first whether it is there.
+
+        Raises:
+            StateUnknown: it may or may not have been created.
+            ProductiveError: it was not created.
+        """
+        await self._confirm()
+        return await self.records.create(cls, values)
+
     async def undo_handle(self) -> UndoHandle | NoUndo | None:
         """Return the handle that takes back all that this call wrote; None if nothing can.
 
