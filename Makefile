@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e full docs bench revocation walks programs setup clean
+.PHONY: help run cluster check test e2e full docs bench tools-bench revocation walks programs setup clean
 
 PYTHON := .venv/bin/python
 STEP := bin/step
@@ -9,7 +9,7 @@ PYTEST := .venv/bin/pytest
 REPORTS := .reports
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup ## run the product on http://localhost:8787, without a cluster or an account
 	@.venv/bin/productive-dev run $(if $(PORT),--port $(PORT))
@@ -54,6 +54,10 @@ bench: programs ## measure the operator with 100, 1,000 and 10,000 people (some 
 
 revocation: programs ## measure how soon access ends, in each state of the cluster (20 minutes)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.revocation
+
+tools-bench: ## measure the tools beside other servers, which are fetched once (MIRROR=folder of git repositories)
+	@bin/bootstrap tokens >/dev/null
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.tools --json $(REPORTS)/tools.json $(if $(MIRROR),--from $(MIRROR))
 
 walks: programs ## count the files that a call, a sign-in and a change of a person execute
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks
