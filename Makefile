@@ -1,8 +1,9 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e full docs bench tools-bench revocation walks programs setup clean
+.PHONY: help run cluster check test e2e full docs bench tools-bench eval revocation walks programs setup clean
 
+export MODEL
 PYTHON := .venv/bin/python
 STEP := bin/step
 PYTEST := .venv/bin/pytest
@@ -58,6 +59,11 @@ revocation: programs ## measure how soon access ends, in each state of the clust
 tools-bench: ## measure the tools beside other servers, which are fetched once (MIRROR=folder of git repositories)
 	@bin/bootstrap tokens >/dev/null
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.tools --json $(REPORTS)/tools.json $(if $(MIRROR),--from $(MIRROR))
+
+eval: ## ask a language model everyday questions: MODEL='command' gets each on its standard input
+	@test -n "$$MODEL" || { echo 'Set MODEL to a command: see benchmarks/eval/model.py.' >&2; exit 2; }
+	@bin/bootstrap tokens >/dev/null
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.eval --command "$$MODEL" --json $(REPORTS)/eval.json
 
 walks: programs ## count the files that a call, a sign-in and a change of a person execute
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks
