@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e full docs bench tools-bench eval revocation walks programs setup clean
+.PHONY: help run cluster check test e2e full docs bench tools-bench eval foreign revocation walks programs setup clean
 
 export MODEL
 PYTHON := .venv/bin/python
@@ -64,6 +64,9 @@ eval: ## ask a language model everyday questions: MODEL='command' gets each on i
 	@test -n "$$MODEL" || { echo 'Set MODEL to a command: see benchmarks/eval/model.py.' >&2; exit 2; }
 	@bin/bootstrap tokens >/dev/null
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.eval --command "$$MODEL" --json $(REPORTS)/eval.json
+
+foreign: setup ## run public clients of Productive against the simulator (CLIENTS=all: also those of GitHub)
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.clients $(CLIENTS) $(if $(MIRROR),--from $(MIRROR))
 
 walks: programs ## count the files that a call, a sign-in and a change of a person execute
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks

@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=SECONDS, help="for one question")
     parser.add_argument("--json", type=Path, help="write everything, answers too, to this file")
     parsed = parser.parse_args()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     outcomes = []
     for workflow in QUESTIONS:
         if parsed.rows and workflow.row not in parsed.rows:

@@ -40,7 +40,6 @@ TRAPS = (
         "Log 1 hour of concept on Rebrand for today, note: Logo.",
         (),
         _no_logo,
-        ("Rebrand",),
     ),
     Workflow(
         102,

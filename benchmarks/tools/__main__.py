@@ -35,8 +35,8 @@ def main() -> None:
         "--from", type=Path, dest="mirror", help="git repositories OWNER+NAME, not GitHub's"
     )
     parsed = parser.parse_args()
-    # Every call of a tool writes a line.
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    # Every call of a tool writes a line; what fails is in the table.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     report = asyncio.run(measure(parsed.peers, parsed.mirror))
     print(markdown(report))
     if parsed.json is not None:

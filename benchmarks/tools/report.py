@@ -106,17 +106,17 @@ def _definitions(report: Report) -> Iterator[str]:
 
 
 def _aims(report: Report) -> Iterator[str]:
-    told = [answer for one in report.ours.values() for answer in one.cold.told]
-    steps = {one.row: len(one.steps) for one in report.workflows}
-    more = [row for row, one in report.ours.items() if one.cold.calls > 1]
+    right = {row: one.cold for row, one in report.ours.items() if not one.cold.wrong}
+    told = [answer for one in right.values() for answer in one.told]
+    more = [row for row, one in right.items() if one.calls > 1]
     yield _row("aim", "measured", "met")
     yield "|---|---|---|"
     if told:
         texts, structures = [one.text for one in told], [one.structured for one in told]
         yield _aim(
             "one call a workflow",
-            f"{len(report.ours) - len(more)} of {len(report.ours)}"
-            + "".join(f"; row {row}: {steps[row]}" for row in more),
+            f"{len(right) - len(more)} of {len(right)}"
+            + "".join(f"; row {row}: {right[row].calls}" for row in more),
             met=not more,
         )
         middle = median(texts), median(structures)
