@@ -34,10 +34,11 @@ e2e: programs ## run the tests of pods, on a three-node kind cluster
 	@$(STEP) "browser" bin/browser
 	@bin/e2e
 
-full: programs ## run what takes longest: the product on other kinds of cluster, then walks and bench
+full: programs ## run what takes longest: the product on other kinds of cluster, foreign clients, then walks and bench
 	@$(STEP) "browser" bin/browser
 	@bin/e2e --variant ipv6
 	@bin/e2e --variant no-key-identifiers
+	@$(STEP) "foreign clients" $(MAKE) foreign
 	@$(STEP) "walks" $(MAKE) walks
 	@$(STEP) "bench" $(MAKE) bench
 
