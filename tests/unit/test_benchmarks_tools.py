@@ -6,6 +6,7 @@ import asyncio
 
 import httpx
 import pytest
+from benchmarks.tools import measured, ours
 from benchmarks.tools.generic import CHAINS
 from benchmarks.tools.waves import Waves
 from benchmarks.workflows.rows import WORKFLOWS
@@ -46,6 +47,19 @@ async def test_facts_of_a_question_are_in_what_productive_answers(workflow: Work
         said = [(await person.send(ask.method, ask.path)).json() for ask in CHAINS[workflow.row]]
     for fact in workflow.facts:
         assert fact.casefold() in str(said).casefold()
+
+
+@pytest.mark.parametrize("workflow", [one for one in WORKFLOWS if not ours.missing(one)], ids=named)
+async def test_workflow_ends_right_with_and_without_a_cache(
+    workflow: Workflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The tokenizer is not installed here.
+    monkeypatch.setattr(measured, "tokens", len)
+    found = await ours.measure(workflow)
+    assert (found.cold.wrong, found.warm.wrong) == ("", "")
+    assert found.cold.calls == found.warm.calls == len(workflow.steps)
+    assert 0 < found.warm.requests <= found.cold.requests
+    assert 0 < found.warm.depth <= found.cold.depth <= found.cold.requests
 
 
 async def test_requests_that_wait_for_nothing_are_one_wave() -> None:
