@@ -60,6 +60,15 @@ async def test_model_that_makes_the_right_call_is_right(model) -> None:
     assert outcome.tokens == len(outcome.answer) - 1
 
 
+@pytest.mark.parametrize("row", [6, 8])
+async def test_model_that_does_a_workflow_is_right(model, row: int) -> None:
+    workflow = next(one for one in QUESTIONS if one.row == row)
+    (step,) = workflow.steps
+    command = model(f"print(call({step.tool!r}, **{dict(step.given([]))!r}))")
+    outcome = await evaluate(command, workflow, len)
+    assert (outcome.wrong, outcome.calls, outcome.turns) == ("", 1, 2)
+
+
 async def test_model_reads_the_server_from_a_configuration_and_counts_its_own_turns(model) -> None:
     body = """
 server = json.load(open(os.environ["MCP_CONFIG"]))["mcpServers"]["productive"]
