@@ -61,7 +61,7 @@ class Calls:
             return
         # The answer may be an event stream: its last message is the result.
         lines = answered.decode(errors="replace").replace("data: ", "").splitlines()
-        result = next(
+        result: Mapping[str, Any] = next(
             (found["result"] for line in reversed(lines) if "result" in (found := _json(line))), {}
         )
         text = "\n".join(part.get("text", "") for part in result.get("content", ()))

@@ -11,6 +11,8 @@ from benchmarks.eval.product import Product, running_product
 from benchmarks.workflows.workflow import Workflow
 
 SECONDS = 300.0
+QUICK = 3
+"""Turns."""
 TODAY = "(Today is Monday, 2026-11-23.)"
 
 
@@ -78,11 +80,11 @@ def _lines(outcomes: Sequence[Outcome]) -> Iterator[str]:
         cells = (one.row, one.title, right, one.turns, one.calls, one.failed, one.requests)
         yield f"| {' | '.join(map(str, cells))} | {one.tokens:,} |"
     if outcomes:
-        right = sum(not one.wrong for one in outcomes)
-        quick = sum(not one.wrong and one.turns <= 3 for one in outcomes)
+        good = [one for one in outcomes if not one.wrong]
+        quick = sum(one.turns <= QUICK for one in good)
         middle = median(one.tokens for one in outcomes)
         yield ""
         yield (
-            f"Right: {right} of {len(outcomes)}, {quick} of them in at most 3 turns; "
+            f"Right: {len(good)} of {len(outcomes)}, {quick} of them in at most {QUICK} turns; "
             f"median of tokens in answers: {middle:,.0f}."
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from benchmarks.workflows.rows import WORKFLOWS
 from benchmarks.workflows.task_rows import WIREFRAMES
 from benchmarks.workflows.workflow import Workflow, entries, task
@@ -25,7 +27,8 @@ def _still_lukas(world: World) -> bool:
 
 
 def _priority_stays(world: World) -> bool:
-    return task(world, WIREFRAMES).attributes["custom_fields"]["3311"] == "48120"
+    values: dict[str, Any] = task(world, WIREFRAMES).attributes["custom_fields"]
+    return values.get("3311") == "48120"
 
 
 def _no_task_deleted(world: World) -> bool:

@@ -11,7 +11,7 @@ from benchmarks.tools.tokens import compact, tokens
 from benchmarks.tools.waves import Waves
 from benchmarks.workflows.workflow import Workflow
 
-from harness.mcpkit import KEYS, NOW, McpServer, mcp_server, request, result_of
+from harness.mcpkit import KEYS, NOW, McpServer, mcp_server, person, request, result_of
 from productive_contract.mapping import Person
 from productive_gateway.mcp.instructions import instructions_for
 from productive_gateway.tools.registry import TOOLS
@@ -47,7 +47,7 @@ async def definitions() -> Definitions:
     """Return what a normal member's client loads, by the bytes on the wire."""
     async with mcp_server() as server:
         answer = await server.post(request("tools/list"))
-        allowed = server.tools.registry.allowed(server.tokens.known["good"].person)
+        allowed = server.tools.registry.allowed(person())
         instructions = instructions_for(allowed)
         return Definitions(
             tools=len(result_of(answer)["result"]["tools"]),
@@ -86,7 +86,8 @@ async def measure(workflow: Workflow) -> Ours:
 
 
 async def _work(server: McpServer, workflow: Workflow, waves: Waves) -> Work:
-    work, answers, world = Work(), [], server.tools.world
+    work, world = Work(), server.tools.world
+    answers: list[Mapping[str, Any]] = []
     for step in workflow.steps:
         try:
             given = step.given(answers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from benchmarks.workflows.workflow import Step, Workflow, comments, task
 
 from productive_dev.simulator.records import Ref
@@ -42,7 +44,7 @@ def _commented(world: World) -> bool:
 
 
 def _low_priority(world: World) -> bool:
-    values = task(world, WIREFRAMES).attributes["custom_fields"]
+    values: dict[str, Any] = task(world, WIREFRAMES).attributes["custom_fields"]
     return values == {"3311": "48122", "3312": ["48131"], "3313": 5, "3315": "9103"}
 
 
