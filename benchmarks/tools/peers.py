@@ -8,6 +8,7 @@ where a peer has no tool for it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,12 @@ _BERWICKGEEK: Scripts = {
     23: (("list_activities", {"after": "2026-11-20"}),),
 }
 
+
+def _hours_since(day: int) -> int:
+    """Return the hours since a day of November 2026: this peer knows the real clock only."""
+    return int((datetime.now(UTC) - datetime(2026, 11, day, tzinfo=UTC)).total_seconds() // 3600)
+
+
 _SEARCH: Call = ("quick_search", {"query": "Homepage wireframes"})
 
 _DRUELLAN: Scripts = {
@@ -128,9 +135,9 @@ _DRUELLAN: Scripts = {
         ("list_projects", {}),
         ("list_tasks", {"project_id": 30201, "extra_filters": {"filter[status][eq]": "1"}}),
         ("list_time_entries", {"after": "2026-11-16", "project_id": 30201}),
-        ("list_recent_activity", {"hours": 400, "project_id": 30201}),
+        ("list_recent_activity", {"hours": _hours_since(16), "project_id": 30201}),
     ),
-    23: (("list_recent_activity", {"hours": 200}),),
+    23: (("list_recent_activity", {"hours": _hours_since(20)}),),
     24: (("quick_search", {"query": "wireframes"}),),
     25: (
         (
