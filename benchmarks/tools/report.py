@@ -112,27 +112,25 @@ def _aims(report: Report) -> Iterator[str]:
     yield _row("aim", "measured", "met")
     yield "|---|---|---|"
     if told:
-        texts, structures = [one.text for one in told], [one.structured for one in told]
-        yield _aim(
+        yield _row(
             "one call a workflow",
             f"{len(right) - len(more)} of {len(right)}"
             + "".join(f"; row {row}: {right[row].calls}" for row in more),
-            met=not more,
+            _met(not more),
         )
-        middle = median(texts), median(structures)
-        yield _aim(
-            f"median answer at most {MEDIAN} tokens",
-            f"{middle[0]:.0f} as text, {middle[1]:.0f} as structure",
-            met=max(middle) <= MEDIAN,
-        )
-        most = max(texts), max(structures)
-        yield _aim(
-            f"no answer above {LONGEST:,} tokens",
-            f"{most[0]:,} as text, {most[1]:,} as structure",
-            met=max(most) <= LONGEST,
-        )
+        forms = [one.text for one in told], [one.structured for one in told]
+        for aim, of, most in (
+            (f"median answer at most {MEDIAN} tokens", median, MEDIAN),
+            (f"no answer above {LONGEST:,} tokens", max, LONGEST),
+        ):
+            text, structure = (of(form) for form in forms)
+            yield _row(
+                aim,
+                f"{text:,.0f} as text, {structure:,.0f} as structure",
+                f"{_met(text <= most)}, {_met(structure <= most)}",
+            )
     loaded = report.definitions.tokens
-    yield _aim(f"definitions at most {LISTED:,} tokens", f"{loaded:,}", met=loaded <= LISTED)
+    yield _row(f"definitions at most {LISTED:,} tokens", f"{loaded:,}", _met(loaded <= LISTED))
 
 
 def _wrong(report: Report) -> Iterator[str]:
@@ -149,8 +147,8 @@ def _wrong(report: Report) -> Iterator[str]:
     yield ""
 
 
-def _aim(aim: str, measured: str, *, met: bool) -> str:
-    return _row(aim, measured, "yes" if met else "no")
+def _met(reached: bool) -> str:
+    return "yes" if reached else "no"
 
 
 def _row(*cells: object) -> str:
