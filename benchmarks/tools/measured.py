@@ -12,21 +12,33 @@ from productive_dev.simulator.world import World
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """One answer, in tokens; hosts show a model its text, or its structure."""
+class Size:
+    """How large a text is."""
 
-    text: int
-    structured: int
-    text_bytes: int
+    tokens: int
+    bytes: int
+
+    @classmethod
+    def of(cls, text: str) -> Size:
+        return cls(tokens(text), len(text.encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One call and its answer; hosts show a model the text of an answer, or its structure."""
+
+    tool: str
+    asked: Size
+    """Name and arguments, as JSON."""
+    text: Size
+    structured: Size
 
 
 @dataclass(slots=True)
 class Work:
     """What one workflow took."""
 
-    asked: list[int] = field(default_factory=list)
-    """Tokens of each call: name and arguments."""
-    told: list[Told] = field(default_factory=list)
+    exchanges: list[Exchange] = field(default_factory=list)
     requests: int = 0
     """To Productive."""
     depth: int = 0
@@ -36,21 +48,29 @@ class Work:
 
     @property
     def calls(self) -> int:
-        return len(self.told)
+        return len(self.exchanges)
+
+    @property
+    def asked(self) -> int:
+        """Tokens of all calls."""
+        return sum(one.asked.tokens for one in self.exchanges)
 
     @property
     def text(self) -> int:
-        return sum(one.text for one in self.told)
+        """Tokens of all answers as text."""
+        return sum(one.text.tokens for one in self.exchanges)
 
     @property
     def structured(self) -> int:
-        return sum(one.structured for one in self.told)
+        """Tokens of all answers as structure."""
+        return sum(one.structured.tokens for one in self.exchanges)
 
-    def add(self, name: str, arguments: Any, text: str, structure: Any = None) -> None:
+    def add(self, tool: str, arguments: Any, text: str, structure: Any = None) -> None:
         """Count a call and its answer."""
-        self.asked.append(tokens(compact({"name": name, "arguments": arguments})))
-        structured = 0 if structure is None else tokens(compact(structure))
-        self.told.append(Told(tokens(text), structured, len(text.encode())))
+        asked = compact({"name": tool, "arguments": arguments})
+        structured = "" if structure is None else compact(structure)
+        sizes = (Size.of(part) for part in (asked, text, structured))
+        self.exchanges.append(Exchange(tool, *sizes))
 
     def judge(self, workflow: Workflow, world: World, said: str) -> None:
         """Compare the end state, and what was said, with what the workflow asks for."""

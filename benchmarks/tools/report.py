@@ -84,7 +84,7 @@ def _mine(one: Ours) -> tuple[object, ...]:
         f"{cold.calls}{wrong}",
         f"{cold.requests} / {warm.requests}",
         f"{cold.depth} / {warm.depth}",
-        sum(cold.asked),
+        cold.asked,
         f"{cold.text} / {cold.structured}",
     )
 
@@ -107,7 +107,7 @@ def _definitions(report: Report) -> Iterator[str]:
 
 def _aims(report: Report) -> Iterator[str]:
     right = {row: one.cold for row, one in report.ours.items() if not one.cold.wrong}
-    told = [answer for one in right.values() for answer in one.told]
+    told = [exchange for one in right.values() for exchange in one.exchanges]
     more = [row for row, one in right.items() if one.calls > 1]
     yield _row("aim", "measured", "met")
     yield "|---|---|---|"
@@ -118,7 +118,7 @@ def _aims(report: Report) -> Iterator[str]:
             + "".join(f"; row {row}: {right[row].calls}" for row in more),
             _met(not more),
         )
-        forms = [one.text for one in told], [one.structured for one in told]
+        forms = [one.text.tokens for one in told], [one.structured.tokens for one in told]
         for aim, of, most in (
             (f"median answer at most {MEDIAN} tokens", median, MEDIAN),
             (f"no answer above {LONGEST:,} tokens", max, LONGEST),
