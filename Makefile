@@ -1,15 +1,16 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e full docs bench revocation walks programs setup clean
+.PHONY: help run cluster check test e2e full docs bench tools-bench eval foreign revocation walks programs setup clean
 
+export MODEL
 PYTHON := .venv/bin/python
 STEP := bin/step
 PYTEST := .venv/bin/pytest
 REPORTS := .reports
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup ## run the product on http://localhost:8787, without a cluster or an account
 	@.venv/bin/productive-dev run $(if $(PORT),--port $(PORT))
@@ -33,10 +34,11 @@ e2e: programs ## run the tests of pods, on a three-node kind cluster
 	@$(STEP) "browser" bin/browser
 	@bin/e2e
 
-full: programs ## run what takes longest: the product on other kinds of cluster, then walks and bench
+full: programs ## run what takes longest: the product on other kinds of cluster, foreign clients, then walks and bench
 	@$(STEP) "browser" bin/browser
 	@bin/e2e --variant ipv6
 	@bin/e2e --variant no-key-identifiers
+	@$(STEP) "foreign clients" $(MAKE) foreign
 	@$(STEP) "walks" $(MAKE) walks
 	@$(STEP) "bench" $(MAKE) bench
 
@@ -54,6 +56,18 @@ bench: programs ## measure the operator with 100, 1,000 and 10,000 people (some 
 
 revocation: programs ## measure how soon access ends, in each state of the cluster (20 minutes)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.revocation
+
+tools-bench: ## measure the tools beside other servers, which are fetched once (MIRROR=folder of git repositories)
+	@bin/bootstrap tokens >/dev/null
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.tools --json $(REPORTS)/tools.json $(if $(MIRROR),--from $(MIRROR))
+
+eval: ## ask a language model everyday questions: MODEL='command' gets each on its standard input
+	@test -n "$$MODEL" || { echo 'Set MODEL to a command: see benchmarks/eval/model.py.' >&2; exit 2; }
+	@bin/bootstrap tokens >/dev/null
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.eval --command "$$MODEL" --json $(REPORTS)/eval.json
+
+foreign: setup ## run public clients of Productive against the simulator (CLIENTS=all: also those of GitHub)
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.clients $(CLIENTS) $(if $(MIRROR),--from $(MIRROR))
 
 walks: programs ## count the files that a call, a sign-in and a change of a person execute
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks

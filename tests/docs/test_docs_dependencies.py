@@ -10,7 +10,7 @@ from pathlib import Path
 TOP = Path(__file__).parents[2]
 PAGE = TOP / "docs" / "dependencies.md"
 MEMBERS = ("contract", "kube", "operator", "gateway", "dev")
-GROUPS = {"tests": "test", "lint": "lint", "typing": "typing"}
+GROUPS = {"tests": "test", "lint": "lint", "typing": "typing", "benchmarks": "tokens"}
 """Name on the page → dependency group of pyproject.toml."""
 
 NAME = re.compile(r"[a-z0-9-]+")

@@ -94,11 +94,15 @@ def principal(who: Person | None = None, scopes: frozenset[str] = BOTH) -> Princ
 
 
 class SimulatorTransport(httpx.AsyncBaseTransport):
-    """Passes requests to the simulator; a test can delay them or replace their answers."""
+    """Passes requests to the simulator; a test can delay them or replace their answers.
+
+    `before` runs ahead of each request, `after` when the simulator is done with it.
+    """
 
     def __init__(self, app: Starlette) -> None:
         self._inner = httpx.ASGITransport(app)
         self.before: Callable[[httpx.Request], Awaitable[None]] | None = None
+        self.after: Callable[[httpx.Request], None] | None = None
         self.answer: Callable[[httpx.Request], httpx.Response | None] | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -111,6 +115,9 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
         except AssertionError as error:
             # How a cut answer shows in memory; over a socket it is the error below.
             raise httpx.RemoteProtocolError("the answer was cut") from error
+        finally:
+            if self.after is not None:
+                self.after(request)
 
 
 @dataclass
