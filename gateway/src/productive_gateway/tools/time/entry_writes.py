@@ -25,7 +25,7 @@ from productive_gateway.productive.wire.errors import (
     StateUnknown,
 )
 from productive_gateway.tools.call import Call
-from productive_gateway.tools.kit.errors import Problem, ToolError
+from productive_gateway.tools.kit.errors import Problem
 from productive_gateway.tools.tracking.capacity import Tracker
 from productive_gateway.tools.tracking.entries import entries_on
 from productive_gateway.tools.tracking.rules import NewTime

@@ -22,7 +22,7 @@ from productive_gateway.tools.time.situations import submitted_days
 from productive_gateway.tools.tracking.capacity import Calendar, Tracker, calendar_of, tracker_of
 from productive_gateway.tools.tracking.entries import entries_between, running_timer
 from productive_gateway.tools.words.durations import hours_text
-from productive_gateway.tools.writes.writer import DELETED, Made
+from productive_gateway.tools.writes.writer import Made
 
 
 class SubmittedDay(has.Declared):
@@ -149,7 +149,7 @@ async def _submit(call: Call, tracker: Tracker, days: Sequence[date]) -> dict[da
         there = await submitted_days(call, tracker, days)
         made = await _create(call, tracker, [day for day in days if day not in there], bulk=False)
     # It was looked up before: what was taken back since is to be submitted again.
-    again = [day for day, one in made.items() if _was_deleted(one)]
+    again = [day for day, one in made.items() if one.deleted]
     if again:
         made |= await _create(call, tracker, again, bulk=len(again) > 1, allow_duplicate=True)
     return {
@@ -176,7 +176,3 @@ async def _create(
 
 _NO_BULK: Final = (Refused, NotFound, FeatureOff)
 """Errors of a bulk request that may be about one of its days, or about bulk requests."""
-
-
-def _was_deleted(made: Made[Timesheet]) -> bool:
-    return isinstance(made.error, ToolError) and made.error.problem.code == DELETED
