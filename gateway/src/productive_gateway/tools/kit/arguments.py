@@ -20,6 +20,7 @@ from pydantic import (
     create_model,
     model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from productive_gateway.tools.kit.errors import Problem, ToolError
 
@@ -48,7 +49,9 @@ class Arguments(BaseModel):
         return {
             name: value
             for name, value in given.items()
-            if name in cls.model_fields and not _left_out(value)
+            if name in cls.model_fields
+            and not _left_out(value)
+            and not (_is_zero(value) and _never_zero(cls.model_fields[name]))
         }
 
 
@@ -82,9 +85,16 @@ def as_json(text: str) -> Any:
     if text.strip()[:1] not in {"[", "{"}:
         return text
     try:
-        return json.loads(text)
+        value = json.loads(text, parse_constant=_no_constant)
+        # Half of a surrogate pair, written as an escape, can be sent to nobody.
+        json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return text
+    return value
+
+
+def _no_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def as_list(given: Any) -> Any:
@@ -95,6 +105,14 @@ def as_list(given: Any) -> Any:
 
 def _left_out(value: Any) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
+
+
+def _is_zero(value: Any) -> bool:
+    return value in (0, "0") and not isinstance(value, bool)
+
+
+def _never_zero(field: FieldInfo) -> bool:
+    return any(getattr(bound, "ge", None) == 1 for bound in field.metadata)
 
 
 def _wrong(error: ValidationError, unknown: list[str]) -> Problem:

@@ -15,7 +15,9 @@ MOST_ROWS: Final = 100
 
 
 def text_in(value: Any) -> Any:
-    """Read a text, also if it came as a number."""
+    """Read a text, also if it came as a number; several clients send every number as a float."""
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.0f}"
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return value.strip() if isinstance(value, str) else value
@@ -101,7 +103,8 @@ CustomFields = Annotated[
     WithJsonSchema({"type": "object"}),
     Field(description="values by the names of fields and options"),
 ]
-Names = Annotated[list[str] | None, BeforeValidator(as_list), Field(max_length=50)]
+_Name = Annotated[str, BeforeValidator(text_in), Field(max_length=LONGEST_REFERENCE)]
+Names = Annotated[list[_Name] | None, BeforeValidator(as_list), Field(max_length=50)]
 """Several names, such as tags."""
 Limit = Annotated[int, Field(ge=1, le=MOST_ROWS)]
 Cursor = Annotated[

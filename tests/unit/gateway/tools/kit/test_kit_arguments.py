@@ -130,3 +130,25 @@ def test_schema_is_flat_and_takes_what_is_published() -> None:
     given = {"entries": [{"hours": 1.5, "project": "relaunch"}], "limit": 5}
     jsonschema.validate(given, schema)
     assert read(**given).entries[0].hours == 1.5
+
+
+@pytest.mark.parametrize(
+    ("given", "name", "expected"),
+    [
+        ({"entries": [{"project": 30201.0}]}, "project", "30201"),
+        ({"tags": [30201, 30202.0, "a"]}, "tags", ["30201", "30202", "a"]),
+        ({"limit": 0}, "limit", 25),
+        ({"limit": "0"}, "limit", 25),
+        ({"limit": 10.0}, "limit", 10),
+    ],
+)
+def test_numbers_are_taken_in_each_form(given: dict[str, Any], name: str, expected: Any) -> None:
+    arguments, _ = read_arguments(MODEL, {"entries": [{}], **given})
+    item = arguments.entries[0]
+    assert getattr(item if name == "project" else arguments, name) == expected
+
+
+@pytest.mark.parametrize("text", ['["\\ud800"]', "[NaN]", "[-Infinity]", '["a"'])
+def test_text_that_is_no_plain_json_stays_a_text(text: str) -> None:
+    arguments, _ = read_arguments(MODEL, {"entries": [{}], "tags": text})
+    assert arguments.tags == [text]
