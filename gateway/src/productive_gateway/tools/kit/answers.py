@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -20,13 +20,14 @@ from productive_gateway.productive.records.declared import (
     Kind,
     declared,
     ident,
-    line,
     many,
     names,
 )
+from productive_gateway.productive.records.declared import name as name_of_people
 from productive_gateway.tools.words import richtext, untrusted
 
 D = TypeVar("D", bound="Answer")
+D2 = TypeVar("D2", bound=Declared)
 
 LONGEST_LINE: Final = 300
 LONGEST_RICH: Final = 4000
@@ -39,10 +40,10 @@ LONGEST_HEADLINE: Final = 600
 class Resolved(Declared):
     """What a reference was resolved to."""
 
-    input: str = line(label="")
+    input: str = name_of_people(label="")
     kind: str = ident(label="")
     id: str = ident(label="")
-    name: str = line(label="")
+    name: str = name_of_people(label="")
     how: str = ident(label="")
 
 
@@ -111,25 +112,85 @@ def schema_of(cls: type[Answer]) -> dict[str, Any]:
 
 def within_limit(answer: D) -> D:
     """Return the answer with as many rows as fit into `LARGEST`, and a warning if some do not."""
-    size = len(text_of(answer))
-    if size <= LARGEST:
+    cuts: dict[str, _Cut] = {}
+    less = answer
+    while (size := len(text_of(less)) + _TOLD * len(cuts)) > LARGEST:
+        # Rows are measured in the structure, which is somewhat longer than the text.
+        excess = (size - LARGEST + _TOLD) * _size(structure_of(less)) // size + 1
+        found = _shorter(less, excess)
+        if found is None:
+            break
+        less, cut = found
+        rows = cuts[cut.what].rows if cut.what in cuts else cut.rows
+        cuts[cut.what] = replace(cut, rows=rows)
+    if not cuts:
         return answer
-    longest = max(
-        (one for one in declared(type(answer)) if one.kind is Kind.MANY),
-        key=lambda one: len(json.dumps(_structured(one, getattr(answer, one.name)))),
-        default=None,
-    )
-    rows = getattr(answer, longest.name) if longest else ()
-    if longest is None or len(rows) < 2:
-        return answer
-    # The rest of the answer stays; rows are of about the same size.
-    kept = max(1, min(len(rows) - 1, len(rows) * LARGEST // size - 1))
-    told = (
-        f"{len(rows) - kept} of {len(rows)} {longest.label or longest.name} did not fit into this "
-        f"answer: ask for fewer with limit={kept}, or narrow the question."
-    )
-    less: dict[str, Any] = {longest.name: rows[:kept], "warnings": (*answer.warnings, told)}
-    return replace(answer, **less, next_cursor=None)
+    told = [
+        f"{cut.rows - cut.kept} of {cut.rows} {cut.what} did not fit into this answer"
+        f"{_advice(answer, cut)}."
+        for cut in cuts.values()
+    ]
+    return replace(less, warnings=(*less.warnings, *told), next_cursor=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Cut:
+    """A list that was made shorter."""
+
+    what: str
+    rows: int
+    kept: int
+    outer: bool
+    """Whether it is a list of the answer itself."""
+
+
+def _advice(answer: Answer, cut: _Cut) -> str:
+    if answer.undo is not None:
+        return "; undo takes back those as well"
+    return f": ask for fewer with limit={cut.kept}, or narrow the question" if cut.outer else ""
+
+
+def _shorter(row: D2, excess: int, *, outer: bool = True) -> tuple[D2, _Cut] | None:
+    """Return a declared object with a shorter list, by so many characters of the structure.
+
+    None if it has no list that can be shorter.
+    """
+    lists = [one for one in declared(type(row)) if one.shown and one.kind in _SEVERAL]
+    shown = {one.name: _structured(one, getattr(row, one.name)) for one in lists}
+    for one in sorted(lists, key=lambda one: -_size(shown[one.name])):
+        value = getattr(row, one.name)
+        if not value:
+            continue
+        inner = (value,) if one.kind is Kind.ONE else tuple(value)
+        if len(inner) > 1:
+            kept = _kept([_size(entry) for entry in shown[one.name]], excess)
+            cut = _Cut(one.label or one.name, len(inner), kept, outer and one.kind is Kind.MANY)
+            return _with(row, one, inner[:kept]), cut
+        if one.kind is not Kind.NAMES and (found := _shorter(inner[0], excess, outer=False)):
+            return _with(row, one, found[0] if one.kind is Kind.ONE else (found[0],)), found[1]
+    return None
+
+
+def _with(row: D2, one: Field, value: Any) -> D2:
+    return replace(row, **{one.name: value})  # type: ignore[type-var]  # each declared one is
+
+
+_SEVERAL: Final = frozenset({Kind.MANY, Kind.NAMES, Kind.ONE})
+_TOLD: Final = 120
+"""Characters of a warning."""
+
+
+def _kept(sizes: list[int], excess: int) -> int:
+    """Return how many of the first rows stay if the last ones make up for the excess."""
+    freed, kept = 0, len(sizes)
+    while kept > 1 and freed < excess:
+        kept -= 1
+        freed += sizes[kept] + 2
+    return kept
+
+
+def _size(structure: Any) -> int:
+    return len(json.dumps(structure, ensure_ascii=False))
 
 
 _ENVELOPE: Final = frozenset(one.name for one in declared(Answer))

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 
+import pytest
+
 from harness.toolkit import said_alike
 from productive_gateway.productive.records import declared as has
 from productive_gateway.productive.records.declared import Declared
@@ -120,3 +122,48 @@ def test_schema_names_the_top_of_the_answer_only() -> None:
             "total": {"type": "integer"},
         },
     }
+
+
+class Deep(Answer):
+    rows: tuple[Row, ...] = has.many(lambda: Row)
+    tags: tuple[str, ...] = has.names()
+    inner: Rows | None = has.one(lambda: Rows, default=None)
+
+
+LONG = Row(**{**vars(FULL), "title": "t" * 80, "tags": ("x" * 200,)})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Deep(headline="Large ones first.", rows=(LONG,) * 40 + (FULL,) * 40, tags=()),
+        Deep(headline="Names.", rows=(FULL,), tags=("t" * 300,) * 200),
+        Deep(headline="Names and rows.", rows=(FULL,) * 40, tags=("t" * 300,) * 200),
+        Deep(
+            headline="Inside of one thing.",
+            rows=(),
+            tags=(),
+            inner=Rows(headline="", rows=(FULL,) * 400, total=400),
+        ),
+    ],
+    ids=lambda answer: answer.headline,
+)
+def test_no_answer_is_larger_than_the_limit(answer: Deep) -> None:
+    cut = within_limit(answer)
+    assert LARGEST / 2 < len(text_of(cut)) <= LARGEST
+    assert all("did not fit" in one for one in cut.warnings)
+    said_alike(Given(structure_of(cut), text_of(cut), is_error=False))
+
+
+def test_answer_of_a_write_that_is_cut_does_not_ask_for_fewer() -> None:
+    cut = within_limit(Rows(headline="Written.", rows=(FULL,) * 400, total=400, undo="undo_x"))
+    assert "limit=" not in cut.warnings[0]
+    assert "undo takes back those as well" in cut.warnings[0]
+
+
+@pytest.mark.parametrize("text", ["<b></b>", "\u200b", "<img src=x>"])
+def test_reference_and_name_that_are_nothing_but_markup_can_be_shown(text: str) -> None:
+    echo = Resolved(input=text, kind="project", id="7", name=text, how="id")
+    answer = Rows(headline="None.", rows=(), total=None, resolved=(echo,))
+    assert "(7): id" in text_of(answer)
+    said_alike(Given(structure_of(answer), text_of(answer), is_error=False))
