@@ -100,7 +100,8 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
     """
 
     def __init__(self, app: Starlette) -> None:
-        self._inner = httpx.ASGITransport(app)
+        self.forward = httpx.ASGITransport(app).handle_async_request
+        """Asks the simulator; a test may change its answers."""
         self.before: Callable[[httpx.Request], Awaitable[None]] | None = None
         self.after: Callable[[httpx.Request], None] | None = None
         self.answer: Callable[[httpx.Request], httpx.Response | None] | None = None
@@ -111,7 +112,7 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
         if self.answer is not None and (given := self.answer(request)) is not None:
             return given
         try:
-            return await self._inner.handle_async_request(request)
+            return await self.forward(request)
         except AssertionError as error:
             # How a cut answer shows in memory; over a socket it is the error below.
             raise httpx.RemoteProtocolError("the answer was cut") from error

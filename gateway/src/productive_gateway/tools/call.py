@@ -13,9 +13,16 @@ from productive_gateway.productive.records.record import Record
 from productive_gateway.productive.records.store import Filters, Records
 from productive_gateway.sealing.keys import KeyRing
 from productive_gateway.tools.kit.access import Allowed
-from productive_gateway.tools.kit.errors import Explainer, Problem, ToolError, UserQuestion
+from productive_gateway.tools.kit.errors import (
+    LONGEST_MESSAGE,
+    Explainer,
+    Problem,
+    ToolError,
+    UserQuestion,
+)
 from productive_gateway.tools.kit.page import Place, cursor_of, page_of
 from productive_gateway.tools.names.resolver import Resolver
+from productive_gateway.tools.words import untrusted
 from productive_gateway.tools.writes.confirm import Asked, Channel
 from productive_gateway.tools.writes.writer import Writer
 
@@ -127,36 +134,30 @@ class Call:
             given: the argument `confirm`.
 
         Raises:
-            ToolError: the user has to be asked first, or declined.
+            ToolError: the user has to be asked first.
             UserQuestion: the client has to ask the user.
             ConfirmRefused: the token is not for this call, or for this state.
         """
         asked = Asked(self.principal.person, self.place.tool, self.arguments, list(preview))
         confirmations = self.writes.writes.confirmations
-        message = f"{action}: {'; '.join(preview)}" if preview else action
-        reply = self.reply
-        if reply is not None:
-            if not reply.agreed:
-                raise ToolError(
-                    Problem(
-                        "declined",
-                        "The user did not agree, so nothing was changed.",
-                        "Do not repeat it; ask the user what they want instead.",
-                    )
-                )
-            checked = await confirmations.check(reply.token, asked, Channel.QUESTION)
+        lines = tuple(untrusted.line(one, LONGEST_MESSAGE) for one in preview)
+        message = f"{action}: {'; '.join(lines)}." if lines else f"{action}."
+        short = len(message) <= LONGEST_MESSAGE
+        if self.reply is not None:
+            checked = await confirmations.check(self.reply.token, asked, Channel.QUESTION)
         elif given is not None:
             checked = await confirmations.check(given, asked, Channel.ARGUMENT)
         elif self.can_ask:
             token = confirmations.issue(asked, Channel.QUESTION)
-            raise UserQuestion(f"{message}.", action, token)
+            raise UserQuestion(message, action, token)
         else:
             raise ToolError(
                 Problem(
                     "needs_confirmation",
-                    f"{message}.",
+                    message if short else f"{action}: the preview has {len(lines)} lines.",
                     "Nothing was changed yet. Show this to the user. If they agree, repeat the "
                     "very same call with confirm set to the token below.",
+                    preview=() if short else lines,
                     confirm=confirmations.issue(asked, Channel.ARGUMENT),
                 )
             )

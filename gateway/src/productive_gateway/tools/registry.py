@@ -109,7 +109,13 @@ class _Attempt:
     reply: Reply | None
     begun: float = field(default_factory=time.monotonic)
     session: ProductiveSession | None = None
+    writer: Writer | None = None
     outcome: str = "cancelled"
+
+    @property
+    def writes(self) -> int:
+        """How many writes Productive has confirmed."""
+        return self.session.writes if self.session else 0
 
     def failed(
         self, problem: Problem, extra: Mapping[str, Any] | None = None, text: str = ""
@@ -118,6 +124,15 @@ class _Attempt:
         structured = {"error": problem.structured(self.request_id), **(extra or {})}
         told = "\n".join(part for part in (problem.text(), text) if part)
         return Answer(structured, f"{told}\n\nRequest {self.request_id}.", is_error=True)
+
+    async def failed_midway(
+        self, problem: Problem, extra: Mapping[str, Any] | None = None, text: str = ""
+    ) -> Answer:
+        """Return the answer of a call that failed after it may have written something."""
+        handle = await self.writer.undo_handle() if self.writer is not None else None
+        if self.writes and isinstance(handle, UndoHandle):
+            problem = replace(problem, undo=handle.text)
+        return self.failed(problem, extra, text)
 
     def record(self) -> None:
         seconds = time.monotonic() - self.begun
@@ -134,7 +149,7 @@ class _Attempt:
             tool=self.tool.name,
             arguments=",".join(known),
             seconds=round(seconds, 4),
-            writes=self.session.writes if self.session else 0,
+            writes=self.writes,
             request=self.request_id,
         )
 
@@ -251,15 +266,19 @@ class ToolRegistry:
     async def _answer(self, attempt: _Attempt) -> Answer:
         try:
             with anyio.fail_after(self._seconds):
-                done = await self._run(attempt)
+                try:
+                    done = await self._run(attempt)
+                except ToolError as error:
+                    return await attempt.failed_midway(error.problem, error.extra, error.text)
+                except (ProductiveError, GatewayError) as error:
+                    problem = self._explain.explain(error)
+                    if attempt.writes:
+                        problem = refusals.after_writes(problem, attempt.writes)
+                    return await attempt.failed_midway(problem)
             structured, text = structure_of(done), text_of(done)
         except TimeoutError:
             wrote = attempt.tool.kind is not Kind.READS
             return attempt.failed(refusals.too_late(self._seconds, wrote=wrote))
-        except ToolError as error:
-            return attempt.failed(error.problem, error.extra, error.text)
-        except (ProductiveError, GatewayError) as error:
-            return attempt.failed(self._explain.explain(error))
         except UserQuestion:
             attempt.outcome = "needs_confirmation"
             raise
@@ -278,6 +297,9 @@ class ToolRegistry:
         # The endpoint sends a challenge for this before. Here it must not run in any case.
         if self.lacks_scope(principal, tool.name):
             raise ToolError(refusals.not_consented(tool))
+        if attempt.reply is not None and not attempt.reply.agreed:
+            # Whether the tool still needs to ask depends on the present state; this does not.
+            raise ToolError(refusals.declined())
         person = principal.person
         if person.state is not State.ACTIVE or person.api_token is None:
             raise ToolError(refusals.not_connected(person, self._explain.whom_to_ask))
@@ -286,13 +308,14 @@ class ToolRegistry:
         records = Records(session)
         me = await records.me()
         names = Resolver(records, me, app_host=self._app_host)
+        attempt.writer = Writer(records, self._writes, person)
         call = Call(
             principal=principal,
             allowed=allowed,
             me=me,
             records=records,
             names=names,
-            writes=Writer(records, self._writes, person),
+            writes=attempt.writer,
             explain=self._explain,
             now=datetime.fromtimestamp(self._api.clock(), UTC).astimezone(me.time_zone),
             requests_left=session.requests_left,

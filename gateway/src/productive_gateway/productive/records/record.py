@@ -35,6 +35,7 @@ class Record(Declared):
         links_as_attributes: links are written as `x_id` attributes.
         found_by: fields and the filters by which records with the same value are found; after a
             lost answer, those are compared with what was to be created.
+        newest_first: the sort for that, where the filters leave a list that may be long.
     """
 
     type: ClassVar[str] = ""
@@ -42,6 +43,7 @@ class Record(Declared):
     link: ClassVar[str | None] = None
     links_as_attributes: ClassVar[bool] = False
     found_by: ClassVar[tuple[tuple[str, tuple[str, ...]], ...]] = ()
+    newest_first: ClassVar[str | None] = None
 
     id: str = ident(label="")
 
@@ -53,6 +55,7 @@ class Record(Declared):
         link: str | None = None,
         links_as_attributes: bool | None = None,
         found_by: Mapping[str, str] | None = None,
+        newest_first: str | None = None,
     ) -> None:
         if type is not None:
             cls.type, cls.path = type, path or f"/{type}"
@@ -62,6 +65,8 @@ class Record(Declared):
             cls.links_as_attributes = links_as_attributes
         if found_by is not None:
             cls.found_by = tuple((name, tuple(at.split())) for name, at in found_by.items())
+        if newest_first is not None:
+            cls.newest_first = newest_first
         super().__init_subclass__()
 
 

@@ -6,6 +6,7 @@ known to work); a value that is a list means "any of".
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -35,6 +36,7 @@ Values = Mapping[str, Any]
 
 _FRESH: Final = 5.0
 """Seconds in which a list counts as just read: one call may miss many names."""
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 MOST_PAGES: Final = 10
 """Pages of 200 that a complete list may have."""
 
@@ -67,7 +69,7 @@ class Records:
             NotFound: there is none, or the person may not see it.
             ProductiveError: see `wire.errors`.
         """
-        document = await self._session.get(f"{cls.path}/{id}", query_of(cls))
+        document = await self._session.get(_path(cls, id), query_of(cls))
         return _only(cls, document)
 
     async def page(
@@ -132,6 +134,7 @@ class Records:
         key = (
             *_lists_of(cls),
             make.__qualname__,
+            cls.__module__,
             cls.__qualname__,
             *(f"{name}={value}" for name, value in query),
         )
@@ -174,7 +177,7 @@ class Records:
             ProductiveError: nothing was changed; see `wire.errors`.
         """
         body = {"data": resource_of(cls, values, id=id)}
-        return _written(cls, await self._send(cls, "PATCH", f"{cls.path}/{id}", body))
+        return _written(cls, await self._send(cls, "PATCH", _path(cls, id), body))
 
     async def delete(self, cls: type[Record], id: str) -> None:  # noqa: A002
         """Delete a record.
@@ -183,7 +186,7 @@ class Records:
             StateUnknown: the request was sent, and no usable answer came back.
             ProductiveError: nothing was deleted; see `wire.errors`.
         """
-        await self._session.write("DELETE", f"{cls.path}/{id}")
+        await self._session.write("DELETE", _path(cls, id))
         self._session.forget_under(_lists_of(cls))
 
     async def act(
@@ -207,7 +210,7 @@ class Records:
         Returns:
             The record of the answer; None if the answer has none.
         """
-        path = f"{cls.path}/{id}/{action}" if id is not None else f"{cls.path}/{action}"
+        path = f"{cls.path if id is None else _path(cls, id)}/{action}"
         body = None if values is None else {"data": resource_of(cls, values, id=id)}
         document = await self._send(cls, method, path, body)
         return _written(cls, document) if document and document.records else None
@@ -246,6 +249,17 @@ async def if_possible(read: Awaitable[T], *, if_understood: bool = False) -> T |
 def _lists_of(cls: type[Record]) -> tuple[str, str]:
     """Return the beginning of the keys of all remembered lists of a type."""
     return "list", cls.type
+
+
+def _path(cls: type[Record], id: str) -> str:  # noqa: A002
+    """Return the path of a record; an id comes from outside, and must not lead anywhere else.
+
+    Raises:
+        NotFound: no record has such an id.
+    """
+    if not _ID.fullmatch(id):
+        raise NotFound("not an id")
+    return f"{cls.path}/{id}"
 
 
 def _query(cls: type[Record], filters: Filters, sort: str | None) -> Query:

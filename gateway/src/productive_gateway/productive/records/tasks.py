@@ -104,7 +104,7 @@ class Dependency(Record, type="task_dependencies"):
     other: TaskRef | None = has.one(lambda: TaskRef, "dependent_task", label="")
 
 
-class Comment(Record, type="comments", found_by={"task": "task_id"}):
+class Comment(Record, type="comments", found_by={"task": "task_id"}, newest_first="-created_at"):
     """A comment."""
 
     at: datetime | None = has.moment("created_at", label="")

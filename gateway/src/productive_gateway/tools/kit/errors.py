@@ -16,7 +16,7 @@ from productive_gateway.errors import GatewayError, Unavailable
 from productive_gateway.productive.wire import errors as api
 from productive_gateway.tools.words import untrusted
 
-_LONGEST: Final = 600
+LONGEST_MESSAGE: Final = 600
 """Characters of a message."""
 
 
@@ -30,7 +30,7 @@ class Candidate:
 
     def structured(self) -> dict[str, str]:
         """Return it as JSON, without empty fields."""
-        context = {"context": untrusted.line(self.context, _LONGEST)} if self.context else {}
+        context = {"context": untrusted.line(self.context, LONGEST_MESSAGE)} if self.context else {}
         return {"id": self.id, "name": untrusted.name(self.name), **context}
 
     def text(self) -> str:
@@ -54,38 +54,49 @@ class Problem:
     left: int = 0
     """How many candidates there are beside these."""
     retry_after_s: int | None = None
+    preview: tuple[str, ...] = ()
+    """What would be done, a clean line each; only if the message has no room for it."""
     confirm: str | None = None
     """Token with which the call is repeated once the user agreed."""
+    undo: str | None = None
+    """Handle that undoes what was written before the error."""
 
     def structured(self, request_id: str | None = None) -> dict[str, Any]:
         """Return it as JSON, without empty fields."""
         found: dict[str, Any] = {
             "code": self.code,
-            "message": untrusted.line(self.message, _LONGEST),
-            "fix": untrusted.line(self.fix, _LONGEST),
+            "message": untrusted.line(self.message, LONGEST_MESSAGE),
+            "fix": untrusted.line(self.fix, LONGEST_MESSAGE),
         }
         if self.field is not None:
-            found["field"] = self.field
+            found["field"] = untrusted.name(self.field)
         if self.candidates:
             found["candidates"] = [candidate.structured() for candidate in self.candidates]
         if self.left:
             found["more_candidates"] = self.left
         if self.retry_after_s is not None:
             found["retry_after_s"] = self.retry_after_s
+        if self.preview:
+            found["preview"] = list(self.preview)
         if self.confirm is not None:
             found["confirm"] = self.confirm
+        if self.undo is not None:
+            found["undo"] = self.undo
         if request_id is not None:
             found["request_id"] = request_id
         return found
 
     def text(self) -> str:
         """Return it as Markdown, starting with the message."""
-        lines = [untrusted.line(f"{self.message} {self.fix}", 2 * _LONGEST)]
+        lines = [untrusted.line(f"{self.message} {self.fix}", 2 * LONGEST_MESSAGE)]
         lines += [f"- {one.text()}" for one in self.candidates]
         if self.left:
             lines.append(f"- and {self.left} more")
+        lines += [f"- {one}" for one in self.preview]
         if self.confirm is not None:
             lines.append(f"- confirm: {self.confirm}")
+        if self.undo is not None:
+            lines.append(f"- To undo what was written: undo {self.undo}")
         return "\n".join(lines)
 
 

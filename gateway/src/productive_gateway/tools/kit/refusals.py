@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from productive_contract.mapping import Person, Reason
@@ -18,6 +19,10 @@ _DISCONNECTED: Final[Mapping[Reason | None, str]] = {
     Reason.INVALID: "your entry here has an invalid value",
     Reason.MAPPING_FULL: "there is no space left for your entry",
 }
+
+_AS_WELL: Final = "; nothing was changed"
+_NOTHING_CHANGED: Final = "Nothing was changed. "
+"""How messages about one request end or begin; of a whole call it may not be true."""
 
 
 def not_allowed(tool: Tool, allowed: Allowed, whom_to_ask: str) -> Problem:
@@ -60,6 +65,27 @@ def too_many_calls() -> Problem:
         "You have too many calls running at the same time, so this one was not started.",
         f"Wait {RETRY_AFTER} seconds, then try again with fewer calls at a time.",
         retry_after_s=RETRY_AFTER,
+    )
+
+
+def declined() -> Problem:
+    """Return the problem for a call that the user did not agree to."""
+    return Problem(
+        "declined",
+        "The user did not agree, so nothing was changed.",
+        "Do not repeat it; ask the user what they want instead.",
+    )
+
+
+def after_writes(problem: Problem, writes: int) -> Problem:
+    """Return the problem for an error after a call had changed something already."""
+    done = "1 change was" if writes == 1 else f"{writes} changes were"
+    message = problem.message.replace(_AS_WELL, "")
+    fix = problem.fix.replace(_NOTHING_CHANGED, "")
+    return replace(
+        problem,
+        message=f"{done} made before this failed: {message}",
+        fix=f"Tell the user, and look at the present state first. {fix}",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from productive_gateway.tools.names.kinds import RecordKind
 from productive_gateway.tools.names.normal_form import NormalForm, normal_form
 from productive_gateway.tools.names.reference import number_text
+from productive_gateway.tools.words import untrusted
 
 Inactivity = Literal["archived", "closed", "deactivated"]
 
@@ -41,7 +42,7 @@ class Option:
     @property
     def label(self) -> str:
         """Name and id, as answers show them."""
-        return f"{self.name} ({self.id})"
+        return f"{untrusted.name(self.name)} ({self.id})"
 
     @property
     def context(self) -> str | None:

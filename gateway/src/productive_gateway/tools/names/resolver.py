@@ -37,6 +37,7 @@ from productive_gateway.tools.names.match import Inactive, Match, NoMatch, match
 from productive_gateway.tools.names.normal_form import longest_word
 from productive_gateway.tools.names.options import Inactivity, Option, Options, Place
 from productive_gateway.tools.names.reference import Reference, parse_reference
+from productive_gateway.tools.words import untrusted
 
 R = TypeVar("R", bound=Record)
 
@@ -327,7 +328,8 @@ class Resolver:
         option = found.option
         if found.contradicted:
             self.warnings.append(
-                f'"{reference.text}" has the id of {option.name}; the id decided, not the name.'
+                f'"{untrusted.name(reference.text)}" has the id of {option.label}; the id decided, '
+                "not the name."
             )
         if isinstance(found, Inactive):
             self.warnings.append(f"The {option.kind} {option.label} is {option.inactive}.")

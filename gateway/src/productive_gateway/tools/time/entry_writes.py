@@ -70,10 +70,6 @@ class EntryWriter:
             ConfirmRefused: nothing was written, because the confirmation was used before.
         """
         made = await self._create(new, again, bulk=len(new) > 1)
-        # It was looked for before: what was deleted since is to be written again.
-        deleted = {at: new[at] for at, one in made.items() if one.deleted}
-        if deleted:
-            made |= await self._create(deleted, set(deleted), bulk=len(deleted) > 1)
         refused = [at for at, one in made.items() if isinstance(one.error, _NO_BULK)]
         if len(new) > 1 and len(refused) == len(new):
             left = await self._left_by_refusal(new)

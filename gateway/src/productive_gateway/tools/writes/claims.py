@@ -20,6 +20,8 @@ class Times:
     """For which a write of unknown outcome leads to a look into Productive."""
     repeated: float = 300.0
     """For which the same call gets the same answer."""
+    settled: float = 5.0
+    """After which what was written, and is not there, was deleted."""
     wait: float = 10.0
     """For which a call waits for an identical one."""
     poll: float = 1.0
@@ -96,6 +98,26 @@ def claim(
     if writes == ledger.writes:
         return ledger, verdicts
     return replace(ledger, writes=writes), verdicts
+
+
+def reopen(ledger: Ledger, intents: Mapping[bytes, str], *, now: float, times: Times) -> Ledger:
+    """Return the ledger without results that are gone; the next call looks, then writes again.
+
+    Args:
+        ledger: as it is.
+        intents: which writes, with the results that are gone.
+        now: Unix seconds.
+        times: of a guarded call.
+    """
+    writes = dict(ledger.writes)
+    for intent, gone in intents.items():
+        name = ledger.digest(intent)
+        held = writes.get(name)
+        # Another call may have written it again meanwhile.
+        if held is not None and held.result == gone:
+            kept = now + times.remembered
+            writes[name] = replace(held, lease=now, kept=kept, result=None)
+    return ledger if writes == ledger.writes else replace(ledger, writes=writes)
 
 
 def finish(

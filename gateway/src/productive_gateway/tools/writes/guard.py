@@ -29,6 +29,7 @@ from productive_gateway.tools.writes.claims import (
     Verdict,
     claim,
     finish,
+    reopen,
 )
 from productive_gateway.tools.writes.confirm import Confirmed
 from productive_gateway.tools.writes.errors import LedgerUnavailable
@@ -146,6 +147,28 @@ class Guard:
         for number in call.open:
             call.results[number] = Pending(self._retry_after(call))
         return Report(tuple(call.results[n] for n in range(len(intents))), _undo(call))
+
+    async def forget(self, person: Person, gone: Mapping[Intent, Known]) -> bool:
+        """Forget results that Productive no longer holds; False if it is too early to be sure.
+
+        Such a thing was deleted or undone since, and the person may want it again. A moment after
+        it was written, its absence proves nothing: Productive may not show it everywhere yet.
+
+        Args:
+            person: who created them.
+            gone: what was intended, with the result that is gone.
+
+        Raises:
+            LedgerUnavailable: nothing was forgotten.
+        """
+        now = self._clock()
+        if any(now - known.at < self._times.settled for known in gone.values()):
+            return False
+        intents = {frame(one.content, b""): known.result for one, known in gone.items()}
+        await self._ledgers.change(
+            person, lambda ledger: (reopen(ledger, intents, now=now, times=self._times), None)
+        )
+        return True
 
     def _begin(
         self, person: Person, intents: Sequence[Intent], work: Work, confirmed: Confirmed | None

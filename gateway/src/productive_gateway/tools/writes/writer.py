@@ -158,7 +158,20 @@ class Writer:
             self._handle, self._kept = report.undo, len(self.inverses)
         elif self._handle is None and isinstance(report.undo, UndoHandle):
             self._handle = report.undo
-        return tuple([await job.made(number, one) for number, one in enumerate(report.results)])
+        made = [await job.made(number, one) for number, one in enumerate(report.results)]
+        gone = {
+            number: known
+            for number, known in enumerate(report.results)
+            if isinstance(known, Known) and made[number].deleted
+        }
+        known_only = all(isinstance(one, Known | Repeated) for one in report.results)
+        forgotten = {intents[number]: known for number, known in gone.items()}
+        if gone and await self.writes.guard.forget(self.person, forgotten):
+            self.confirmed = confirmed if known_only else None  # nothing used it up
+            anew = await self.create_each(cls, [several[number] for number in gone], bulk=bulk)
+            for number, one in zip(gone, anew, strict=True):
+                made[number] = one
+        return tuple(made)
 
     async def update(self, before: R, values: Values) -> R:
         """Change fields of a record that was just read.
@@ -348,7 +361,9 @@ class _Job(Generic[R]):
             filters = {name: values.get(key) for key, names in self._cls.found_by for name in names}
             key = tuple(filters.items())
             if key not in lists:
-                lists[key] = (await self._records.all(self._cls, filters, most=2)).rows
+                sort = self._cls.newest_first
+                found_now = await self._records.all(self._cls, filters, sort=sort, most=2)
+                lists[key] = found_now.rows
             for record in lists[key]:
                 fits = _created(record) >= since and not differences(record, values)
                 if fits and record.id not in found.values():
@@ -376,6 +391,8 @@ class _Job(Generic[R]):
             return Made(await self._records.get(self._cls, id_), earlier=True)
         except NotFound:
             return Made(error=ToolError(_DELETED))
+        except ProductiveError as error:
+            return Made(error=error)
 
     async def _checked(self, number: int, id_: str, earlier: bool) -> Made[R]:
         record = self._made.get(number) or await self._records.get(self._cls, id_)
@@ -404,10 +421,9 @@ def _created(record: Record) -> float:
     return created.timestamp() if isinstance(created, datetime) else float("inf")
 
 
-"""Code of the error for what an identical call created and somebody deleted since."""
 _DELETED: Final = Problem(
     "deleted_since",
-    "An identical call created this some minutes ago, and it was deleted since.",
+    "An identical call created this a moment ago, and it was deleted since.",
     "If the user wants it again, repeat the call with allow_duplicate.",
 )
 

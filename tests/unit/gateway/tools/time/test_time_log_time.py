@@ -300,7 +300,7 @@ async def test_id_beside_another_name_decides_and_the_answer_warns() -> None:
         (result,) = checked(answer)["results"]
         assert result["entry"]["task"]["id"] == "20510088"
         (warning,) = answer.structured["warnings"]
-        assert "has the id of Design tokens; the id decided, not the name." in warning
+        assert "has the id of Design tokens (20510088); the id decided, not the name." in warning
         assert warning in answer.text
 
 
