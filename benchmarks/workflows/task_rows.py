@@ -112,7 +112,7 @@ ROWS = (
         "what is this task about",
         "What is Homepage wireframes about, and where does it stand?",
         (Step("get_task", {"task": "Homepage wireframes"}),),
-        facts=("Three variants", "To do", "2026-11-27", "please check spacing"),
+        facts=("Three variants", "To do", "spacing"),
     ),
     Workflow(
         27,

@@ -130,7 +130,7 @@ ROWS = (
         "last week against capacity",
         "How many hours did I track last week, day by day, against my working hours?",
         (Step("get_timesheet", {"period": "last_week"}),),
-        facts=("2026-11-19", "Remembrance Day"),
+        facts=("Remembrance Day",),
     ),
     Workflow(
         4,
