@@ -22,6 +22,7 @@ from typing import Literal
 import structlog
 from benchmarks.tools import generic, ours, peers
 from benchmarks.tools.report import Report, as_json, markdown
+from benchmarks.tools.tokens import tokenizer
 from benchmarks.workflows.rows import WORKFLOWS
 
 
@@ -35,10 +36,11 @@ def main() -> None:
         "--from", type=Path, dest="mirror", help="git repositories OWNER+NAME, not GitHub's"
     )
     parsed = parser.parse_args()
+    counted_with = tokenizer()
     # Every call of a tool writes a line; what fails is in the table.
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     report = asyncio.run(measure(parsed.peers, parsed.mirror))
-    print(markdown(report))
+    print(markdown(report), f"Tokens: {counted_with}.", sep="\n")
     if parsed.json is not None:
         parsed.json.parent.mkdir(parents=True, exist_ok=True)
         parsed.json.write_text(json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n")

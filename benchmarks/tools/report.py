@@ -56,7 +56,7 @@ def markdown(report: Report) -> str:
     wrong end state, or an answer that lacks something; a list says what.
     """
     lines = [*_rows(report), "", *_definitions(report), "", *_aims(report), "", *_wrong(report)]
-    return "\n".join([*lines, f"Tokens: {tokenizer()}."])
+    return "\n".join(lines)
 
 
 def _rows(report: Report) -> Iterator[str]:

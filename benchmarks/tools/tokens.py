@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 ENCODING = "o200k_base"
@@ -12,8 +12,15 @@ PACKAGE = "bpe-openai"
 
 
 def tokenizer() -> str:
-    """Return what was counted with."""
-    return f"{ENCODING} of {PACKAGE} {version(PACKAGE)}"
+    """Return what is counted with.
+
+    Raises:
+        SystemExit: it is not installed.
+    """
+    try:
+        return f"{ENCODING} of {PACKAGE} {version(PACKAGE)}"
+    except PackageNotFoundError:
+        raise SystemExit(f"{PACKAGE} is missing: run bin/bootstrap tokens first.") from None
 
 
 def tokens(text: str) -> int:
