@@ -306,9 +306,12 @@ async def test_unknown_zone_is_said_wherever_it_matters() -> None:
         assert stored(tools, answer.structured["results"][0]["entry"]["id"])["time"] == 120
 
 
-async def test_today_is_in_the_persons_own_zone() -> None:
+@pytest.mark.parametrize(
+    ("token", "number"), [("simulator-luca-moretti", 9107), ("simulator-sofia-marin", 9111)]
+)
+async def test_today_is_in_the_persons_own_zone_by_either_name(token: str, number: int) -> None:
     async with simulated_tools() as tools:
         tools.time.now -= 6 * 3600
-        luca = principal(person("simulator-luca-moretti", user_id=9107))
-        answer = await tools.call("log_time", luca, entries=[DESIGN])
+        who = principal(person(token, user_id=number))
+        answer = await tools.call("log_time", who, entries=[DESIGN])
         assert checked(answer)["results"][0]["entry"]["date"] == "2026-11-22"
