@@ -119,6 +119,18 @@ async def test_fifty_entries_are_logged_within_the_size_of_an_answer() -> None:
         assert len(answer.text) < 8_000
 
 
+async def test_error_of_many_entries_is_told_once() -> None:
+    async with simulated_tools() as tools:
+        answer = await tools.log(*({"project": "website", "hours": n / 4} for n in range(1, 51)))
+        assert checked(answer)["error"]["code"] == "ambiguous_reference"
+        first, second, *rest = answer.structured["results"]
+        assert first["error"]["candidates"]
+        assert second["error"]["message"] == "The same as entries[0]."
+        assert len(rest) == 48
+        mixed = await tools.log({"project": "website", "hours": 1}, DESIGN)
+        assert "candidates" in checked(mixed)["results"][0]["error"]
+
+
 async def test_entry_is_written_with_relationships() -> None:
     async with simulated_tools() as tools:
         await tools.log({"task": "#88", "hours": "45m", "billable_hours": 0})

@@ -270,6 +270,11 @@ async def test_time_of_somebody_else_is_confirmed_first() -> None:
         assert "Log 1 time entries for Luca Moretti (9107)" in asked.text
         assert "2026-11-23 2.00 h on Website relaunch / Design" in asked.text
         assert count(tools) == before
+        token = asked.structured["error"]["confirm"]
+        done = await tools.call("log_time", MANAGER, **arguments, confirm=token)
+        entry = checked(done)["results"][0]["entry"]
+        assert entry["person"] == {"id": "9107", "name": "Luca Moretti"}
+        assert count(tools) == before + 1
 
 
 async def test_own_name_needs_no_confirmation() -> None:
