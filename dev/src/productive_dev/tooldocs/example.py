@@ -53,7 +53,7 @@ async def example_answer(tool: Tool) -> str:
         arguments = tool.example.arguments
         if tool.example.first is not None:
             before = await registry.call(_WHO, *tool.example.first)
-            handle = before.structured["undo"]
+            handle = before.structured.get("undo")
             arguments = {
                 name: handle if value == UNDO else value for name, value in arguments.items()
             }

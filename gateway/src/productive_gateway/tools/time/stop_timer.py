@@ -29,7 +29,11 @@ class Stopped(Answer):
     title="Stop timer",
     kind=Kind.CHANGES,
     cost=Cost(reads=3, writes=2),
-    example=Example("Stop the clock: header variants", {"note": "Header variants"}),
+    example=Example(
+        "Stop the clock: header variants",
+        {"note": "Header variants"},
+        first=("start_timer", {"project": "Website relaunch", "service": "design"}),
+    ),
 )
 async def stop_timer(
     call: Call,

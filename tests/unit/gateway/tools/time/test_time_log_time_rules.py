@@ -270,6 +270,11 @@ async def test_time_of_somebody_else_is_confirmed_first() -> None:
         assert "Log 1 time entries for Luca Moretti (9107)" in asked.text
         assert "2026-11-23 2.00 h on Website relaunch / Design" in asked.text
         assert count(tools) == before
+        token = asked.structured["error"]["confirm"]
+        done = await tools.call("log_time", MANAGER, **arguments, confirm=token)
+        entry = checked(done)["results"][0]["entry"]
+        assert entry["person"] == {"id": "9107", "name": "Luca Moretti"}
+        assert count(tools) == before + 1
 
 
 async def test_own_name_needs_no_confirmation() -> None:
@@ -306,9 +311,12 @@ async def test_unknown_zone_is_said_wherever_it_matters() -> None:
         assert stored(tools, answer.structured["results"][0]["entry"]["id"])["time"] == 120
 
 
-async def test_today_is_in_the_persons_own_zone() -> None:
+@pytest.mark.parametrize(
+    ("token", "number"), [("simulator-luca-moretti", 9107), ("simulator-sofia-marin", 9111)]
+)
+async def test_today_is_in_the_persons_own_zone_by_either_name(token: str, number: int) -> None:
     async with simulated_tools() as tools:
         tools.time.now -= 6 * 3600
-        luca = principal(person("simulator-luca-moretti", user_id=9107))
-        answer = await tools.call("log_time", luca, entries=[DESIGN])
+        who = principal(person(token, user_id=number))
+        answer = await tools.call("log_time", who, entries=[DESIGN])
         assert checked(answer)["results"][0]["entry"]["date"] == "2026-11-22"
