@@ -10,7 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, TypeVar, get_type_hints
+from typing import Any, ClassVar, Final, TypeVar, get_type_hints
 
 from pydantic import (
     BaseModel,
@@ -34,6 +34,9 @@ _LONGEST_NAME: Final = 60
 class Arguments(BaseModel):
     """Base of all arguments, of a tool or of one item in a list."""
 
+    passed_on: ClassVar[frozenset[str]] = frozenset()
+    """Names that an answer shows beside these: they may come back with them."""
+
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
     @model_validator(mode="before")
@@ -44,7 +47,8 @@ class Arguments(BaseModel):
         if not isinstance(given, Mapping):
             return given
         if info.context is not None:
-            unknown = [str(name) for name in given if name not in cls.model_fields]
+            known = cls.passed_on.union(cls.model_fields)
+            unknown = [str(name) for name in given if name not in known]
             info.context.extend(unknown)
         return {
             name: value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, tzinfo
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import BeforeValidator, Field
 
@@ -20,6 +20,8 @@ MOST_ENTRIES: Final = 50
 
 class EntryArguments(Arguments):
     """One entry."""
+
+    passed_on: ClassVar = frozenset({"why"})  # of a suggestion of get_timesheet
 
     hours: Hours = None
     start: Annotated[Line, Field(description='"09:00", with end, instead of hours')] = None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import jsonschema
 import pytest
@@ -17,6 +17,8 @@ from productive_gateway.tools.kit.schema import input_schema
 
 
 class Item(Arguments):
+    passed_on: ClassVar = frozenset({"why"})
+
     hours: Hours = None
     project: Project = None
     note: Query = None
@@ -75,7 +77,9 @@ def test_one_name_is_a_list_of_names() -> None:
 
 
 def test_unknown_names_are_reported_wherever_they_are() -> None:
-    _, unknown = read_arguments(MODEL, {"entries": [{"hours": 1, "x": 2}, {"x": 3}], "y": None})
+    _, unknown = read_arguments(
+        MODEL, {"entries": [{"hours": 1, "x": 2, "why": "z"}, {"x": 3}], "y": None}
+    )
     assert set(unknown) == {"x", "y"}
 
 
