@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import httpx
@@ -110,8 +111,10 @@ def stored(tools: SimulatedTools, *, note: str = "x") -> list[Any]:
 
 async def undo(tools: SimulatedTools, writes: Writes, handle: str) -> Sequence[Any]:
     who = principal()
-    content = await writes.undos.redeem(who.person, handle)
-    return await take_back(Records(tools.api.session(who)), decode(content))
+    content = await writes.undos.inverse_of(who.person, handle)
+    records = Records(tools.api.session(who))
+    begin = partial(writes.undos.redeem, who.person, handle)
+    return await take_back(records, decode(content), begin=begin)
 
 
 def shared(tools_time: Any = system_clock) -> Writes:
@@ -368,6 +371,20 @@ async def test_what_was_undone_can_be_created_again() -> None:
         assert len(stored(tools)) == 2
         await tools.call("undo", handle=again.structured["undo"])
         assert stored(tools) == []
+
+
+async def test_undo_that_could_not_read_can_be_tried_again_and_works_once() -> None:
+    async with simulated_tools(tools=(*ALL, undo_tool)) as tools:
+        handle = (await tools.call("track")).structured["undo"]
+        away = Fault(method="GET", path="/time_entries", status=503, times=3)
+        tools.world.faults.put([away])
+        failed = await tools.call("undo", handle=handle)
+        assert failed.structured["error"]["code"] == "upstream_error"
+        both = await asyncio.gather(*(tools.call("undo", handle=handle) for _ in range(2)))
+        assert sorted(one.is_error for one in both) == [False, True]
+        assert stored(tools) == []
+        again = await tools.call("undo", handle=handle)
+        assert again.structured["error"]["code"] == "undo_used"
 
 
 @tool(title="Fail", kind=Kind.CHANGES, cost=Cost(reads=1, writes=2), example=Example("", {}))
