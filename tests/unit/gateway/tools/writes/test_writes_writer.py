@@ -33,6 +33,7 @@ from productive_gateway.productive.records import declared as has
 from productive_gateway.productive.records.store import Records
 from productive_gateway.productive.records.tasks import Comment
 from productive_gateway.productive.records.time import TimeEntry
+from productive_gateway.productive.wire import client
 from productive_gateway.productive.wire.errors import Unreachable
 from productive_gateway.tools.call import Call, Reply
 from productive_gateway.tools.core.undo import undo as undo_tool
@@ -385,6 +386,26 @@ async def test_undo_that_could_not_read_can_be_tried_again_and_works_once() -> N
         assert stored(tools) == []
         again = await tools.call("undo", handle=handle)
         assert again.structured["error"]["code"] == "undo_used"
+
+
+async def test_call_ends_soon_after_its_deadline_though_a_write_gets_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client, "LONGEST_GRACE", 0.05)
+    async with simulated_tools(tools=ALL, seconds=0.05) as tools:
+
+        async def hold(asked: httpx.Request) -> None:
+            if asked.method == "POST":
+                await asyncio.Event().wait()
+
+        tools.transport.before = hold
+        async with asyncio.timeout(5):
+            answer = await tools.call("track")
+        assert answer.structured["error"]["code"] == "timeout"
+        assert "othing was changed" not in answer.text
+        again = await tools.call("track")
+        assert again.structured["error"]["code"] in {"timeout", "still_being_written"}
+        assert stored(tools) == []
 
 
 @tool(title="Fail", kind=Kind.CHANGES, cost=Cost(reads=1, writes=2), example=Example("", {}))
