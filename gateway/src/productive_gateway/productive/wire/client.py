@@ -49,6 +49,8 @@ RETRIES: Final = 2
 RETRIED: Final = frozenset({429, 502, 503, 504})
 LONGEST_WAIT: Final = 8.0
 """Seconds that a request waits for a rate limit; a longer wait is reported to the caller."""
+LONGEST_GRACE = 5.0
+"""Seconds after the deadline of a call for which a write that was sent waits for its answer."""
 _DEFAULT_RESET: Final = 10.0
 """Seconds to wait after a 429 that names no time: the length of Productive's window."""
 LIMITS: Final = httpx.Limits(max_connections=SLOTS, max_keepalive_connections=20)
@@ -206,6 +208,8 @@ class ProductiveSession:
     ) -> Document | None:
         """Send one write. It takes effect once, and finishes even if the caller is cancelled.
 
+        After the caller's deadline it waits a few seconds for the answer, and no longer.
+
         Args:
             method: POST, PATCH or DELETE.
             path: of the collection, the record or an action.
@@ -229,17 +233,18 @@ class ProductiveSession:
             try:
                 async with self._slot():
                     await anyio.lowlevel.checkpoint_if_cancelled()
-                    with anyio.CancelScope(shield=True):
+                    until = anyio.current_effective_deadline() + LONGEST_GRACE
+                    with anyio.CancelScope(shield=True, deadline=until):
                         document = await self._write(method, path, query, content, bulk=bulk)
                         self.writes += 1
+                        return document
+                    raise StateUnknown("no answer in time")
             except RateLimited as limited:
                 # Productive did nothing with it, so sending it again is no repetition.
                 wait = limited.retry_after
                 if attempt == RETRIES or wait > min(LONGEST_WAIT, _seconds_left()):
                     raise
                 await self._api.sleep(wait)
-            else:
-                return document
         raise AssertionError("the last attempt returns or raises")
 
     async def remember(self, what: Key, lifetime: float, read: Callable[[], Awaitable[T]]) -> T:

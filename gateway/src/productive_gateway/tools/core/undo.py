@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
@@ -50,7 +51,8 @@ async def undo(call: Call, *, handle: Handle) -> Undone:
     It works once, for 15 minutes, and not at all if somebody changed one of the things since. Use
     it when the user regrets a change; no confirmation is needed.
     """
-    content = await call.writes.writes.undos.redeem(call.principal.person, handle)
+    undos, person = call.writes.writes.undos, call.principal.person
+    content = await undos.inverse_of(person, handle)
     try:
         inverses = decode(content)
     except (LookupError, ValueError) as error:
@@ -61,7 +63,8 @@ async def undo(call: Call, *, handle: Handle) -> Undone:
                 "Change it back with the other tools.",
             )
         ) from error
-    undone = await take_back(call.records, inverses)
+    # Used up only when nothing prevents it any more: what could not be read can be tried again.
+    undone = await take_back(call.records, inverses, begin=partial(undos.redeem, person, handle))
     steps = tuple(
         Step(
             done="deleted" if one.deleted else "archived" if one.archived else "put back",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -86,10 +86,18 @@ def decode(content: bytes) -> tuple[Inverse, ...]:
     )
 
 
-async def take_back(records: Records, inverses: Sequence[Inverse]) -> tuple[Undone, ...]:
+async def take_back(
+    records: Records, inverses: Sequence[Inverse], *, begin: Callable[[], Awaitable[object]]
+) -> tuple[Undone, ...]:
     """Undo what was written, the last first; nothing, if one of the records changed since.
 
+    Args:
+        records: of the person.
+        inverses: what takes it back.
+        begin: is awaited before the first change; uses up the handle.
+
     Raises:
+        Exception: what `begin` raises; nothing was taken back.
         ToolError: a record changed since, or is gone; nothing was taken back.
         ProductiveError: Productive refused it, or its answer was lost.
     """
@@ -105,6 +113,7 @@ async def take_back(records: Records, inverses: Sequence[Inverse]) -> tuple[Undo
             if _creates(one) and record is not None
         )
     )
+    await begin()
     undone = []
     for one, record in reversed(list(zip(inverses, present, strict=True))):
         undone.append(await _taken_back(records, one, record))

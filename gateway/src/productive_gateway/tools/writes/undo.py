@@ -96,6 +96,20 @@ class Undos:
             return NoUndo.NOT_KEPT
         return handle
 
+    async def inverse_of(self, person: Person, text: str) -> bytes:
+        """Return the inverse of a handle, which is not used up by it.
+
+        Raises:
+            UndoRefused: the handle cannot be used (any more).
+            LedgerUnavailable: the ledger cannot be read.
+        """
+        handle = self._opened(person, text.strip())
+
+        def look(ledger: Ledger) -> tuple[Ledger, bytes]:
+            return ledger, _usable(ledger, handle).operations
+
+        return await self._ledgers.change(person, look)
+
     async def redeem(self, person: Person, text: str) -> bytes:
         """Use up a handle and return its inverse, in one write.
 
@@ -107,13 +121,9 @@ class Undos:
         attempt = self._entropy(_ATTEMPT).hex()
 
         def use(ledger: Ledger) -> tuple[Ledger, bytes]:
-            held = ledger.inverses.get(handle.text)
-            if held is None:
-                raise UndoRefused(UndoFault.DROPPED)
-            if held.used_by == attempt:
-                return ledger, held.operations  # our own write, whose answer was lost
+            held = _usable(ledger, handle, attempt)
             if held.used_by:
-                raise UndoRefused(UndoFault.USED)
+                return ledger, held.operations  # our own write, whose answer was lost
             used = {**ledger.inverses, handle.text: replace(held, used_by=attempt)}
             return replace(ledger, inverses=used), held.operations
 
@@ -139,6 +149,20 @@ class Undos:
         if self._clock() >= expires:
             raise UndoRefused(UndoFault.EXPIRED)
         return UndoHandle(text, expires)
+
+
+def _usable(ledger: Ledger, handle: UndoHandle, attempt: str = "") -> Inverse:
+    """Return what a handle does.
+
+    Raises:
+        UndoRefused: it was dropped, or another attempt used it.
+    """
+    held = ledger.inverses.get(handle.text)
+    if held is None:
+        raise UndoRefused(UndoFault.DROPPED)
+    if held.used_by not in {"", attempt}:
+        raise UndoRefused(UndoFault.USED)
+    return held
 
 
 def with_inverse(ledger: Ledger, handle: UndoHandle, attempt: str, inverse: bytes) -> Ledger:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 import httpx
@@ -32,6 +33,7 @@ from productive_gateway.productive.records import declared as has
 from productive_gateway.productive.records.store import Records
 from productive_gateway.productive.records.tasks import Comment
 from productive_gateway.productive.records.time import TimeEntry
+from productive_gateway.productive.wire import client
 from productive_gateway.productive.wire.errors import Unreachable
 from productive_gateway.tools.call import Call, Reply
 from productive_gateway.tools.core.undo import undo as undo_tool
@@ -110,8 +112,10 @@ def stored(tools: SimulatedTools, *, note: str = "x") -> list[Any]:
 
 async def undo(tools: SimulatedTools, writes: Writes, handle: str) -> Sequence[Any]:
     who = principal()
-    content = await writes.undos.redeem(who.person, handle)
-    return await take_back(Records(tools.api.session(who)), decode(content))
+    content = await writes.undos.inverse_of(who.person, handle)
+    records = Records(tools.api.session(who))
+    begin = partial(writes.undos.redeem, who.person, handle)
+    return await take_back(records, decode(content), begin=begin)
 
 
 def shared(tools_time: Any = system_clock) -> Writes:
@@ -367,6 +371,40 @@ async def test_what_was_undone_can_be_created_again() -> None:
         assert not again.structured.get("warnings")
         assert len(stored(tools)) == 2
         await tools.call("undo", handle=again.structured["undo"])
+        assert stored(tools) == []
+
+
+async def test_undo_that_could_not_read_can_be_tried_again_and_works_once() -> None:
+    async with simulated_tools(tools=(*ALL, undo_tool)) as tools:
+        handle = (await tools.call("track")).structured["undo"]
+        away = Fault(method="GET", path="/time_entries", status=503, times=3)
+        tools.world.faults.put([away])
+        failed = await tools.call("undo", handle=handle)
+        assert failed.structured["error"]["code"] == "upstream_error"
+        both = await asyncio.gather(*(tools.call("undo", handle=handle) for _ in range(2)))
+        assert sorted(one.is_error for one in both) == [False, True]
+        assert stored(tools) == []
+        again = await tools.call("undo", handle=handle)
+        assert again.structured["error"]["code"] == "undo_used"
+
+
+async def test_call_ends_soon_after_its_deadline_though_a_write_gets_no_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(client, "LONGEST_GRACE", 0.05)
+    async with simulated_tools(tools=ALL, seconds=0.05) as tools:
+
+        async def hold(asked: httpx.Request) -> None:
+            if asked.method == "POST":
+                await asyncio.Event().wait()
+
+        tools.transport.before = hold
+        async with asyncio.timeout(5):
+            answer = await tools.call("track")
+        assert answer.structured["error"]["code"] == "timeout"
+        assert "othing was changed" not in answer.text
+        again = await tools.call("track")
+        assert again.structured["error"]["code"] in {"timeout", "still_being_written"}
         assert stored(tools) == []
 
 
