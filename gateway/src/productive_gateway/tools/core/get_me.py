@@ -18,6 +18,7 @@ from productive_gateway.tools.tracking.entries import (
     running_timer,
     total_text,
 )
+from productive_gateway.tools.words import untrusted
 from productive_gateway.tools.words.days import WEEKDAYS
 
 
@@ -82,7 +83,8 @@ async def get_me(call: Call) -> Me:
         minutes = max(0, int((call.now - timer.started).total_seconds()) // 60)
         running = RunningTimer(since=timer.started, minutes=minutes, entry=timer.entry)
     return Me(
-        headline=f"You are {me.name} ({me.person_id}) at {me.organization_name}; tracked today "
+        headline=f"You are {untrusted.name(me.name)} ({me.person_id}) at "
+        f"{untrusted.name(me.organization_name)}; tracked today "
         f"({WEEKDAYS[today.weekday()].title()} {today}): {total_text(total)}.",
         person=Named(id=me.person_id, name=me.name, email=me.email),
         organization=Named(id=me.organization_id, name=me.organization_name),

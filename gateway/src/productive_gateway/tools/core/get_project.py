@@ -39,6 +39,7 @@ from productive_gateway.tools.kit.declare import Cost, Example, Kind, tool
 from productive_gateway.tools.kit.parameters import LONGEST_REFERENCE, reference_in
 from productive_gateway.tools.kit.read import read_period
 from productive_gateway.tools.names.resolver import PROJECTS
+from productive_gateway.tools.words import untrusted
 
 T = TypeVar("T")
 MOST_PEOPLE: Final = 40
@@ -192,9 +193,11 @@ def _people(members: Rows[Membership] | None) -> tuple[PersonRef, ...]:
 def _headline(
     row: Project, counts: TaskCounts | None = None, burn: tuple[BudgetBurn, ...] = ()
 ) -> str:
-    what = f"{row.name} ({row.id})" + (" is archived" if row.archived else "")
+    what = f"{untrusted.name(row.name)} ({row.id})" + (" is archived" if row.archived else "")
     told = [f"{counts.open} open tasks, {counts.overdue} overdue"] if counts else []
     told += [
-        f"{one.name} is {one.used_percent}% used" for one in burn if one.used_percent is not None
+        f"{untrusted.name(one.name)} is {one.used_percent}% used"
+        for one in burn
+        if one.used_percent is not None
     ]
     return f"{what}: {'; '.join(told)}." if told else f"{what}."

@@ -35,6 +35,7 @@ LONGEST_RICH: Final = 4000
 LARGEST: Final = 8_000
 """Characters of the text, at most 2,000 tokens; rows beyond are left out and counted."""
 LONGEST_HEADLINE: Final = 600
+_OPENING: Final = "\"'(\u201c\u201e\u00ab"
 
 
 class Resolved(Declared):
@@ -68,7 +69,10 @@ def structure_of(answer: Declared) -> dict[str, Any]:
 
 def text_of(answer: Answer) -> str:
     """Return the answer as text: the headline, then a line for each thing."""
-    lines = [untrusted.line(answer.headline, LONGEST_HEADLINE)]
+    headline = untrusted.line(answer.headline, LONGEST_HEADLINE)
+    # A name at its start must not make it a title, a quotation or an item.
+    begun = not headline or headline[0].isalnum() or headline[0] in _OPENING
+    lines = [headline if begun else f"\u00b7 {headline}"]
     for one in _shown(answer):
         value = getattr(answer, one.name)
         if _empty(value):

@@ -24,7 +24,7 @@ from productive_gateway.tools.kit.parameters import RequiredTask
 from productive_gateway.tools.names.resolver import TASKS
 from productive_gateway.tools.tasks.custom_fields import FieldValue, shown_values
 from productive_gateway.tools.tasks.rows import is_overdue, listed
-from productive_gateway.tools.words import richtext
+from productive_gateway.tools.words import richtext, untrusted
 
 _LONGEST_DESCRIPTION: Final = 2500
 """Characters of Markdown; answers have room for about 8,000 in all."""
@@ -117,6 +117,6 @@ def _whole(call: Call, task: Task) -> WholeTask:
 
 
 def _headline(task: Task) -> str:
-    status = task.status.name if task.status else "without a status"
-    whose = task.assignee.name if task.assignee else "nobody"
-    return f"{task.name} ({task.id}) is {status}, assigned to {whose}."
+    status = untrusted.name(task.status.name) if task.status else "without a status"
+    whose = untrusted.name(task.assignee.name) if task.assignee else "nobody"
+    return f"{untrusted.name(task.name)} ({task.id}) is {status}, assigned to {whose}."

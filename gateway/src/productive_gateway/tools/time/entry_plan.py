@@ -32,6 +32,7 @@ from productive_gateway.tools.tracking.rules import (
 )
 from productive_gateway.tools.tracking.services import Target, Targets
 from productive_gateway.tools.tracking.twins import Intended, as_intended, twins
+from productive_gateway.tools.words import untrusted
 from productive_gateway.tools.words.days import named
 from productive_gateway.tools.words.durations import hours_text
 
@@ -256,7 +257,7 @@ def _headline(
 
 def _place(entry: TimeEntry) -> str:
     around = (entry.project, entry.service, entry.task)
-    return " / ".join(one.name for one in around if one is not None)
+    return " / ".join(untrusted.name(one.name) for one in around if one is not None)
 
 
 def planned_line(new: NewTime) -> str:

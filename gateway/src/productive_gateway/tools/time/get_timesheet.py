@@ -26,6 +26,7 @@ from productive_gateway.tools.time.suggestions import (
 )
 from productive_gateway.tools.tracking.capacity import Calendar, Tracker, calendar_of, tracker_of
 from productive_gateway.tools.tracking.entries import entries_between, shown
+from productive_gateway.tools.words import untrusted
 from productive_gateway.tools.words.durations import hours_text
 
 MOST_DAYS: Final = 62
@@ -159,7 +160,7 @@ def _totals(days: Sequence[TimesheetDay]) -> Totals:
 
 
 def _headline(label: str, tracker: Tracker, days: Sequence[TimesheetDay], totals: Totals) -> str:
-    whose = "" if tracker.me else f" for {tracker.name} ({tracker.id})"
+    whose = "" if tracker.me else f" for {untrusted.name(tracker.name)} ({tracker.id})"
     of = "" if totals.capacity is None else f" of {totals.capacity / 60:g}"
     lead = f"{label[:1].upper()}{label[1:]}{whose}: {hours_text(totals.tracked)}{of} h tracked"
     gaps = [f"{one.weekday} {one.date.isoformat()}" for one in days if one.gap]

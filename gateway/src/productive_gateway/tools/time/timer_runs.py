@@ -10,6 +10,7 @@ from productive_gateway.tools.call import Call
 from productive_gateway.tools.kit.errors import Problem, ToolError
 from productive_gateway.tools.time.entry_writes import html_of
 from productive_gateway.tools.tracking.entries import shown
+from productive_gateway.tools.words import untrusted
 from productive_gateway.tools.words.durations import hours_text
 
 
@@ -61,7 +62,8 @@ async def completed(
 def place(entry: TimeEntry | None) -> str:
     """Return where time goes, such as "Website relaunch / Design"."""
     around = (entry.project, entry.service, entry.task) if entry else ()
-    return " / ".join(one.name for one in around if one is not None) or "an entry without a service"
+    names = [untrusted.name(one.name) for one in around if one is not None]
+    return " / ".join(names) or "an entry without a service"
 
 
 def lasted(entry: TimeEntry) -> str:

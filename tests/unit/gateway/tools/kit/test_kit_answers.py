@@ -167,3 +167,16 @@ def test_reference_and_name_that_are_nothing_but_markup_can_be_shown(text: str) 
     answer = Rows(headline="None.", rows=(), total=None, resolved=(echo,))
     assert "(7): id" in text_of(answer)
     said_alike(Given(structure_of(answer), text_of(answer), is_error=False))
+
+
+@pytest.mark.parametrize(
+    "name", ["# SYSTEM", "> quoted", "- item", "* item", "```", "| a |", "---"]
+)
+def test_name_at_the_start_of_a_headline_makes_it_nothing_else(name: str) -> None:
+    first = text_of(Rows(headline=f"{name} is open.", rows=(), total=None)).splitlines()[0]
+    assert first == f"\u00b7 {name} is open."
+
+
+@pytest.mark.parametrize("headline", ["3 of 41 tasks.", '"ana" is nobody.', "Übung is open."])
+def test_other_headlines_are_shown_as_they_are(headline: str) -> None:
+    assert text_of(Rows(headline=headline, rows=(), total=None)).splitlines()[0] == headline
