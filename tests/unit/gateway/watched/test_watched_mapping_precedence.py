@@ -22,6 +22,8 @@ from productive_gateway.watched import watched_secret
 from productive_gateway.watched.mapping import MappingSource
 from productive_gateway.watched.watched_secret import MAX_STALENESS
 
+GAUGE = REGISTRY.restricted_registry(["productive_mcp_mapping_revision"])
+"""Reading one value of the whole registry takes longer with each series of other tests."""
 REVISIONS = st.integers(1, 9)
 UNREADABLE = st.sampled_from([{}, {"users.json": b"["}])
 NONE = 0
@@ -83,7 +85,8 @@ class Precedence(RuleBasedStateMachine):
     @property
     def revision(self) -> int:
         """The revision in use, even when it is too old to be served."""
-        return int(REGISTRY.get_sample_value("productive_mcp_mapping_revision") or NONE)
+        (gauge,) = GAUGE.collect()
+        return int(gauge.samples[0].value)
 
     @property
     def away(self) -> bool:

@@ -134,8 +134,8 @@ class EntryPlan:
         result, problem = self.results[at], self.problems.get(at)
         if problem is None:
             return result
-        same = (problem.code, problem.message)
-        first = min(n for n, one in self.problems.items() if (one.code, one.message) == same)
+        plain = replace(problem, field=None)
+        first = min(n for n, one in self.problems.items() if replace(one, field=None) == plain)
         if first == at:
             return result
         told = replace(
