@@ -8,6 +8,8 @@ PYTHON := .venv/bin/python
 STEP := bin/step
 PYTEST := .venv/bin/pytest
 REPORTS := .reports
+# One more than there are cores: some tests wait.
+WORKERS := $(shell expr $$(nproc) + 1)
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +25,7 @@ check: setup ## run lint, types and unit tests, in at most two minutes
 	@$(STEP) "format" .venv/bin/ruff format --check
 	@$(STEP) "types" .venv/bin/mypy
 	@$(STEP) "layers" .venv/bin/lint-imports
-	@$(STEP) "unit tests" $(PYTEST) -q -n auto --junit-xml=$(REPORTS)/unit.xml tests/unit
+	@$(STEP) "unit tests" $(PYTEST) -q -n $(WORKERS) --junit-xml=$(REPORTS)/unit.xml tests/unit
 
 test: check programs ## run check, and all tests that need no pods, on a real Kubernetes API server
 	@$(STEP) "browser" bin/browser

@@ -87,7 +87,9 @@ def build_product(world: World) -> None:
 def unit_tests(world: World) -> int:
     """Run the unit tests in the dev image, on the Python that ships; return their exit code."""
     name = product_names()["dev"]
-    command = ("docker", "run", "--rm", "--network=none", name, "pytest", "-q", "-n", "auto")
+    # Without a network Docker takes away IPv6 as well, also that of loopback.
+    network = ("--network=none", "--sysctl=net.ipv6.conf.all.disable_ipv6=0")
+    command = ("docker", "run", "--rm", *network, name, "pytest", "-q", "-n", "auto")
     return subprocess.run(
         (*command, "tests/unit"), check=False, env=world.builder, stdin=subprocess.DEVNULL
     ).returncode
