@@ -14,7 +14,7 @@ from harness.terminal import Terminal
 
 CRD = "crd productiveusers.productive-mcp.dev"
 ANA = "ana.kovac@northlight.example"
-SOURCE = "gateway/src/productive_gateway/tools/me.py"
+SOURCE = "gateway/src/productive_gateway/tools/core/get_me.py"
 TITLE = 'title="Who am I"'
 PORTS = (8787, 9400, 9500)
 READY = "import urllib.request as r; r.urlopen('http://127.0.0.1:9090/readyz')"

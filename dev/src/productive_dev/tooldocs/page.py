@@ -26,7 +26,7 @@ hours.
 The examples run as Ana Kovač against the [simulator](simulator.md), on
 {NOW:%A}, {NOW:%-d} {NOW:%B} {NOW:%Y}. A sealed value, such as a cursor, is shown as "…".
 
-For all tools: a call takes at most {SECONDS:.0f} seconds, whatever happens inside. The structure of
+For all tools: a call takes at most {SECONDS:.0f} seconds, whatever happens inside. The text of
 an answer has at most {LARGEST:,} characters and says how many rows did not fit; a list goes on with
 `next_cursor`. The cost is the most requests to Productive of a call about one thing, when nothing
 is remembered; names are remembered for some minutes. The first call of a person takes one more.

@@ -27,7 +27,7 @@ from productive_gateway.productive.records.declared import name as name_of_peopl
 from productive_gateway.tools.words import richtext, untrusted
 
 D = TypeVar("D", bound="Answer")
-D2 = TypeVar("D2", bound=Declared)
+Whole = TypeVar("Whole", bound=Declared)
 
 LONGEST_LINE: Final = 300
 LONGEST_RICH: Final = 4000
@@ -154,7 +154,7 @@ def _advice(answer: Answer, cut: _Cut) -> str:
     return f": ask for fewer with limit={cut.kept}, or narrow the question" if cut.outer else ""
 
 
-def _shorter(row: D2, excess: int, *, outer: bool = True) -> tuple[D2, _Cut] | None:
+def _shorter(row: Whole, excess: int, *, outer: bool = True) -> tuple[Whole, _Cut] | None:
     """Return a declared object with a shorter list, by so many characters of the structure.
 
     None if it has no list that can be shorter.
@@ -175,7 +175,7 @@ def _shorter(row: D2, excess: int, *, outer: bool = True) -> tuple[D2, _Cut] | N
     return None
 
 
-def _with(row: D2, one: Field, value: Any) -> D2:
+def _with(row: Whole, one: Field, value: Any) -> Whole:
     return replace(row, **{one.name: value})  # type: ignore[type-var]  # each declared one is
 
 
