@@ -16,7 +16,7 @@ import signal
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -292,16 +292,28 @@ async def test_a_pass_over_changes_may_be_killed_at_any_request(
                 _until_partial(matrix)
             begun, views = len(matrix.history), [ends[1 - which].people]
             matrix.kill_at(step, moment, lambda: views.extend(_at_once(matrix, ways[which])))  # noqa: B023
-            assert matrix.people() in views, f"{moment} {step}: a part was published"
+            now = matrix.people()
+            assert now is not None
+            assert _told_of_each(now, views), f"{moment} {step}: a part was published"
             operators.start()
             operators.until_passed()
             assert matrix.content() == new, f"{moment} {step}: it ended otherwise"
             published = matrix.published_since(begun)
             assert published[-1:] == [new.people], f"{moment} {step}"
-            assert [found for found in published if found not in views] == []
+            assert [found for found in published if not _told_of_each(found, views)] == []
 
     _make_people(site)
     await asyncio.to_thread(all_of_it)
+
+
+def _told_of_each(found: People, views: Sequence[People]) -> bool:
+    """Return whether the views say this of each person.
+
+    A partial pass lists the names one by one. If a change falls between two of these lists, it has
+    one person from before the change and another from after it, until the next event.
+    """
+    emails = {*found, *(email for view in views for email in view)}
+    return all(any(found.get(one) == view.get(one) for view in views) for one in emails)
 
 
 def _make_people(site: OperatorSite) -> None:
@@ -343,7 +355,10 @@ def _undisturbed_changes(
     # A pass of the other kind may come in between, such as a resync, but not in every run.
     other = PARTIAL_LISTS if full else FULL_LISTS
     kept = [sorted({*steps[number], *steps[number + 2]} - other) for number in range(2)]
-    if not full:
+    if full:
+        # A busy operator may have made two passes of it, one of them partial.
+        kept = [[s for s in found if "metadata.name=" not in s] for found in kept]
+    else:
         # One person stands for all: each further name would be listed in the same way.
         kept = [[s for s in found if "=" not in s or s in PARTIAL_LISTS] for found in kept]
     _assert_every_kind(matrix, kept[0] + kept[1], PARTIAL_LISTS if not full else FULL_LISTS)
