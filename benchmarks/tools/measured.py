@@ -1,4 +1,4 @@
-"""What is measured of a workflow, whoever does it."""
+"""The measurements of a workflow, the same for every server."""
 
 from __future__ import annotations
 

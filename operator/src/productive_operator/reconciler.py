@@ -6,9 +6,10 @@ events were, so it is used while there is no doubt: after a failure, when somebo
 mapping, while a watch is in doubt, and whenever the scheduler asks for it, everything is listed.
 
 The order is what makes two operators at once safe, without leader election. The mapping is read
-before the lists, and published only if it is still the one that was read: whoever publishes after
-us has listed after us, or is refused. Removals are published before any status is written, and what
-is wrong with a status is no reason to call the mapping late. Called by `scheduler`.
+before the lists, and published only if it is still the one that was read: an operator that
+publishes after us has listed after us, or is refused. Removals are published before any status is
+written, and what is wrong with a status is no reason to call the mapping late. Called by
+`scheduler`.
 """
 
 from __future__ import annotations
@@ -136,7 +137,7 @@ class Reconciler:
         if changes.everything or self.watches.doubtful:
             return None
         if not self._publisher.is_left(stored):
-            # Whoever wrote it may have seen what no event has told us yet.
+            # The operator that wrote it may have seen what no event has told us yet.
             return None
         return await list_again(self._cluster, last, changes)
 

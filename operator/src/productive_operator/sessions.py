@@ -86,7 +86,7 @@ class Sessions:
         if response.status == 200 and request.url.query.get("watch"):
             watch.open()
         elif response.status == 200:
-            # Kopf lists at the start and after a gap. Whoever was deleted in it is in no event, so
+            # Kopf lists at the start and after a gap. A deletion in the gap is in no event, so
             # a list is a change, even if everything in it is as the last pass left it.
             watch.report()
             self._enqueue("list")
@@ -103,6 +103,6 @@ class Sessions:
                 return response
             response.close()
             if not await self._still_served():
-                # The program ends, and with it whoever waits here.
+                # The program ends, and with it the task that waits here.
                 await asyncio.Event().wait()
             await asyncio.sleep(backoff.next())

@@ -4,7 +4,7 @@ A ledger is content of somebody else (`tools.writes`): here it is sealed, bound 
 changed by compare-and-swap like everything in the namespace. It is short-lived: what was not
 written to for a day holds nothing that still matters, and the sweeper removes it.
 
-A ledger that cannot be opened counts as none. Whoever can edit one can delete it as well, and it
+A ledger that cannot be opened counts as none. Anyone who can edit one can delete it as well, and it
 must not keep its person from writing until somebody repairs it.
 """
 
@@ -45,7 +45,7 @@ def ledger_name(user_uid: str) -> str:
 def written_at(record: Record) -> float:
     """Return when a ledger was last written, in Unix seconds.
 
-    It is in clear and without a MAC: whoever can edit it can delete the ledger as well.
+    It is in clear and without a MAC: anyone who can edit it can delete the ledger as well.
     """
     try:
         return float(record.data[_WRITTEN])

@@ -40,7 +40,7 @@ class ListedTask(TaskRef):
     closed: bool = has.flag("closed")
     due: date | None = has.day("due_date")
     overdue: bool = has.flag()
-    """Depends on the present day, so whoever shows the task sets it."""
+    """Depends on the present day, so the tool that shows the task sets it."""
     project: ProjectRef | None = has.one(lambda: ProjectRef, "project", label="")
     status: StatusName | None = has.one(lambda: StatusName, "workflow_status", label="")
     assignee: PersonRef | None = has.one(lambda: PersonRef, "assignee")

@@ -81,7 +81,7 @@ async def get_activity(
 
 
 async def _scope(call: Call, scope: str, ref: str | None) -> tuple[dict[str, str] | None, str]:
-    """Return the filter of a scope and how it is called; no filter if there is nothing in it."""
+    """Return the filter of a scope and its name; no filter if the scope is empty."""
     if scope == "mine":
         if ref is not None:
             raise invalid(

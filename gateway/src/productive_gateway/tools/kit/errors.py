@@ -379,7 +379,7 @@ _RULES: Final = (
         (
             "period_locked",
             "This day or entry is closed for changes.",
-            "Do not repeat it; whoever does the accounts can reopen it.",
+            "Do not repeat it; somebody who does the accounts can reopen it.",
         ),
         words="locked|invoiced|finali[sz]ed",
     ),

@@ -78,7 +78,7 @@ async def body_of(call: Call, markdown: str, names: Sequence[str]) -> str:
     Args:
         call: the running call.
         markdown: what it says; "@Ana" in it becomes the mention of the Ana in `names`.
-        names: who is mentioned; whoever is not in the text is put before it.
+        names: who is mentioned; those who are not in the text are put before it.
 
     Raises:
         ToolError: a name fits nobody, or more than one person; the text is too large.

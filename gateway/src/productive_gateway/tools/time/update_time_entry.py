@@ -147,7 +147,7 @@ def _open(call: Call, entry: TimeEntry) -> None:
             Problem(
                 "period_locked",
                 f"The entry {entry.id} cannot be changed: {reason}.",
-                "Do not repeat it; it has to be opened in Productive first, by whoever may.",
+                "Do not repeat it; somebody who is allowed to has to open it in Productive first.",
                 field="entry",
             )
         )

@@ -155,7 +155,7 @@ def _closed(day: date, situation: Situation) -> Iterator[Problem]:
         yield Problem(
             "period_locked",
             f"The books are closed up to {situation.locks.until}, so {_day(day)} takes no time.",
-            "Do not repeat it; whoever does the accounts can reopen it.",
+            "Do not repeat it; somebody who does the accounts can reopen it.",
             field="date",
         )
     if day in situation.submitted:
