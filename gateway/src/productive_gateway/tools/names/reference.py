@@ -27,6 +27,7 @@ _MOST_LEVELS: Final = 8
 _LONGEST_NUMBER: Final = 60
 _ID: Final = re.compile("[1-9][0-9]{0,17}")
 _LABEL_AT_END: Final = re.compile(r"(.*)\((#?)([^\s()]+)\)", re.DOTALL)
+_PRINTED: Final = re.compile(r"\s\([1-9][0-9]{0,17}\)\W*$")
 _LABEL_WITH_CONTEXT: Final = re.compile(r"(.*?)\((#?)([^\s()]+)\):\s.*", re.DOTALL)
 _NUMBER_BEFORE_NAME: Final = re.compile(r"#([^\s#]+)\s+(.+)", re.DOTALL)
 _EMAIL: Final = re.compile(r"[^\s@<>()]+@[^\s@<>()]+\.[^\s@<>()]+")
@@ -159,6 +160,8 @@ def _plain(text: str) -> str:
 
 
 def _link_target(name: str, host: str) -> str | None:
+    if _PRINTED.search(name):
+        return None  # "A:// (7)" is a name with its id, as answers show it: a link has no blank
     found = _MARKDOWN_LINK.fullmatch(name)
     text = (found[1] if found else name).strip("<>()")
     return text if is_link(text, host=host) else None

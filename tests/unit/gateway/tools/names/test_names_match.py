@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from productive_gateway.tools.names.kinds import RecordKind
@@ -371,6 +371,7 @@ def test_case_and_punctuation_of_the_reference_are_irrelevant(
     assert one == other
 
 
+@example([project("1", "A://")])
 @given(worlds())
 def test_every_candidate_that_is_printed_is_accepted(options: list[Option]) -> None:
     for wanted in options:
