@@ -25,6 +25,7 @@ from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.service import Grants
 from productive_gateway.grants.store_memory import MemoryGrantStore
+from productive_gateway.oauth.clients.directory import Clients
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.routes import oauth_routes
@@ -210,7 +211,8 @@ async def authorization_server(
     lives = GrantConfig(config.resource)
     index = GrantIndex(store, keys, lives)
     grants = Grants(store, index, people, keys, lives, clock=clock)
-    context = OAuthContext(config, keys, grants, people, client, clock)
+    clients = Clients(keys, config.issuer)
+    context = OAuthContext(config, keys, grants, people, client, clients, clock)
     app = public_app(oauth_routes(context), resource=config.resource)
     try:
         yield AuthorizationServer(config, clock, keys, people, provider, store, grants, app)

@@ -25,6 +25,7 @@ from productive_gateway.grants.sweeper import Sweeper
 from productive_gateway.mcp.authentication import Authenticator
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
+from productive_gateway.oauth.clients.directory import Clients
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.metadata import resource_metadata_url
@@ -123,6 +124,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             OAuthContext(
                 config=_oauth_config(settings),
                 keys=keys,
+                clients=Clients(keys, settings.public_url),
                 grants=grants,
                 people=people,
                 upstream=upstream,

@@ -23,13 +23,9 @@ class OAuthContext:
     grants: Grants
     people: People
     upstream: UpstreamClient
+    clients: Clients
     clock: Clock = system_clock
     entropy: Entropy = system_entropy
-
-    @property
-    def clients(self) -> Clients:
-        """The clients of this issuer."""
-        return Clients(self.keys, self.config.issuer)
 
     @property
     def cookies(self) -> Cookies:

@@ -26,6 +26,17 @@ class AuthMethod(StrEnum):
     BASIC = "client_secret_basic"
 
 
+class ClientKind(StrEnum):
+    """Where what is known of a client comes from."""
+
+    REGISTERED = "registered"
+    """It registered itself (RFC 7591)."""
+    METADATA_DOCUMENT = "metadata_document"
+    """Its client_id is the address of a document about it (Client ID Metadata Documents)."""
+    PREREGISTERED = "preregistered"
+    """The administrator named it."""
+
+
 class UnknownClient(OAuthError):
     """No client has this client_id."""
 
@@ -72,6 +83,7 @@ class Client:
     registration: Registration
     secret: Secret | None
     """None of a public client."""
+    kind: ClientKind = ClientKind.REGISTERED
 
     @property
     def label(self) -> str:
