@@ -29,6 +29,7 @@ check: setup ## run lint, types and unit tests, in at most two minutes
 
 test: check programs ## run check, and all tests that need no pods, on a real Kubernetes API server
 	@$(STEP) "browser" bin/browser
+	@$(STEP) "packages of node" bin/node-packages
 	@$(STEP) "tests" $(PYTEST) -q --durations=10 --junit-xml=$(REPORTS)/tests.xml tests \
 		--ignore=tests/unit --ignore=tests/e2e
 

@@ -133,6 +133,7 @@ def test_a_release_name_that_cannot_begin_other_names_is_refused(helm: Helm, rel
         ("gateway.tolerations", {}),
         ("gateway.keepAliveSeconds", 0),
         ("gateway.maxConnections", 99),
+        ("signIn.accessTokenSeconds", 9),
         ("gateway.maxConnections", 100_001),
         ("gateway.maxConnections", "many"),
         ("signIn.tokenEndpointAuthMethod", "private_key_jwt"),

@@ -432,6 +432,7 @@ CASES: list[Case] = [
     Case("gateway.replicas", 3, "Deployment/gateway", "spec.replicas", 3),
     Case("gateway.replicas", 1, "PodDisruptionBudget/gateway", "", ABSENT),
     env("gateway.keepAliveSeconds", 620, "KEEP_ALIVE_SECONDS", "620"),
+    env("signIn.accessTokenSeconds", 600, "ACCESS_TOKEN_SECONDS", "600"),
     env("gateway.maxConnections", 5000, "MAX_CONNECTIONS", "5000"),
     env("gateway.logLevel", "debug", "LOG_LEVEL", "debug"),
     Case("gateway.autoscaling.enabled", True, "Deployment/gateway", "spec.replicas", ABSENT),

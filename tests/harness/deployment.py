@@ -177,7 +177,7 @@ class Deployment:
         done = subprocess.run(
             [*command, "--name", self.cluster.names.key_ring],
             check=False,
-            env=_environment({"KUBECONFIG": str(self.cluster.kubeconfig("keys"))}),
+            env=environment({"KUBECONFIG": str(self.cluster.kubeconfig("keys"))}),
             capture_output=True,
             text=True,
         )
@@ -220,7 +220,7 @@ class Deployment:
             name,
             [PROGRAMS / program, *arguments],
             log=self.cluster.folder / f"{name}.log",
-            environment=_environment(settings or {}),
+            environment=environment(settings or {}),
         )
 
     def _kill(self) -> None:
@@ -228,7 +228,7 @@ class Deployment:
             program.kill()
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return inherited | dict(settings)
 

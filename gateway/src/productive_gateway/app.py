@@ -90,7 +90,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             tasks.append(keys.run)
             watches["watch_key_ring"] = lambda: keys.healthy
 
-        config = GrantConfig(resource=settings.resource)
+        config = GrantConfig(settings.resource, access_life=settings.access_token_seconds)
         store = _store(settings, cluster)
         writes = Writes.over(PersonLedgers(store, keys), keys)
         index = GrantIndex(store, keys, config)

@@ -68,6 +68,8 @@
 - name: OIDC_REQUIRED_CLAIMS
   value: {{ toJson . | quote }}
 {{- end }}
+- name: ACCESS_TOKEN_SECONDS
+  value: {{ $signIn.accessTokenSeconds | quote }}
 {{- if or $signIn.caBundle.configMap $signIn.caBundle.secret }}
 - name: CA_BUNDLE
   value: /etc/productive-mcp/ca/{{ $signIn.caBundle.key }}

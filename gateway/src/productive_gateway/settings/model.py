@@ -85,6 +85,10 @@ class Settings(BaseModel):
     )
     """`kubernetes://<namespace>`, or `memory:` in local mode (its default)."""
 
+    access_token_seconds: Annotated[int, BeforeValidator(values.access_life)] = 3600
+    """How long an access token is good. Clients refresh it by themselves; with a short life more of
+    them ask at once."""
+
     oidc_issuer: Annotated[str | None, _URL] = None
     """Issuer of the sign-in provider, exactly as the provider writes it."""
     oidc_client_id: Annotated[str | None, _CREDENTIAL] = None

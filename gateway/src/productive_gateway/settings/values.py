@@ -117,6 +117,11 @@ def connections(text: str) -> int:
     return _number(text, 100, 100_000)
 
 
+def access_life(text: str) -> int:
+    """Read for how many seconds an access token is good."""
+    return _number(text, 10, 86_400)
+
+
 def flag(text: str) -> bool:
     """Read true or false."""
     match text.lower():
