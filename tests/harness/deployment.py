@@ -168,6 +168,8 @@ class Deployment:
             "USERS_NAMESPACE": self.cluster.names.users,
             "MAPPING_SECRET": self.cluster.names.mapping,
             "INTERNAL_PORT": str(self.operator_port),
+            # So that the search for secrets sees all that could be logged.
+            "LOG_LEVEL": "DEBUG",
         }
         self._start("operator", "productive-operator", "run", settings=settings)
 
@@ -203,6 +205,7 @@ class Deployment:
             "OIDC_CLIENT_SECRET": CLIENT_SECRET,
             "PRODUCTIVE_API_BASE_URL": f"{self.simulator_url}/api/v2",
             "PRODUCTIVE_ORG_ID": ORGANIZATION,
+            "LOG_LEVEL": "debug",
         }
         settings |= self.plan.gateway
         self._start(f"gateway-{number}", "productive-gateway", "serve", settings=settings)
