@@ -31,7 +31,7 @@ test: check programs ## run check, and all tests that need no pods, on a real Ku
 	@$(STEP) "browser" bin/browser
 	@$(STEP) "packages of node" bin/node-packages
 	@$(STEP) "tests" $(PYTEST) -q --durations=10 --junit-xml=$(REPORTS)/tests.xml tests \
-		--ignore=tests/unit --ignore=tests/e2e
+		--ignore=tests/unit --ignore=tests/e2e --ignore=tests/full
 
 e2e: programs ## run the tests of pods, on a three-node kind cluster
 	@$(STEP) "browser" bin/browser
@@ -41,6 +41,8 @@ full: programs ## run what takes longest: the product on other kinds of cluster,
 	@$(STEP) "browser" bin/browser
 	@bin/e2e --variant ipv6
 	@bin/e2e --variant no-key-identifiers
+	@$(STEP) "packages of node" bin/node-packages
+	@$(STEP) "more clients and providers" $(PYTEST) -q tests/full
 	@$(STEP) "foreign clients" $(MAKE) foreign
 	@$(STEP) "walks" $(MAKE) walks
 	@$(STEP) "bench" $(MAKE) bench

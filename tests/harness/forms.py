@@ -31,16 +31,33 @@ def follow(url: str, answers: Mapping[str, str], *, until: str) -> str:
     Raises:
         AssertionError: it ends somewhere else.
     """
+    reached = _follow(url, answers, until)
+    assert isinstance(reached, str), f"{reached.url} leads nowhere:\n{reached.text}"
+    return reached
+
+
+def ends(url: str, answers: Mapping[str, str]) -> str:
+    """Go on from an address until a page without a form to fill in, and return that page.
+
+    Raises:
+        AssertionError: it never ends.
+    """
+    reached = _follow(url, answers, None)
+    assert isinstance(reached, httpx.Response)
+    return reached.text
+
+
+def _follow(url: str, answers: Mapping[str, str], until: str | None) -> str | httpx.Response:
     with httpx.Client(timeout=30, trust_env=False) as http:
-        answer = http.get(url)
+        answer: httpx.Response | None = http.get(url)
         for _ in range(MOST_STEPS):
-            target = _onward(answer)
-            if target is not None:
-                if target.startswith(until):
-                    return target
-                answer = http.get(target)
-            else:
-                answer = _submit(http, answer, answers)
+            assert answer is not None
+            page, target = answer, _onward(answer)
+            if target is not None and until is not None and target.startswith(until):
+                return target
+            answer = http.get(target) if target is not None else _submit(http, page, answers)
+            if answer is None:
+                return page
     raise AssertionError(f"no end of {url}")
 
 
@@ -50,13 +67,16 @@ def _onward(answer: httpx.Response) -> str | None:
     return urljoin(str(answer.url), found) if found else None
 
 
-def _submit(http: httpx.Client, page: httpx.Response, answers: Mapping[str, str]) -> httpx.Response:
+def _submit(
+    http: httpx.Client, page: httpx.Response, answers: Mapping[str, str]
+) -> httpx.Response | None:
+    """Fill in and send a form of the page; None if it has none that can be answered."""
     for form in _FORM.findall(page.text):
         fields = _fields(form)
         if "handle" in fields or fields.keys() & answers.keys():
             break
     else:
-        raise AssertionError(f"{page.url} ({page.status_code}) leads nowhere:\n{page.text}")
+        return None
     filled = {name: answers.get(name, value) for name, value in fields.items()}
     if "handle" in filled:
         filled["decision"] = "approve"

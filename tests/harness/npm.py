@@ -1,7 +1,7 @@
 """Clients, a provider and a test suite that others wrote for Node, as `tests/node` names them.
 
 They are installed once into the cache folder, from the lock file, together with a Node that is new
-enough for all of them.
+enough for all of them. What takes longest has a folder of its own, `tests/full/node`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,32 @@ from pathlib import Path
 
 from harness.cache import cache_folder, locked
 
-FOLDER = Path(__file__).parents[1] / "node"
+TESTS = Path(__file__).parents[1]
+FOLDER = TESTS / "node"
+FULL = TESTS / "full" / "node"
 _MANIFESTS = ("package.json", "package-lock.json")
 
 
 @cache
-def installed() -> Path:
+def installed(source: Path = FOLDER) -> Path:
     """Return the folder with `node_modules` and our scripts, after installing what is missing."""
-    digest = hashlib.sha256(b"".join((FOLDER / name).read_bytes() for name in _MANIFESTS))
+    digest = hashlib.sha256(b"".join((source / name).read_bytes() for name in _MANIFESTS))
     folder = cache_folder() / f"node-{digest.hexdigest()[:16]}"
     with locked(folder.with_suffix(".lock")):
         if not (folder / "installed").exists():
             folder.mkdir(parents=True, exist_ok=True)
             for name in _MANIFESTS:
-                shutil.copy(FOLDER / name, folder)
-            _run("npm", "ci", "--no-audit", "--no-fund", "--loglevel=error", folder=folder)
+                shutil.copy(source / name, folder)
+            # Not `npm ci`, which fails over an optional package for Windows that no longer exists.
+            _run(
+                "npm",
+                "install",
+                "--no-save",
+                "--no-audit",
+                "--no-fund",
+                "--loglevel=error",
+                folder=folder,
+            )
             (folder / "installed").touch()
     return folder
 
@@ -46,9 +57,9 @@ def script(name: str) -> Path:
     return target
 
 
-def program(name: str) -> Path:
+def program(name: str, source: Path = FOLDER) -> Path:
     """Return a program that one of the packages brings."""
-    return installed() / "node_modules" / ".bin" / name
+    return installed(source) / "node_modules" / ".bin" / name
 
 
 def _run(*command: str, folder: Path) -> None:

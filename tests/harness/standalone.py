@@ -33,6 +33,12 @@ class Standalone:
     simulator_port: int = field(default_factory=free_port)
     provider_port: int = field(default_factory=free_port)
     programs: dict[str, Program] = field(default_factory=dict)
+    issuer: str = ""
+    """By default that of the providers that are shaped like Cloudflare Access."""
+
+    def __post_init__(self) -> None:
+        host = f"http://127.0.0.1:{self.provider_port}"
+        self.issuer = f"{host}/cdn-cgi/access/sso/oidc/{CLIENT_ID}"
 
     @property
     def url(self) -> str:
@@ -45,11 +51,6 @@ class Standalone:
     @property
     def callback(self) -> str:
         return f"{self.url}/callback"
-
-    @property
-    def issuer(self) -> str:
-        """The issuer of the providers that are shaped like Cloudflare Access."""
-        return f"http://127.0.0.1:{self.provider_port}/cdn-cgi/access/sso/oidc/{CLIENT_ID}"
 
     def start(self, name: str, *command: str | Path, settings: Mapping[str, str]) -> Program:
         """Start a program with exactly these settings."""
