@@ -149,6 +149,11 @@ class Browser:
         given = {name: value for name, value in form.items() if value is not None}
         return await self.http.post("/token", data=given)
 
+    async def refresh(self, client_id: str, token: str, **changes: Any) -> httpx.Response:
+        """Use a refresh token as a public client."""
+        form = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": token}
+        return await self.http.post("/token", data=form | changes)
+
 
 def parameters(client_id: str, **changes: Any) -> dict[str, Any]:
     """Return a good authorization request, with changes; None takes a parameter out."""

@@ -190,10 +190,15 @@ class _Request:
     """The end that it tried to store."""
     was_current: bool = False
     """Whether it saw its own token as the current one."""
-    waited: bool = False
-    """Whether it waited for another request that was asking the provider."""
+    first: Grant | None = None
+    """The grant as it was when this request came."""
     known: Record | None = None
     """What it just wrote, so that it need not be read again."""
+
+    def saw_others_ask(self, grant: Grant) -> bool:
+        """Whether somebody else asked the provider in vain since this request came."""
+        first = self.first
+        return first is not None and (first.asks, first.upstream) != (grant.asks, grant.upstream)
 
     def replied(self, claim: Claim, budget: RetryBudget, known: Record) -> None:
         """Go on with the provider's reply, in the time of a write: it must not be lost."""
@@ -297,6 +302,7 @@ class Commit:
             raise _over(request.ending)
         grant, ring = await budget.call(self._read(record))
         seen = _Seen(record, grant, ring, None if people is None else people.person(grant.user_uid))
+        request.first = request.first or grant
         step = self._decide(seen, request)
         match step:
             case Repeat():
@@ -331,8 +337,8 @@ class Commit:
         """Take one step of asking the provider; return why the request fails, if it does."""
         budget = request.budget
         match step:
-            case Lease() if request.waited:
-                # Whom it waited for got no answer: others must not ask again one after another.
+            case Lease() if request.saw_others_ask(seen.grant):
+                # They got no answer: those who came meanwhile must not ask again one by one.
                 return _busy()
             case Lease():
                 budget.begin_write()
@@ -343,7 +349,6 @@ class Commit:
                 claim = replace(step.claim, reply=reply)
                 request.replied(claim, RetryBudget(self._limits), seen.record)
             case Wait():
-                request.waited = True
                 await budget.wait()
             case Keep():
                 if step.grant != seen.grant:
