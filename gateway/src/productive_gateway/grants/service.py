@@ -253,7 +253,10 @@ class Grants:
         """Write the tokens of a stored generation; the same refresh token each time."""
         grant, ring, resource = committed.grant, committed.ring, self._config.resource
         now = self._clock()
-        expires = int(min(now + self._config.access_life, grant.absolute_end))
+        # A repeated refresh does not ask the provider again, so its access token lives no longer
+        # than that of the refresh that did.
+        since = min(now, grant.rotated_at) if grant.upstream else now
+        expires = int(min(since + self._config.access_life, grant.absolute_end))
         access = AccessToken(grant.name, grant.generation, grant.epoch, int(now), expires, scopes)
         secret = transitions.current_secret(grant, presented, ring)
         refresh = RefreshToken(grant.name, grant.generation, secret)

@@ -177,6 +177,15 @@ async def test_a_repeated_refresh_does_not_ask_again() -> None:
         assert len(one.sent()) == 1
 
 
+async def test_a_repeated_refresh_does_not_lengthen_the_access() -> None:
+    """It would put off the next question to the provider."""
+    async with signed_in() as one:
+        assert (await one.refresh()).json()["expires_in"] == 3600
+        one.clock.forward(100)
+        assert (await one.refresh()).json()["expires_in"] == 3500
+        assert len(one.sent()) == 1
+
+
 async def test_a_provider_that_does_not_rotate_is_asked_with_the_same_token() -> None:
     async with signed_in() as one:
         [token] = one.provider.refreshes
