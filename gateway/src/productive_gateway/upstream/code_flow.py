@@ -45,11 +45,6 @@ SPENT_CODE: Final = "token_invalid_grant"
 """Reason of the refusal of a code or refresh token that was used before, among other causes."""
 _GOOGLE_OFFLINE: Final = {"access_type": "offline", "prompt": "consent"}
 """Google knows no scope for it, and without the second it gives one at the first sign-in alone."""
-_NO_OFFLINE: Final = (
-    "OIDC_OFFLINE is true, but the provider's discovery document does not list the scope "
-    "offline_access: it is not asked for, and sign-ins end after seven days. Allow it there, or "
-    "unset OIDC_OFFLINE"
-)
 _CREDENTIALS: Final = (
     "The sign-in provider does not accept the client id and secret of this server. Tell your "
     "administrator: the secret may have expired, or the client is registered for another way to "
@@ -194,14 +189,10 @@ class CodeFlow:
             raise _refused("type")
         return dict(answer)
 
-    def _scope(self, provider: Provider) -> str:
-        if not self._config.offline or self._asks_google():
-            return SCOPE
-        if provider.scopes is not None and OFFLINE_SCOPE not in provider.scopes:
-            # Some providers refuse the whole request for a scope that they do not know.
-            _log.warning("upstream.no_offline_access", hint=_NO_OFFLINE)
-            return SCOPE
-        return f"{SCOPE} {OFFLINE_SCOPE}"
+    def _scope(self) -> str:
+        # Whatever `scopes_supported` says: a provider need not list all scopes (RFC 8414 2).
+        asks = self._config.offline and not self._asks_google()
+        return f"{SCOPE} {OFFLINE_SCOPE}" if asks else SCOPE
 
     def _asks_google(self) -> bool:
         return self._config.offline and self._config.issuer == GOOGLE
@@ -213,7 +204,7 @@ class CodeFlow:
             client_secret=self._config.client_secret.reveal(),
             token_endpoint_auth_method=_basic if method == "client_secret_basic" else method,
             code_challenge_method="S256",
-            scope=self._scope(provider),
+            scope=self._scope(),
             redirect_uri=self._redirect_uri,
             verify=self._outbound.tls,
             transport=self._transport,

@@ -30,8 +30,6 @@ class Provider:
     """Ways to send the client secret, the preferred one first."""
     sends_iss: bool
     """Whether it announces RFC 9207: an answer without `iss` is then not its own."""
-    scopes: frozenset[str] | None = None
-    """Scopes that it supports; None if it does not say."""
 
 
 class ProviderEndpoints:
@@ -99,7 +97,6 @@ def read_discovery(
             else _auth_methods(document.get("token_endpoint_auth_methods_supported"))
         ),
         sends_iss=document.get("authorization_response_iss_parameter_supported") is True,
-        scopes=_scopes(document.get("scopes_supported")),
     )
 
 
@@ -123,12 +120,6 @@ def _endpoint(document: dict[str, Any], name: str, issuer: str) -> str:
             reason=f"discovery_{name}",
         )
     return url
-
-
-def _scopes(supported: Any) -> frozenset[str] | None:
-    if not isinstance(supported, list):
-        return None
-    return frozenset(scope for scope in supported if isinstance(scope, str))
 
 
 def _safe(url: str, issuer: str) -> bool:

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from harness.grantfaults import FaultyStore
 from harness.grantkit import NOW, HeldClock, HeldKeys, HeldPeople, ana, new_key
 from harness.oauthkit import AuthorizationServer, Browser, audit_log, authorization_server
-from harness.oidcstub import Person, StubProvider
+from harness.oidcstub import Person, StubProvider, signed
 from productive_contract.mapping import State
 from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.config import DAY, LEASE, SKEW
@@ -335,6 +335,18 @@ async def test_an_id_token_that_breaks_a_rule_confirms_nothing_and_ends_nothing(
         one.provider.claims = {}
         await one.renewed()
         assert one.sent()[1] == latest
+
+
+async def test_an_id_token_that_somebody_else_signed_confirms_nothing() -> None:
+    def forged(claims: dict[str, Any]) -> str:
+        return signed(claims, number=2, headers={"kid": "key-1"})
+
+    async with signed_in() as one:
+        one.provider.forge = forged
+        with audit_log() as log:
+            assert unavailable(await one.refresh())
+        assert log.reasons("token_refused") == ["id_token_signature"]
+        assert (await one.grant()).generation == 1
 
 
 @pytest.mark.attack("J-13")

@@ -414,22 +414,17 @@ OFFLINE = "openid email offline_access"
 
 
 @pytest.mark.parametrize(
-    ("supported", "changes", "scope"),
+    ("changes", "scope"),
     [
-        (None, {}, "openid email"),
-        ([OFFLINE], {}, "openid email"),
-        (None, {"offline": True}, OFFLINE),
-        ("offline_access", {"offline": True}, OFFLINE),
-        (["openid", "offline_access", 5], {"offline": True}, OFFLINE),
-        (["openid", "email"], {"offline": True}, "openid email"),
-        (None, ACCESS_FORM, "openid email"),
-        (None, ACCESS_FORM | {"offline": True}, OFFLINE),
+        ({}, "openid email"),
+        ({"offline": True}, OFFLINE),
+        (ACCESS_FORM, "openid email"),
+        (ACCESS_FORM | {"offline": True}, OFFLINE),
     ],
 )
-async def test_a_refresh_token_is_asked_for_if_configured_and_supported(
-    provider: StubProvider, supported: Any, changes: dict[str, Any], scope: str
+async def test_a_refresh_token_is_asked_for_if_configured(
+    provider: StubProvider, changes: dict[str, Any], scope: str
 ) -> None:
-    provider.discovery = {"scopes_supported": supported}
     asked = await asked_for(provider, **changes)
     assert asked["scope"] == scope
     assert "access_type" not in asked
