@@ -88,6 +88,8 @@ class StubProvider:
     """Set by userinfo."""
     cookies_seen: list[str] = field(default_factory=list)
     sessions: dict[str, tuple[dict[str, str], Person]] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
+    """Parameters of the last authorization request."""
     refresh_tokens: bool = False
     """Whether sign-ins get a refresh token, which is good for one use."""
     refreshes: dict[str, Person] = field(default_factory=dict)
@@ -109,7 +111,7 @@ class StubProvider:
     def sign_in(self, authorization_url: str, person: Person | None = None) -> str:
         """Do what a person does at the provider; return the query that comes back."""
         query = {name: one[0] for name, one in parse_qs(urlsplit(authorization_url).query).items()}
-        code = secrets.token_urlsafe(16)
+        code, self.asked = secrets.token_urlsafe(16), query
         self.sessions[code] = (query, person or Person())
         return f"code={code}&state={query['state']}"
 

@@ -88,15 +88,24 @@ class UpstreamClient:
         """Why the last discovery failed, for the readiness detail; None when it succeeded."""
         return self._endpoints.problem
 
-    async def authorization_url(self, *, state: str, secrets: SignInSecrets) -> str:
+    async def authorization_url(
+        self, *, state: str, secrets: SignInSecrets, lasting: bool = False
+    ) -> str:
         """Return the URL where the person signs in.
+
+        Args:
+            state: comes back with the answer.
+            secrets: of the transaction.
+            lasting: ask for a refresh token, if that is configured.
 
         Raises:
             UpstreamUnavailable: the endpoints cannot be discovered now.
             UpstreamRefused: the discovery document cannot be accepted.
         """
         provider = await self._endpoints.get()
-        return await self._flow.authorization_url(provider, state=state, secrets=secrets)
+        return await self._flow.authorization_url(
+            provider, state=state, secrets=secrets, lasting=lasting
+        )
 
     async def check_issuer(self, iss: str | None) -> None:
         """Compare the `iss` of an authorization response with the provider's (RFC 9207 2.4).

@@ -99,16 +99,21 @@ class CodeFlow:
         """What the provider took last."""
 
     async def authorization_url(
-        self, provider: Provider, *, state: str, secrets: SignInSecrets
+        self, provider: Provider, *, state: str, secrets: SignInSecrets, lasting: bool
     ) -> str:
-        """Return the URL where the person signs in."""
-        extra = _GOOGLE_OFFLINE if self._asks_google() else {}
+        """Return the URL where the person signs in, and where a lasting sign-in is asked for."""
+        asks = lasting and self._config.offline
+        google = self._config.issuer == GOOGLE
+        # Whatever `scopes_supported` says: a provider need not list all scopes (RFC 8414 2).
+        scope = f"{SCOPE} {OFFLINE_SCOPE}" if asks and not google else SCOPE
+        extra = _GOOGLE_OFFLINE if asks and google else {}
         async with self._client(provider, provider.auth_methods[0]) as client:
             url, _ = client.create_authorization_url(
                 provider.authorization_url,
                 state=state,
                 nonce=secrets.nonce,
                 code_verifier=secrets.verifier,
+                scope=scope,
                 **extra,
             )
         return str(url)
@@ -189,14 +194,6 @@ class CodeFlow:
             raise _refused("type")
         return dict(answer)
 
-    def _scope(self) -> str:
-        # Whatever `scopes_supported` says: a provider need not list all scopes (RFC 8414 2).
-        asks = self._config.offline and not self._asks_google()
-        return f"{SCOPE} {OFFLINE_SCOPE}" if asks else SCOPE
-
-    def _asks_google(self) -> bool:
-        return self._config.offline and self._config.issuer == GOOGLE
-
     def _client(self, provider: Provider, method: AuthMethod) -> Any:
         """Return authlib's client for one call: it keeps the last token and must not be shared."""
         return AsyncOAuth2Client(
@@ -204,7 +201,7 @@ class CodeFlow:
             client_secret=self._config.client_secret.reveal(),
             token_endpoint_auth_method=_basic if method == "client_secret_basic" else method,
             code_challenge_method="S256",
-            scope=self._scope(),
+            scope=SCOPE,
             redirect_uri=self._redirect_uri,
             verify=self._outbound.tls,
             transport=self._transport,

@@ -111,6 +111,7 @@ def unavailable(answer: httpx.Response) -> bool:
 async def test_a_grant_keeps_the_providers_token_sealed_and_lives_thirty_days() -> None:
     async with signed_in() as one:
         [record] = await one.servers[0].store.list(RecordKind.GRANT, lambda record: record)
+        assert one.provider.asked["scope"] == "openid email offline_access"
         [token] = one.provider.refreshes
         assert token.encode() not in b"".join(record.data.values())
         grant, ring = await one.grant(), one.servers[0].keys.ring()

@@ -400,9 +400,13 @@ async def test_no_secret_is_in_any_repr(upstream: UpstreamClient) -> None:
 async def asked_for(provider: StubProvider, **changes: Any) -> dict[str, str]:
     """Return the parameters with which people are sent to the provider."""
     client = make(provider, **changes)
-    url = await client.authorization_url(state="s" * 22, secrets=SECRETS)
+    lasting = await client.authorization_url(state="s" * 22, secrets=SECRETS, lasting=True)
+    short = await client.authorization_url(state="s" * 22, secrets=SECRETS)
     await client.aclose()
-    return dict(httpx.URL(url).params)
+    parameters = dict(httpx.URL(short).params)
+    assert parameters["scope"] == "openid email"
+    assert not {"access_type", "prompt"} & set(parameters)
+    return dict(httpx.URL(lasting).params)
 
 
 ACCESS_FORM = {
