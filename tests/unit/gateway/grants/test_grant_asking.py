@@ -263,7 +263,7 @@ def play(
 
 
 @pytest.mark.attack("J-03", "J-13")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(st.one_of(MOVES, MOVES, BEGINS), max_size=60), SKEWS)
 def test_a_token_of_the_provider_is_used_once_by_requests_that_keep_their_lease(
     actions: list[tuple[str, int, str]], skews: list[float]
@@ -279,7 +279,7 @@ def test_a_token_of_the_provider_is_used_once_by_requests_that_keep_their_lease(
 
 
 @pytest.mark.attack("J-06", "J-13")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(st.lists(st.one_of(MOVES, MOVES, BEGINS, CRASHES, TICKS), max_size=80), SKEWS)
 def test_a_lost_token_is_never_taken_for_an_account_that_is_refused(
     actions: list[tuple[str, int, str]], skews: list[float]
@@ -292,7 +292,7 @@ def test_a_lost_token_is_never_taken_for_an_account_that_is_refused(
     assert (world.grant.state is GrantState.GONE) == (world.cause is not None)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.one_of(MOVES, MOVES, BEGINS, CRASHES, TICKS), max_size=60), SKEWS)
 def test_an_account_that_is_refused_gets_nothing(
     actions: list[tuple[str, int, str]], skews: list[float]
