@@ -98,6 +98,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         grants = Grants(store, index, people, keys, config)
         tasks += [index.run, Sweeper(store, people, keys, config).run]
 
+        oauth_config = _oauth_config(settings)
         outbound = Outbound(trusted(settings.ca_bundle), settings.proxy)
         upstream = UpstreamClient(settings.upstream, outbound, redirect_uri=settings.callback_url)
         stack.push_async_callback(upstream.aclose)
@@ -116,13 +117,16 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             Authenticator(grants, people, admin_contact=settings.admin_contact).authenticate,
             registry,
             connect_page=partial(
-                connect_page, settings.resource, admin_contact=settings.admin_contact
+                connect_page,
+                settings.resource,
+                connections=oauth_config.connections_url,
+                admin_contact=settings.admin_contact,
             ),
         )
         await stack.enter_async_context(endpoint.run())
         oauth = oauth_routes(
             OAuthContext(
-                config=_oauth_config(settings),
+                config=oauth_config,
                 keys=keys,
                 clients=Clients(keys, settings.public_url),
                 grants=grants,
