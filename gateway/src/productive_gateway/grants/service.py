@@ -224,18 +224,25 @@ class Grants:
             claim = transitions.Revocation(client_hash(client_id))
             await self._commit.apply(presented.grant, claim)
 
-    async def check_subject(self, user_uid: str, subject: str) -> None:
-        """See that the person is not bound to another upstream account; nothing is stored.
-
-        Args:
-            user_uid: of the person.
-            subject: what `subject_digest` makes of the account that signed in.
+    async def recognise(self, person: Person, *, issuer: str, subject: str) -> str:
+        """Return the digest of the upstream account that signed in as a person; store nothing.
 
         Raises:
-            SubjectMismatch: they are bound to another one; to be audited.
+            SubjectMismatch: the person is bound to another account; to be audited.
             Unavailable: the store cannot be reached.
         """
-        await check_subject(self._store, user_uid, subject, RetryBudget(self._limits))
+        account = subject_digest(issuer, subject, person.uid)
+        await self.check_subject(person, account)
+        return account
+
+    async def check_subject(self, person: Person, account: str) -> None:
+        """See that the person is still not bound to another account than the one of this digest.
+
+        Raises:
+            SubjectMismatch: they are.
+            Unavailable: the store cannot be reached.
+        """
+        await check_subject(self._store, person.uid, account, RetryBudget(self._limits))
 
     async def of_person(self, person: Person) -> list[Grant]:
         """Return the grants of a person that are in use or about to be, the newest first.

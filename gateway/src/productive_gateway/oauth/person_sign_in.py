@@ -14,7 +14,6 @@ from starlette.responses import Response
 from productive_contract.mapping import Person
 from productive_gateway.errors import GatewayError, Unavailable
 from productive_gateway.grants.errors import SubjectMismatch
-from productive_gateway.grants.subject import subject_digest
 from productive_gateway.oauth.answers import redirect_to
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.cookies import CookieKind
@@ -61,10 +60,11 @@ class PersonSignIn:
             SubjectMismatch: the address belongs to another upstream account.
             Unavailable: store or keys cannot be reached.
         """
-        subject = subject_digest(identity.issuer, identity.subject, person.uid)
-        await self.context.grants.check_subject(person.uid, subject)
+        account = await self.context.grants.recognise(
+            person, issuer=identity.issuer, subject=identity.subject
+        )
         response = redirect_to(self.context.config.connections_url)
-        remember_person(self.context, response, person, subject)
+        remember_person(self.context, response, person, account)
         audit(Event.CONNECTIONS_OPENED, email=identity.email, user=person.user)
         return response
 

@@ -47,7 +47,7 @@ class _Proof:
     id: bytes = field(repr=False)
     uid: str
     email: str
-    subject: str
+    account: str
     """Digest of the upstream account that signed in."""
     proven: float
     """Unix seconds."""
@@ -56,7 +56,7 @@ class _Proof:
 
 
 def remember_person(
-    context: OAuthContext, response: Response, person: Person, subject: str
+    context: OAuthContext, response: Response, person: Person, account: str
 ) -> None:
     """Set the cookie of a person who has just signed in at the provider.
 
@@ -64,14 +64,14 @@ def remember_person(
         context: seals it.
         response: that sets it.
         person: as the mapping holds them.
-        subject: digest of the upstream account that signed in.
+        account: digest of the upstream account that signed in.
 
     Raises:
         Unavailable: there is no key ring to seal with.
     """
     ring, now = context.keys.ring(), context.clock()
     visit = context.entropy(ID_BYTES)
-    payload = [visit.hex(), person.uid, person.email, subject, now, ring.epoch]
+    payload = [visit.hex(), person.uid, person.email, account, now, ring.epoch]
     sealed = seal(ring, Purpose.PERSON, compact_json(payload), entropy=context.entropy)
     context.cookies.put_person(response, sealed, now=now, max_age=int(LIFE))
 
@@ -98,8 +98,8 @@ async def _opened(context: OAuthContext, sealed: str) -> _Proof | None:
         )
     except SealError:
         return None
-    visit, uid, email, subject, proven, epoch = json.loads(payload)
-    proof = _Proof(bytes.fromhex(visit), uid, email, subject, float(proven), epoch)
+    visit, uid, email, account, proven, epoch = json.loads(payload)
+    proof = _Proof(bytes.fromhex(visit), uid, email, account, float(proven), epoch)
     # The browser also drops the cookie then, but it need not.
     expired = context.clock() >= proof.proven + LIFE
     return None if expired or proof.epoch < context.keys.ring().epoch else proof
@@ -112,5 +112,5 @@ async def _judged(context: OAuthContext, proof: _Proof) -> Visit | None:
     person = admitted(person)
     if person.email != proof.email:
         return None
-    await context.grants.check_subject(person.uid, proof.subject)
+    await context.grants.check_subject(person, proof.account)
     return Visit(proof.id, person)

@@ -71,7 +71,7 @@ async def test_last_renewed_is_the_time_of_the_last_refresh() -> None:
 async def test_person_without_connected_apps_reads_that() -> None:
     async with running() as site:
         page = await site.server.browser().connections()
-        assert "No app is connected to Productive as you." in text_of(page)
+        assert "No app is connected: none can use Productive as you" in text_of(page)
         assert "Disconnect" not in page.text
 
 
