@@ -136,6 +136,39 @@ class Browser:
         assert answer.status_code == 302, answer.text
         return query_of(answer.headers["location"])["code"]
 
+    async def tokens(self, client_id: str, **changes: Any) -> dict[str, Any]:
+        """Connect a client; return its tokens."""
+        answer = await self.redeem(client_id, await self.code(client_id, **changes))
+        assert answer.status_code == 200, answer.text
+        tokens: dict[str, Any] = answer.json()
+        return tokens
+
+    async def press(
+        self, path: str, form: dict[str, Any] | None = None, **headers: str
+    ) -> httpx.Response:
+        """Press a button of the page /connections; an empty header is left out."""
+        sent = {"origin": self.server.config.origin, "sec-fetch-site": "same-origin"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return await self.http.post(
+            f"/connections/{path}",
+            data=form or {},
+            headers={name: value for name, value in sent.items() if value}
+            | {"content-type": "application/x-www-form-urlencoded"},
+        )
+
+    async def prove(self, person: Person | None = None) -> httpx.Response:
+        """Sign in for the page /connections; return the answer of /callback."""
+        url = moved_on(await self.press("sign-in"))
+        return await self.http.get(f"/callback?{self.server.provider.sign_in(url, person)}")
+
+    async def connections(self, person: Person | None = None) -> httpx.Response:
+        """Sign in for the page /connections, and open it."""
+        answer = await self.prove(person)
+        assert answer.status_code == 302, answer.text
+        assert answer.headers["location"] == self.server.config.connections_url
+        return await self.http.get("/connections")
+
     async def redeem(self, client_id: str, code: str, **changes: Any) -> httpx.Response:
         """Exchange a code as a public client."""
         form = {

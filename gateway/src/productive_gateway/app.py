@@ -96,6 +96,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         writes = Writes.over(PersonLedgers(store, keys), keys)
         index = GrantIndex(store, keys, config)
         watches["watch_grants"] = lambda: index.healthy
+        oauth_config = _oauth_config(settings)
         outbound = Outbound(trusted(settings.ca_bundle), settings.proxy)
         upstream = UpstreamClient(settings.upstream, outbound, redirect_uri=settings.callback_url)
         stack.push_async_callback(upstream.aclose)
@@ -117,13 +118,16 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             Authenticator(grants, people, admin_contact=settings.admin_contact).authenticate,
             registry,
             connect_page=partial(
-                connect_page, settings.resource, admin_contact=settings.admin_contact
+                connect_page,
+                settings.resource,
+                connections=oauth_config.connections_url,
+                admin_contact=settings.admin_contact,
             ),
         )
         await stack.enter_async_context(endpoint.run())
         oauth = oauth_routes(
             OAuthContext(
-                config=_oauth_config(settings),
+                config=oauth_config,
                 keys=keys,
                 clients=Clients(keys, settings.public_url),
                 grants=grants,

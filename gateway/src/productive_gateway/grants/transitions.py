@@ -61,7 +61,15 @@ class Revocation:
     client: str
 
 
-Claim = Redemption | Refresh | Revocation
+@dataclass(frozen=True, slots=True)
+class Disconnection:
+    """A person's wish to end one of their grants."""
+
+    user_uid: str
+    """uid of the ProductiveUser of somebody who proved that they are this person."""
+
+
+Claim = Redemption | Refresh | Revocation | Disconnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +212,8 @@ def decide(
             return refresh(grant, claim, ring, standing, config, now=now, was_current=was_current)
         case Revocation():
             return revoke(grant, claim, now=now)
+        case Disconnection():
+            return disconnect(grant, claim, now=now)
 
 
 def redeem(
@@ -268,6 +278,15 @@ def revoke(grant: Grant, claim: Revocation, *, now: float) -> Step:
     if not hmac.compare_digest(grant.client, claim.client):
         return Refuse(Refusal.WRONG_CLIENT)
     return End(ended(grant, Cause.REVOKED, now=now), Cause.REVOKED)
+
+
+def disconnect(grant: Grant, claim: Disconnection, *, now: float) -> Step:
+    """End the grant, if it is this person's and not over yet."""
+    if grant.user_uid != claim.user_uid:
+        return Refuse(Refusal.WRONG_PERSON)
+    if grant.state is GrantState.GONE:
+        return Refuse(Refusal.GONE)
+    return End(ended(grant, Cause.DISCONNECTED, now=now), Cause.DISCONNECTED)
 
 
 def current_secret(grant: Grant, previous: bytes, ring: KeyRing) -> bytes:

@@ -16,6 +16,7 @@ from productive_gateway.oauth.errors import ErrorCode, code_of, described, statu
 from productive_gateway.web.pages import problem
 
 CONNECT_AGAIN = "Go back to your app and connect it again."
+START_AGAIN = "Go back to your app and connect it again, or open the page again that you came from."
 _PAGE_STATUSES = frozenset({403, 408, 413, 414, 415})
 """What a page may say by its status; all else is 400 (a 401 would ask a browser for a password)."""
 

@@ -32,6 +32,7 @@ from productive_gateway.observability.audit import Event, audit
 from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
 from productive_gateway.web.errors import BadRequest
 from productive_gateway.web.form import Form, form_of, query_of
+from productive_gateway.web.form_source import FormSource, form_source
 from productive_gateway.web.pages import Link, move_on, problem
 
 
@@ -246,11 +247,9 @@ def _check_source(request: Request, config: OAuthConfig) -> None:
     """Refuse a form that another site posted.
 
     The handle and its cookie already suffice against that; this check still holds where a browser
-    would send the cookie along by mistake. Browsers send `Origin` with every posted form.
+    would send the cookie along by mistake.
     """
-    origins = request.headers.getlist("origin")
-    foreign = any(origin != config.origin for origin in origins)
-    if foreign or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+    if form_source(request, config.origin) is FormSource.OTHER:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             f"This form was sent from another site. {CONNECT_AGAIN}",

@@ -46,6 +46,11 @@ class OAuthConfig:
         return self.public_url
 
     @property
+    def connections_url(self) -> str:
+        """Where people see their connected apps."""
+        return f"{self.public_url}/connections"
+
+    @property
     def redirects(self) -> RedirectPolicy:
         """Where codes may be sent to."""
         return RedirectPolicy(self.redirect_hosts, self.public_url)

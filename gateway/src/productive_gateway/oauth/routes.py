@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from productive_gateway.oauth.authorize import AuthorizeHandler
 from productive_gateway.oauth.callback import CallbackHandler
+from productive_gateway.oauth.connections.handler import ConnectionsHandler
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.home import HomeHandler
 from productive_gateway.oauth.metadata import (
@@ -50,8 +51,21 @@ def oauth_routes(context: OAuthContext, *, parts: Sequence[tuple[str, str]] = ()
         Route("/register", Endpoint({"POST": RegisterHandler(context).post}, cors=True)),
         Route("/token", Endpoint({"POST": TokenHandler(context).post}, cors=True)),
         Route("/revoke", Endpoint({"POST": RevokeHandler(context).post}, cors=True)),
+        *_connections(ConnectionsHandler(context)),
         *(_document(path, server) for path in server_paths(context.config)),
         *(_document(path, resource) for path in resource_paths(context.config)),
+    ]
+
+
+def _connections(handler: ConnectionsHandler) -> list[Route]:
+    forms = {
+        "/connections/sign-in": handler.sign_in,
+        "/connections/disconnect": handler.disconnect,
+        "/connections/sign-out": handler.sign_out,
+    }
+    return [
+        Route("/connections", Endpoint({"GET": handler.get})),
+        *(Route(path, Endpoint({"POST": answer})) for path, answer in forms.items()),
     ]
 
 

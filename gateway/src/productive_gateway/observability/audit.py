@@ -25,6 +25,9 @@ class Event(StrEnum):
     CONSENT_DENIED = "consent_denied"
     SIGNED_IN = "signed_in"
     SIGN_IN_REFUSED = "sign_in_refused"
+    CONNECTIONS_OPENED = "connections_opened"
+    """Somebody signed in to the page of their connected apps."""
+    CONNECTIONS_REFUSED = "connections_refused"
     TOKEN_ISSUED = "token_issued"  # noqa: S105
     TOKEN_REFRESHED = "token_refreshed"  # noqa: S105
     TOKEN_REFUSED = "token_refused"  # noqa: S105

@@ -105,6 +105,7 @@ def move_on(url: str, *, where: str) -> HTMLResponse:
 def connect_page(
     resource: str,
     *,
+    connections: str,
     admin_contact: str | None = None,
     people: Sequence[str] = (),
     parts: Sequence[tuple[str, str]] = (),
@@ -113,6 +114,7 @@ def connect_page(
 
     Args:
         resource: URL of the MCP endpoint.
+        connections: URL of the page where people see their connected apps.
         admin_contact: whom to ask for access.
         people: addresses that may sign in; given in local mode only.
         parts: the services that this server uses, by name and address; given in local mode only.
@@ -121,6 +123,7 @@ def connect_page(
         "connect",
         host=urlsplit(resource).netloc,
         resource=resource,
+        connections=connections,
         cursor=_cursor_link(resource),
         vscode=_vscode_link(resource),
         admin_contact=admin_contact,

