@@ -260,6 +260,14 @@ CASES: list[Case] = [
     ),
     Case("namespaces.create", False, "Namespace/users", "", ABSENT),
     env("namespaces.grants", "g", "GRANTS", "kubernetes://g"),
+    Case(
+        "namespaces.grantsQuota",
+        1_234_567,
+        "ResourceQuota/grants",
+        "spec.hard",
+        {"count/secrets": "1234567"},
+    ),
+    Case("namespaces.grantsQuota", 0, "ResourceQuota/grants", "", ABSENT),
     Case("namespaces.users", "u", "Deployment/operator", "env.USERS_NAMESPACE", "u"),
     Case(
         "crds.install",

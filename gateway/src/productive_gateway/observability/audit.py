@@ -40,6 +40,7 @@ ALERTED: Final = (
     (Event.RECORD_TAMPERED, ""),
     (Event.CODE_REPLAY, "code_replay"),
     (Event.REFRESH_REUSE, "refresh_reuse"),
+    (Event.SIGN_IN_REFUSED, "store_full"),
 )
 """Events of which already the first one matters, with the reason they are counted under."""
 
