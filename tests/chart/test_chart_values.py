@@ -442,6 +442,7 @@ CASES: list[Case] = [
     env("gateway.keepAliveSeconds", 620, "KEEP_ALIVE_SECONDS", "620"),
     env("gateway.maxConnections", 5000, "MAX_CONNECTIONS", "5000"),
     env("gateway.logLevel", "debug", "LOG_LEVEL", "debug"),
+    env("gateway.auditEmails", "hashed", "AUDIT_EMAILS", "hashed"),
     Case("gateway.autoscaling.enabled", True, "Deployment/gateway", "spec.replicas", ABSENT),
     Case(
         "gateway.autoscaling.minReplicas",
