@@ -160,8 +160,8 @@ def judge_replicas(program: str, replicas: Sequence[Replica], now: float) -> Res
         return warning(
             title,
             "; ".join(problems),
-            "A stale watch reports changes late; if something published is broken, the last good one "
-            f"is in use. {logs}",
+            "A stale watch reports changes late. If what is published is broken, the last good "
+            f"one is used. {logs}",
         )
     silent = len(ours) - len(asked)
     extra = f"; {silent} could not be asked" if silent else ""
