@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e full docs bench tools-bench eval foreign revocation walks programs setup clean
+.PHONY: help run cluster check test e2e full docs bench tools-bench eval foreign revocation walks sbom advisories programs setup clean
 
 export MODEL
 PYTHON := .venv/bin/python
@@ -76,6 +76,14 @@ foreign: setup ## run public clients of Productive against the simulator (CLIENT
 
 walks: programs ## count the files that a call, a sign-in and a change of a person execute
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks
+
+sbom: ## write what each image contains, as CycloneDX, into .reports
+	@mkdir -p $(REPORTS)
+	@for program in gateway operator; do $$(bin/bootstrap) export --quiet --frozen --no-dev --preview-features sbom-export \
+	    --format cyclonedx1.5 --package productive-$$program --output-file $(REPORTS)/$$program.cdx.json || exit 1; done
+
+advisories: ## look for known vulnerabilities in the locked packages (asks osv.dev)
+	@$$(bin/bootstrap) audit --frozen
 
 clean: ## remove what the targets created in this tree, but not the cache folder
 	rm -rf .venv .reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

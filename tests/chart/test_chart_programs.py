@@ -172,7 +172,23 @@ def test_alerts_are_of_this_release_only(helm: Helm) -> None:
     rendered = helm.render(nested("metrics.prometheusRule.enabled", True), namespace="elsewhere")
     rules = rendered.of("PrometheusRule")[0]["spec"]["groups"][0]["rules"]
     assert all('namespace="elsewhere"' in rule["expr"] for rule in rules)
-    assert not re.search(r"\b(NAMESPACE|RELEASE)\b", yaml.safe_dump(rules))
+    assert not re.search(r"\b(NAMESPACE|RELEASE|GRANTS_QUOTA)\b", yaml.safe_dump(rules))
+
+
+@pytest.mark.attack("R-10")
+def test_the_quota_of_grants_is_alarmed_at_four_fifths(helm: Helm) -> None:
+    monitored = nested("metrics.prometheusRule.enabled", True)
+
+    def expression(quota: int) -> str | None:
+        values = monitored | nested("namespaces.grantsQuota", quota)
+        rules = helm.render(values).of("PrometheusRule")[0]["spec"]["groups"][0]["rules"]
+        found = [one for one in rules if one["alert"] == "ProductiveMcpGrantsNearlyFull"]
+        return found[0]["expr"] if found else None
+
+    limited = expression(500)
+    assert limited is not None
+    assert limited.endswith("> 0.8 * 500")
+    assert expression(0) is None
 
 
 def test_helm_test_passes_for_a_working_gateway(helm: Helm, deployment: Deployment) -> None:

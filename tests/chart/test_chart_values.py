@@ -261,6 +261,14 @@ CASES: list[Case] = [
     ),
     Case("namespaces.create", False, "Namespace/users", "", ABSENT),
     env("namespaces.grants", "g", "GRANTS", "kubernetes://g"),
+    Case(
+        "namespaces.grantsQuota",
+        1_234_567,
+        "ResourceQuota/grants",
+        "spec.hard",
+        {"count/secrets": "1234567"},
+    ),
+    Case("namespaces.grantsQuota", 0, "ResourceQuota/grants", "", ABSENT),
     Case("namespaces.users", "u", "Deployment/operator", "env.USERS_NAMESPACE", "u"),
     Case(
         "crds.install",
@@ -436,6 +444,7 @@ CASES: list[Case] = [
     env("signIn.accessTokenSeconds", 600, "ACCESS_TOKEN_SECONDS", "600"),
     env("gateway.maxConnections", 5000, "MAX_CONNECTIONS", "5000"),
     env("gateway.logLevel", "debug", "LOG_LEVEL", "debug"),
+    env("gateway.auditEmails", "hashed", "AUDIT_EMAILS", "hashed"),
     Case("gateway.autoscaling.enabled", True, "Deployment/gateway", "spec.replicas", ABSENT),
     Case(
         "gateway.autoscaling.minReplicas",

@@ -26,8 +26,9 @@ POLICY: dict[str, Any] = {
 }
 """Requests of test accounts and the administrator, without bodies, not the control plane's own."""
 
-TESTS = (USER_AGENT, "kubectl/", "Helm/")
-"""Prefixes of the user agents of requests that a test makes itself, under any account."""
+TESTS = (USER_AGENT, "kubectl/", "Helm/", "productive-operator/doctor")
+"""Prefixes of the user agents of requests that a test makes itself, or that the doctor makes for an
+administrator, under any account."""
 
 DECISION = "authorization.k8s.io/decision"
 

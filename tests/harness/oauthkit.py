@@ -17,6 +17,7 @@ import httpx2
 import structlog
 from starlette.types import ASGIApp
 
+from harness.auditslugs import is_documented, tells_no_reason
 from harness.grantkit import HeldClock, HeldKeys, HeldPeople, ana
 from harness.oidcstub import CLIENT_ID, CLIENT_SECRET, ISSUER, Person, StubProvider
 from productive_contract.secret import Secret
@@ -73,6 +74,8 @@ class AuthorizationServer:
         http = httpx.AsyncClient(
             transport=transport, base_url=self.config.public_url, timeout=5, **settings
         )
+        # Why something is refused is for the audit log alone.
+        http.event_hooks["response"].append(tells_no_reason)
         return Browser(self, http)
 
     async def register(self, **metadata: Any) -> dict[str, Any]:
@@ -278,6 +281,8 @@ class AuditLog:
 
 @contextmanager
 def audit_log() -> Iterator[AuditLog]:
-    """Collect the audit lines that are written inside."""
+    """Collect the audit lines that are written inside; docs/audit.md has to explain each."""
     with structlog.testing.capture_logs() as lines:
         yield AuditLog(lines)  # type: ignore[arg-type]
+    reasons = {line["reason"] for line in lines if line.get("audit") and "reason" in line}
+    assert {one for one in reasons if not is_documented(one)} == set()

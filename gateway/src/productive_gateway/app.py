@@ -31,10 +31,18 @@ from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.metadata import resource_metadata_url
 from productive_gateway.oauth.provider_check import ProviderCheck
 from productive_gateway.oauth.routes import oauth_routes
+from productive_gateway.observability.audit import (
+    DescribeEmail,
+    EmailStyle,
+    describing_emails,
+    in_full,
+    left_out,
+)
 from productive_gateway.observability.metrics import count_kubernetes_request
 from productive_gateway.outbound.client import Outbound, trusted
 from productive_gateway.productive.wire.client import LIMITS, ProductiveApi
-from productive_gateway.sealing.keys import FixedKeys
+from productive_gateway.sealing.email_label import email_label
+from productive_gateway.sealing.keys import FixedKeys, Keys
 from productive_gateway.settings import Settings
 from productive_gateway.tools.registry import TOOLS, ToolRegistry
 from productive_gateway.tools.writes.writes import Writes
@@ -83,6 +91,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         people = _people(settings, cluster)
         keys = _keys(settings, cluster)
         tasks.append(people.run)
+        stack.enter_context(describing_emails(_describe_email(settings.audit_emails, keys)))
         # What is in a file or a setting has no watch.
         watches: dict[str, Callable[[], bool]] = {}
         if isinstance(people, MappingSource):
@@ -200,6 +209,22 @@ def _store(settings: Settings, cluster: KubeClient | None) -> GrantStore:
     if cluster is None or settings.grants_namespace is None:
         return MemoryGrantStore()
     return KubernetesGrantStore(cluster, settings.grants_namespace)
+
+
+def _describe_email(style: EmailStyle, keys: Keys) -> DescribeEmail:
+    """Return how audit lines name people's addresses."""
+    match style:
+        case EmailStyle.FULL:
+            return in_full
+        case EmailStyle.NONE:
+            return left_out
+        case EmailStyle.HASHED:
+            return partial(_hashed, keys)
+
+
+def _hashed(keys: Keys, email: str) -> dict[str, str]:
+    label = email_label(keys, email)
+    return {} if label is None else {"email_hash": label}
 
 
 def _oauth_config(settings: Settings) -> OAuthConfig:

@@ -13,6 +13,8 @@
   value: {{ .Values.gateway.maxConnections | quote }}
 - name: LOG_LEVEL
   value: {{ .Values.gateway.logLevel | quote }}
+- name: AUDIT_EMAILS
+  value: {{ .Values.gateway.auditEmails }}
 - name: PRODUCTIVE_ORG_ID
   value: {{ include "productive-mcp.organizationId" . | quote }}
 - name: PRODUCTIVE_API_BASE_URL

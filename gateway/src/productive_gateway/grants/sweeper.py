@@ -35,7 +35,7 @@ from productive_gateway.grants.ledger import without_content, written_at
 from productive_gateway.grants.record import Record, RecordKind, Tampered, decode
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.observability.audit import Event, audit
-from productive_gateway.observability.metrics import SWEPT
+from productive_gateway.observability.metrics import GRANTS_STORED, SWEPT
 from productive_gateway.people.snapshot import People
 from productive_gateway.sealing.errors import UnknownKey
 from productive_gateway.sealing.keys import KeyRing, Keys
@@ -146,7 +146,9 @@ class Sweeper:
         )
         ledgers = await self._store.list(RecordKind.LEDGER, without_content)
         removals = [one.removal for one in seen if one.removal is not None]
-        if crowded := self._crowded(len(bindings) + len(seen) + len(ledgers)):
+        stored = len(bindings) + len(seen) + len(ledgers)
+        GRANTS_STORED.set(stored)
+        if crowded := self._crowded(stored):
             everybody = {one.user_uid for one in bindings} | {one.user_uid for one in seen}
             orphans = frozenset(everybody - present)
             removals = await self._orphaned(seen, orphans, ring) + removals

@@ -44,6 +44,11 @@ KUBERNETES_REQUESTS: Final = Counter(
 GRANTS: Final = Gauge(
     "productive_mcp_grants", "Grants in the index by state", ["state"], registry=REGISTRY
 )
+GRANTS_STORED: Final = Gauge(
+    "productive_mcp_grants_stored",
+    "Secrets in the namespace of grants (grants, subject bindings, ledgers) at the last sweep",
+    registry=REGISTRY,
+)
 WATCH_HEALTHY: Final = Gauge(
     "productive_mcp_watch_healthy", "1 while the watch is healthy", ["watch"], registry=REGISTRY
 )

@@ -43,3 +43,5 @@ class Purpose(StrEnum):
     """The tags of an undo handle."""
     CONFIRM = "confirm"
     """A confirmation token, and what it is bound to."""
+    AUDIT_EMAIL = "audit-email"
+    """What audit lines write in place of an address."""

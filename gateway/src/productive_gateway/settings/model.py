@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from productive_contract.secret import Secret
+from productive_gateway.observability.audit import EmailStyle
 from productive_gateway.outbound.proxy import Proxy
 from productive_gateway.sealing.keys import KeyRing, ring_of_cookie_key
 from productive_gateway.settings import values
@@ -53,6 +54,8 @@ class Settings(BaseModel):
     closed."""
     log_level: Annotated[str, BeforeValidator(values.level)] = "info"
     """debug, info, warning or error; audit lines are written at every level."""
+    audit_emails: Annotated[EmailStyle, BeforeValidator(values.email_style)] = EmailStyle.FULL
+    """How audit lines name people's addresses."""
 
     productive_org_id: Annotated[str, BeforeValidator(values.organization)]
     """Organization of people whose entry names none."""

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from productive_contract.mapping import MappingError, decode_document
 from productive_contract.secret import Secret
+from productive_gateway.observability.audit import EmailStyle
 from productive_gateway.tools.registry import TOOLSETS
 from productive_gateway.web.loopback import LOOPBACK
 
@@ -147,6 +148,14 @@ def level(text: str) -> str:
     if text.lower() not in LEVELS:
         raise ValueError(f"write one of {', '.join(LEVELS)}")
     return text.lower()
+
+
+def email_style(text: str) -> EmailStyle:
+    """Read how audit lines name addresses."""
+    try:
+        return EmailStyle(text.lower())
+    except ValueError as error:
+        raise ValueError(f"write one of {', '.join(EmailStyle)}") from error
 
 
 def redirect_hosts(text: str) -> tuple[str, ...] | Literal["*"]:

@@ -16,6 +16,7 @@ from productive_gateway.grants.errors import AlreadyCompleted
 from productive_gateway.grants.record import RecordKind, decode
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.grants.sweeper import Sweeper
+from productive_gateway.observability.metrics import REGISTRY
 from productive_gateway.sealing.keys import KeyRing
 
 BO = ana(uid="5f0c6f0e-0000-4000-8000-000000000002", email="bo@example.com")
@@ -223,6 +224,15 @@ async def test_absent_people_go_first_when_the_store_is_nearly_full() -> None:
     assert await sweeper(replica).sweep() == 5
     assert len(await names(replica)) == 2
     assert await names(replica, RecordKind.SUBJECT) == {f"subject-{BO.uid}"}
+
+
+@pytest.mark.attack("R-10")
+async def test_the_number_of_stored_secrets_is_a_metric(replica: Replica) -> None:
+    await replica.tokens()
+    await replica.tokens(person=BO)
+    await sweeper(replica).sweep()
+    # Two grants and two subject bindings.
+    assert REGISTRY.get_sample_value("productive_mcp_grants_stored") == 4
 
 
 async def test_record_that_a_finalizer_keeps_is_not_deleted_again(

@@ -666,7 +666,7 @@ async def test_internal_failures_are_reported_to_the_client() -> None:
         with audit_log() as log:
             answer = await browser.sign_in(client["client_id"])
         assert client_error(answer) == "temporarily_unavailable"
-        assert log.reasons("sign_in_refused") == ["mapping_missing"]
+        assert log.reasons("sign_in_refused") == ["mapping_unconfirmed"]
 
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "PUT"])

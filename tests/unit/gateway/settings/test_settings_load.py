@@ -190,6 +190,7 @@ def test_a_missing_setting_is_reported_once_with_what_to_write(name: str) -> Non
         ({"INTERNAL_PORT": "8787"}, "INTERNAL_PORT is the same as PORT"),
         ({"CA_BUNDLE": "/absent.pem"}, "CA_BUNDLE: write the path"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: write one of"),
+        ({"AUDIT_EMAILS": "some"}, "AUDIT_EMAILS: write one of full, hashed, none"),
         ({"OIDC_REQUIRED_CLAIM": "{}"}, "did you mean OIDC_REQUIRED_CLAIMS?"),
     ],
 )
