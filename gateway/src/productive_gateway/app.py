@@ -25,6 +25,7 @@ from productive_gateway.grants.sweeper import Sweeper
 from productive_gateway.mcp.authentication import Authenticator
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
+from productive_gateway.mcp.failed_tokens import FailedTokens
 from productive_gateway.oauth.clients.directory import Clients
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
@@ -41,7 +42,10 @@ from productive_gateway.upstream.client import UpstreamClient
 from productive_gateway.watched.key_ring import KeyRingSource
 from productive_gateway.watched.mapping import MappingSource
 from productive_gateway.watched.mapping_file import LocalMapping
+from productive_gateway.web.caller_address import CallerAddresses
 from productive_gateway.web.endpoint import NotFound
+from productive_gateway.web.https_only import HttpsOnly
+from productive_gateway.web.limits import Limits
 from productive_gateway.web.pages import connect_page
 from productive_gateway.web.probes import Readiness, internal_app
 from productive_gateway.web.request_log import RequestLog
@@ -90,12 +94,14 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             tasks.append(keys.run)
             watches["watch_key_ring"] = lambda: keys.healthy
 
+        limits = Limits.of(settings.limits)
+        addresses = CallerAddresses(settings.trusted_proxies)
         config = GrantConfig(resource=settings.resource)
         store = _store(settings, cluster)
         writes = Writes.over(PersonLedgers(store, keys), keys)
         index = GrantIndex(store, keys, config)
         watches["watch_grants"] = lambda: index.healthy
-        grants = Grants(store, index, people, keys, config)
+        grants = Grants(store, index, people, keys, config, issued=limits.issued)
         tasks += [index.run, Sweeper(store, people, keys, config).run]
 
         outbound = Outbound(trusted(settings.ca_bundle), settings.proxy)
@@ -118,6 +124,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             connect_page=partial(
                 connect_page, settings.resource, admin_contact=settings.admin_contact
             ),
+            failed_tokens=FailedTokens(limits.failed_tokens, addresses),
         )
         await stack.enter_async_context(endpoint.run())
         oauth = oauth_routes(
@@ -128,6 +135,8 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
                 grants=grants,
                 people=people,
                 upstream=upstream,
+                addresses=addresses,
+                limits=limits,
             ),
             parts=(
                 ("Sign-in", settings.upstream.issuer),
@@ -146,7 +155,9 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             },
         )
         yield Gateway(
-            public=public_app([*oauth, *mcp_routes(endpoint)], resource=settings.resource),
+            public=public_app(
+                [*oauth, *mcp_routes(endpoint)], resource=settings.resource, addresses=addresses
+            ),
             internal=internal_app(readiness),
             readiness=readiness,
             tasks=tuple(tasks),
@@ -160,17 +171,22 @@ def mcp_routes(endpoint: ASGIApp) -> list[Route]:
     return [Route("/mcp", endpoint), Route("/mcp/", endpoint)]
 
 
-def public_app(routes: Sequence[Route], *, resource: str) -> ASGIApp:
+def public_app(
+    routes: Sequence[Route], *, resource: str, addresses: CallerAddresses | None = None
+) -> ASGIApp:
     """Return the application of the public port.
 
     Args:
         routes: all its paths.
         resource: URL of the MCP endpoint, for those who use another path.
+        addresses: which proxies are believed about how a request came; by default none.
     """
     # A bare router: an application of Starlette answers errors itself before `RequestLog` can.
-    router = Router(routes=routes, redirect_slashes=False, default=NotFound(resource))
+    app: ASGIApp = Router(routes=routes, redirect_slashes=False, default=NotFound(resource))
+    if addresses is not None and addresses.trusted and resource.startswith("https:"):
+        app = HttpsOnly(app, addresses, public_url=resource.removesuffix("/mcp"))
     labels = {route.path: route.path.rstrip("/") or "/" for route in routes}
-    return RequestLog(router, routes=labels)
+    return RequestLog(app, routes=labels)
 
 
 def _people(settings: Settings, cluster: KubeClient | None) -> MappingSource | LocalMapping:

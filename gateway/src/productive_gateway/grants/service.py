@@ -43,6 +43,7 @@ from productive_gateway.observability.audit import Event, audit
 from productive_gateway.people.snapshot import People
 from productive_gateway.sealing.errors import SealError
 from productive_gateway.sealing.keys import KeyRing, Keys, with_known_key
+from productive_gateway.web.limits import Limit
 
 LEEWAY: Final = 5
 """Seconds for which an expired access token still opens, for clocks that differ a little."""
@@ -89,6 +90,7 @@ class Grants:
         clock: Clock = system_clock,
         entropy: Entropy = system_entropy,
         limits: RetryLimits = LIMITS,
+        issued: Limit | None = None,
     ) -> None:
         """Connect the parts.
 
@@ -101,6 +103,7 @@ class Grants:
             clock: Unix seconds.
             entropy: for secrets and ids.
             limits: retries of one request.
+            issued: how often one grant may get tokens; by default as often as it likes.
         """
         self._store = store
         self._index = index
@@ -110,6 +113,7 @@ class Grants:
         self._clock = clock
         self._entropy = entropy
         self._limits = limits
+        self._issued = issued or Limit("issued", 0)
         self._commit = Commit(store, index, keys, config, clock=clock, limits=limits)
 
     async def begin(self, sign_in: SignIn) -> str:
@@ -155,9 +159,11 @@ class Grants:
         Raises:
             InvalidGrant: the code is wrong, used, expired, or of another client, redirect URI or
                 verifier; or its person may not have tokens.
+            TooManyRequests: more often than one grant may; nothing was changed.
             Unavailable: a failure on our side; the same code may work later.
         """
         presented = await self._read(lambda ring: read_code(ring, code, self._config.resource))
+        self._issued.take(presented.grant, grant=presented.grant)
         claim = transitions.Redemption(
             presented.secret, client_hash(client_id), redirect_uri, verifier, self._attempt()
         )
@@ -175,9 +181,11 @@ class Grants:
             InvalidGrant: the token is wrong, of another client, left behind or expired; or its
                 person may not have tokens.
             InvalidScope: `scopes` are more than was granted, or none.
+            TooManyRequests: more often than one grant may; nothing was changed.
             Unavailable: a failure on our side; the same token works later.
         """
         presented = await self._read(lambda ring: read_refresh(ring, token, self._config.resource))
+        self._issued.take(presented.grant, grant=presented.grant)
         claim = transitions.Refresh(
             presented.generation, presented.secret, client_hash(client_id), scopes, self._attempt()
         )

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from productive_contract.mapping import Person, State
-from productive_gateway.errors import GatewayError, Unavailable
+from productive_gateway.errors import GatewayError, TooManyRequests, Unavailable
 from productive_gateway.grants.errors import AlreadyCompleted, StoreFull, SubjectMismatch
 from productive_gateway.grants.grant import SignIn
 from productive_gateway.oauth.answers import (
@@ -23,6 +23,7 @@ from productive_gateway.oauth.answers import (
     error_page,
     error_redirect,
     redirect_to,
+    too_many_page,
 )
 from productive_gateway.oauth.authorization_request import AuthorizationRequest
 from productive_gateway.oauth.clients.client import client_label
@@ -135,6 +136,7 @@ class CallbackHandler:
             identity = await context.upstream.identify(code, transaction.secrets)
             email = identity.email
             person = self._person(identity)
+            context.limits.sign_ins.take(person.uid, user=person.user)
             own = await context.grants.begin(self._sign_in(transaction, identity, person))
         except GatewayError as failure:
             error = await self._repeated(failure, transaction) or failure
@@ -227,6 +229,9 @@ class CallbackHandler:
                 link=self._back(asked, ErrorCode.TEMPORARILY_UNAVAILABLE, str(error)),
                 headers={"retry-after": str(error.retry_after)},
             )
+        if isinstance(error, TooManyRequests):
+            link = self._back(asked, ErrorCode.TEMPORARILY_UNAVAILABLE, str(error))
+            return too_many_page(request, error, CONNECT_AGAIN, link=link)
         return error_redirect(asked.redirect_uri, asked.state, self.context.config.issuer, error)
 
     def _no_access_page(

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from productive_contract.mapping import MappingError, decode_document
 from productive_contract.secret import Secret
 from productive_gateway.tools.registry import TOOLSETS
+from productive_gateway.web.caller_address import Network, parse_networks
 from productive_gateway.web.loopback import LOOPBACK
 
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -115,6 +116,22 @@ def keep_alive(text: str) -> int:
 def connections(text: str) -> int:
     """Read how many connections may be open."""
     return _number(text, 100, 100_000)
+
+
+def per_minute(text: str) -> int:
+    """Read how often something may happen in a minute."""
+    return _number(text, 0, 100_000)
+
+
+def proxies(text: str) -> tuple[Network, ...]:
+    """Read addresses and ranges, separated by commas or spaces."""
+    try:
+        return parse_networks(words(text))
+    except ValueError as error:
+        raise ValueError(
+            "write the addresses or ranges of your ingress, such as 10.0.0.0/8, separated by "
+            "commas; a range must begin at its first address, and cannot be everybody"
+        ) from error
 
 
 def flag(text: str) -> bool:

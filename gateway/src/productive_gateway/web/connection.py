@@ -45,6 +45,8 @@ class Limits:
     head_bytes: int = 32 * 1024
     """Of an incomplete head: two transaction cookies and a sealed client id fit easily. A head that
     arrives in one read may be longer."""
+    headers: int = 128
+    """Of one request, each part of a split Cookie line included; others send fewer than 50."""
     connections: int = 1000
     """Open at a time. Above that, the one that has waited longest for its client is closed."""
     bodies: int = 256
@@ -165,10 +167,14 @@ class Connection(HttpToolsProtocol):
         """Expect the body.
 
         Raises:
-            ValueError: the Host header is not as RFC 9112 3.2 demands; uvicorn then answers 400.
+            ValueError: there are too many headers, which is answered already, or the Host header is
+                not as RFC 9112 3.2 demands; uvicorn then answers 400.
         """
         if not has_valid_host(self.headers, required=self.parser.get_http_version() != "1.0"):
             raise ValueError("Host")
+        if len(self.headers) > self._limits.headers:
+            self._refuse(431, "The request has too many headers.")
+            raise ValueError("headers")
         super().on_headers_complete()
         self._enter(Phase.BODY)
 
