@@ -99,14 +99,19 @@ async def _serve(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        if not settings.trusted_proxies and not settings.local:
-            _log.warning(
-                "limits.addresses_unknown",
-                hint="limits per address are off, because all callers share the address of the "
-                "ingress: set TRUSTED_PROXIES to it. Limits per client, person and replica hold.",
-            )
+        report_unknown_addresses(settings)
         _log.info("gateway.started", public_url=settings.public_url, port=settings.port)
         return await run_gateway(gateway, servers, stop)
+
+
+def report_unknown_addresses(settings: Settings) -> None:
+    """Log that the limits per address are off, if they are, and how to switch them on."""
+    if not settings.trusted_proxies and not settings.local:
+        _log.warning(
+            "limits.addresses_unknown",
+            hint="limits per address are off, because all callers share the address of the "
+            "ingress: set TRUSTED_PROXIES to it. Limits per client, person and replica hold.",
+        )
 
 
 def open_connections(wanted: int) -> int:

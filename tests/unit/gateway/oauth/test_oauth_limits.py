@@ -269,3 +269,40 @@ async def test_the_limits_hold_in_the_middle_of_a_sign_in_too() -> None:
         assert moved_on(await browser.decide(page))
         code = query_of((await browser.sign_in(client)).headers["location"])["code"]
         assert (await browser.redeem(client, code)).status_code == 200
+
+
+@pytest.mark.attack("E-04")
+async def test_strange_cookies_do_not_matter_and_a_repeated_one_is_read_twice_at_most() -> None:
+    async with authorization_server() as server:
+        client = (await server.register())["client_id"]
+        browser = server.browser()
+        url = await browser.approve(client)
+        back = f"/callback?{server.provider.sign_in(url)}"
+        own = [(cookie.name, cookie.value or "") for cookie in browser.http.cookies.jar]
+        own.sort(key=lambda pair: "-t-" in pair[0], reverse=True)
+        name, value = own[0]
+        forged = value[:-1] + ("A" if value[-1] != "A" else "B")
+        stranger = server.browser()
+        # Two wrong values hide the right one: a page, and never an error of the server.
+        crowded = "; ".join([*(f"c{n}={'x' * 100}" for n in range(50)), f"{name}={forged}"])
+        answer = await stranger.http.get(
+            back, headers={"cookie": f"{crowded}; {name}={forged}; {name}={value}"}
+        )
+        assert answer.status_code == 403
+        answer = await stranger.http.get(back, headers={"cookie": f"{crowded}; {name}={value}"})
+        assert answer.status_code == 302, answer.text
+
+
+@pytest.mark.attack("E-04")
+@pytest.mark.parametrize(
+    "cookie", ["=", ";;;", "a", "__Host-pmcp-t-", "__Host-pmcp-t-0=1.", "\xff"]
+)
+async def test_malformed_cookies_are_no_error_of_the_server(cookie: str) -> None:
+    async with authorization_server() as server:
+        client = (await server.register())["client_id"]
+        browser = server.browser()
+        headers = [(b"cookie", cookie.encode("latin-1"))] * 50
+        answer = await browser.http.get("/authorize", params=parameters(client), headers=headers)
+        assert answer.status_code == 200
+        answer = await browser.http.get("/callback?state=x", headers=headers)
+        assert answer.status_code in {400, 403}
