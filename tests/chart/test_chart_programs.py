@@ -240,6 +240,7 @@ def test_notes_list_the_next_three_steps(helm: Helm) -> None:
         ({}, "set networkPolicy.ingressFrom"),
         ({}, "admissionPolicies.enabled restricts that to the operator"),
         ({}, "adminContact is empty"),
+        ({}, "Limits per address are off"),
         (
             {"ingress": {"enabled": True, "tls": {"enabled": False}}},
             "The Ingress has no TLS",
@@ -266,6 +267,7 @@ def test_notes_do_not_warn_of_what_is_fixed(helm: Helm) -> None:
             },
             "admissionPolicies": {"enabled": True},
             "adminContact": "#help",
+            "limits": {"trustedProxies": ["10.42.0.0/16"]},
         }
     )
     weak = notes.partition("Weaknesses of this installation:\n")[2].partition("\n\n")[0]

@@ -440,6 +440,15 @@ CASES: list[Case] = [
     ),
     Case("gateway.replicas", 3, "Deployment/gateway", "spec.replicas", 3),
     Case("gateway.replicas", 1, "PodDisruptionBudget/gateway", "", ABSENT),
+    env(
+        "limits.trustedProxies", ["10.0.0.0/8", "fd00::1"], "TRUSTED_PROXIES", "10.0.0.0/8,fd00::1"
+    ),
+    env("limits.registerPerMinute", 0, "LIMIT_REGISTER", "0"),
+    env("limits.authorizePerMinute", 600, "LIMIT_AUTHORIZE", "600"),
+    env("limits.tokenPerMinute", 100000, "LIMIT_TOKEN", "100000"),
+    env("limits.failedTokensPerMinute", 300, "LIMIT_FAILED_TOKENS", "300"),
+    env("limits.signInsPerMinute", 20, "LIMIT_SIGN_INS", "20"),
+    env("limits.clientDocumentsPerMinute", 5, "LIMIT_CLIENT_DOCUMENTS", "5"),
     env("gateway.keepAliveSeconds", 620, "KEEP_ALIVE_SECONDS", "620"),
     env("signIn.accessTokenSeconds", 600, "ACCESS_TOKEN_SECONDS", "600"),
     env("gateway.maxConnections", 5000, "MAX_CONNECTIONS", "5000"),

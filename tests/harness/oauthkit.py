@@ -6,7 +6,7 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,6 +35,8 @@ from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.outbound.client import Outbound, trusted
 from productive_gateway.upstream.client import UpstreamClient
 from productive_gateway.upstream.config import UpstreamConfig
+from productive_gateway.web.caller_address import CallerAddresses, parse_networks
+from productive_gateway.web.limits import UNLIMITED, Limits, PerMinute
 
 PUBLIC_URL = "https://mcp.example.test"
 RESOURCE = f"{PUBLIC_URL}/mcp"
@@ -66,11 +68,12 @@ class AuthorizationServer:
     provider: StubProvider
     store: MemoryGrantStore
     grants: Grants
+    limits: Limits
     app: ASGIApp
 
-    def browser(self, **settings: Any) -> Browser:
-        """Open a browser without cookies."""
-        transport = httpx.ASGITransport(app=self.app)
+    def browser(self, *, peer: str = "127.0.0.1", **settings: Any) -> Browser:
+        """Open a browser without cookies, behind a connection from that address."""
+        transport = httpx.ASGITransport(app=self.app, client=(peer, 4711))
         http = httpx.AsyncClient(
             transport=transport, base_url=self.config.public_url, timeout=5, **settings
         )
@@ -230,9 +233,14 @@ async def authorization_server(
     provider: StubProvider | None = None,
     clock: HeldClock | None = None,
     people: HeldPeople | None = None,
-    limits: RetryLimits = LIMITS,
+    retries: RetryLimits = LIMITS,
+    limits: PerMinute = UNLIMITED,
+    proxies: Sequence[str] = (),
 ) -> AsyncIterator[AuthorizationServer]:
-    """Start the authorization server over memory; parts can be shared between replicas."""
+    """Start the authorization server over memory; parts can be shared between replicas.
+
+    `limits` hold by the clock, and `proxies` say who calls.
+    """
     clock, keys = clock or HeldClock(), keys or HeldKeys()
     store, people = store or MemoryGrantStore(clock=clock), people or HeldPeople(ana())
     provider = provider or StubProvider(clock)
@@ -256,12 +264,28 @@ async def authorization_server(
     lives = GrantConfig(config.resource)
     index = GrantIndex(store, keys, lives)
     ask = ProviderCheck(client).ask
-    grants = Grants(store, index, people, keys, lives, ask=ask, clock=clock, limits=limits)
+    counted = Limits.of(limits, clock)
+    grants = Grants(
+        store,
+        index,
+        people,
+        keys,
+        lives,
+        ask=ask,
+        clock=clock,
+        limits=retries,
+        issued=counted.issued,
+    )
     clients = Clients(keys, config.issuer)
-    context = OAuthContext(config, keys, grants, people, client, clients, clock)
-    app = public_app(oauth_routes(context), resource=config.resource)
+    addresses = CallerAddresses(parse_networks(proxies))
+    context = OAuthContext(
+        config, keys, grants, people, client, clients, clock, addresses=addresses, limits=counted
+    )
+    app = public_app(oauth_routes(context), resource=config.resource, addresses=addresses)
     try:
-        yield AuthorizationServer(config, clock, keys, people, provider, store, grants, app)
+        yield AuthorizationServer(
+            config, clock, keys, people, provider, store, grants, counted, app
+        )
     finally:
         await client.aclose()
 

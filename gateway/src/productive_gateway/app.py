@@ -25,6 +25,7 @@ from productive_gateway.grants.sweeper import Sweeper
 from productive_gateway.mcp.authentication import Authenticator
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
+from productive_gateway.mcp.failed_tokens import FailedTokens
 from productive_gateway.oauth.clients.directory import Clients
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
@@ -50,7 +51,10 @@ from productive_gateway.upstream.client import UpstreamClient
 from productive_gateway.watched.key_ring import KeyRingSource
 from productive_gateway.watched.mapping import MappingSource
 from productive_gateway.watched.mapping_file import LocalMapping
+from productive_gateway.web.caller_address import CallerAddresses
 from productive_gateway.web.endpoint import NotFound
+from productive_gateway.web.https_only import HttpsOnly
+from productive_gateway.web.limits import Limits
 from productive_gateway.web.pages import connect_page
 from productive_gateway.web.probes import Readiness, internal_app
 from productive_gateway.web.request_log import RequestLog
@@ -101,6 +105,8 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             watches["watch_key_ring"] = lambda: keys.healthy
 
         config = GrantConfig(settings.resource, access_life=settings.access_token_seconds)
+        limits = Limits.of(settings.limits)
+        addresses = CallerAddresses(settings.trusted_proxies)
         store = _store(settings, cluster)
         writes = Writes.over(PersonLedgers(store, keys), keys)
         index = GrantIndex(store, keys, config)
@@ -109,7 +115,15 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         outbound = Outbound(trusted(settings.ca_bundle), settings.proxy)
         upstream = UpstreamClient(settings.upstream, outbound, redirect_uri=settings.callback_url)
         stack.push_async_callback(upstream.aclose)
-        grants = Grants(store, index, people, keys, config, ask=ProviderCheck(upstream).ask)
+        grants = Grants(
+            store,
+            index,
+            people,
+            keys,
+            config,
+            ask=ProviderCheck(upstream).ask,
+            issued=limits.issued,
+        )
         tasks += [index.run, Sweeper(store, people, keys, config).run]
 
         http = await stack.enter_async_context(outbound.client(limits=LIMITS))
@@ -132,6 +146,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
                 connections=oauth_config.connections_url,
                 admin_contact=settings.admin_contact,
             ),
+            failed_tokens=FailedTokens(limits.failed_tokens, addresses),
         )
         await stack.enter_async_context(endpoint.run())
         oauth = oauth_routes(
@@ -142,6 +157,8 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
                 grants=grants,
                 people=people,
                 upstream=upstream,
+                addresses=addresses,
+                limits=limits,
             ),
             parts=(
                 ("Sign-in", settings.upstream.issuer),
@@ -160,7 +177,9 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             },
         )
         yield Gateway(
-            public=public_app([*oauth, *mcp_routes(endpoint)], resource=settings.resource),
+            public=public_app(
+                [*oauth, *mcp_routes(endpoint)], resource=settings.resource, addresses=addresses
+            ),
             internal=internal_app(readiness),
             readiness=readiness,
             tasks=tuple(tasks),
@@ -174,17 +193,22 @@ def mcp_routes(endpoint: ASGIApp) -> list[Route]:
     return [Route("/mcp", endpoint), Route("/mcp/", endpoint)]
 
 
-def public_app(routes: Sequence[Route], *, resource: str) -> ASGIApp:
+def public_app(
+    routes: Sequence[Route], *, resource: str, addresses: CallerAddresses | None = None
+) -> ASGIApp:
     """Return the application of the public port.
 
     Args:
         routes: all its paths.
         resource: URL of the MCP endpoint, for those who use another path.
+        addresses: which proxies are believed about how a request came; by default none.
     """
     # A bare router: an application of Starlette answers errors itself before `RequestLog` can.
-    router = Router(routes=routes, redirect_slashes=False, default=NotFound(resource))
+    app: ASGIApp = Router(routes=routes, redirect_slashes=False, default=NotFound(resource))
+    if addresses is not None and addresses.trusted and resource.startswith("https:"):
+        app = HttpsOnly(app, addresses, public_url=resource.removesuffix("/mcp"))
     labels = {route.path: route.path.rstrip("/") or "/" for route in routes}
-    return RequestLog(router, routes=labels)
+    return RequestLog(app, routes=labels)
 
 
 def _people(settings: Settings, cluster: KubeClient | None) -> MappingSource | LocalMapping:

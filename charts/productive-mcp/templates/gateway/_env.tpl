@@ -98,6 +98,24 @@
 {{- end }}
 - name: REDIRECT_HOSTS
   value: {{ join "," .Values.redirectHosts | quote }}
+{{- with .Values.limits }}
+{{- with .trustedProxies }}
+- name: TRUSTED_PROXIES
+  value: {{ join "," . | quote }}
+{{- end }}
+- name: LIMIT_REGISTER
+  value: {{ .registerPerMinute | quote }}
+- name: LIMIT_AUTHORIZE
+  value: {{ .authorizePerMinute | quote }}
+- name: LIMIT_TOKEN
+  value: {{ .tokenPerMinute | quote }}
+- name: LIMIT_FAILED_TOKENS
+  value: {{ .failedTokensPerMinute | quote }}
+- name: LIMIT_SIGN_INS
+  value: {{ .signInsPerMinute | quote }}
+- name: LIMIT_CLIENT_DOCUMENTS
+  value: {{ .clientDocumentsPerMinute | quote }}
+{{- end }}
 {{- with .Values.allowedOrigins }}
 - name: ALLOWED_ORIGINS
   value: {{ join "," . | quote }}

@@ -47,6 +47,7 @@ from productive_gateway.observability.audit import Event, audit
 from productive_gateway.people.snapshot import People
 from productive_gateway.sealing.errors import SealError
 from productive_gateway.sealing.keys import KeyRing, Keys, with_known_key
+from productive_gateway.web.limits import Limit
 
 LEEWAY: Final = 5
 """Seconds for which an expired access token still opens, for clocks that differ a little."""
@@ -94,6 +95,7 @@ class Grants:
         clock: Clock = system_clock,
         entropy: Entropy = system_entropy,
         limits: RetryLimits = LIMITS,
+        issued: Limit | None = None,
     ) -> None:
         """Connect the parts.
 
@@ -107,6 +109,7 @@ class Grants:
             clock: Unix seconds.
             entropy: for secrets and ids.
             limits: retries of one request.
+            issued: how often one grant may get tokens; by default as often as it likes.
         """
         self._store = store
         self._index = index
@@ -119,6 +122,7 @@ class Grants:
         self._commit = Commit(
             store, index, keys, config, ask=ask, clock=clock, entropy=entropy, limits=limits
         )
+        self._issued = issued or Limit("issued", 0)
 
     async def begin(self, sign_in: SignIn) -> str:
         """Make a pending grant of a sign-in and return its authorization code.
@@ -166,9 +170,11 @@ class Grants:
         Raises:
             InvalidGrant: the code is wrong, used, expired, or of another client, redirect URI or
                 verifier; or its person may not have tokens.
+            TooManyRequests: more often than one grant may; nothing was changed.
             Unavailable: a failure on our side; the same code may work later.
         """
         presented = await self._read(lambda ring: read_code(ring, code, self._config.resource))
+        self._issued.take(presented.grant, grant=presented.grant)
         claim = transitions.Redemption(
             presented.secret, client_hash(client_id), redirect_uri, verifier, self._attempt()
         )
@@ -188,8 +194,11 @@ class Grants:
                 person may not have tokens, or the provider refuses them.
             InvalidScope: `scopes` are more than was granted, or none.
             Unavailable: a failure on our side or the provider's; the same token works later.
+            TooManyRequests: more often than one grant may; nothing was changed.
+            Unavailable: a failure on our side; the same token works later.
         """
         presented = await self._read(lambda ring: read_refresh(ring, token, self._config.resource))
+        self._issued.take(presented.grant, grant=presented.grant)
         claim = transitions.Refresh(
             presented.generation, presented.secret, client_hash(client_id), scopes, self._attempt()
         )

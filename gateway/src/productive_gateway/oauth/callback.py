@@ -148,6 +148,7 @@ class CallbackHandler:
             identity = await context.upstream.identify(code, transaction.secrets)
             email = identity.email
             person = admitted(context.people.snapshot().person_of(email))
+            context.limits.sign_ins.take(person.uid, user=person.user)
             response = await sign_in.complete(identity, person)
         except GatewayError as failure:
             error = await sign_in.cause(failure)

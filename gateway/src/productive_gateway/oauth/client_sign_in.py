@@ -13,11 +13,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from productive_contract.mapping import Person
-from productive_gateway.errors import GatewayError, Unavailable
+from productive_gateway.errors import GatewayError, TooManyRequests, Unavailable
 from productive_gateway.grants.errors import AlreadyCompleted, StoreFull, SubjectMismatch
 from productive_gateway.grants.grant import SignIn
 from productive_gateway.grants.provider import keepable
-from productive_gateway.oauth.answers import error_redirect, redirect_to
+from productive_gateway.oauth.answers import (
+    CONNECT_AGAIN,
+    error_redirect,
+    redirect_to,
+    too_many_page,
+)
 from productive_gateway.oauth.authorization_request import AuthorizationRequest
 from productive_gateway.oauth.clients.client import client_label
 from productive_gateway.oauth.context import OAuthContext
@@ -117,6 +122,9 @@ class ClientSignIn:
                 link=self._back(ErrorCode.TEMPORARILY_UNAVAILABLE, str(error)),
                 headers={"retry-after": str(error.retry_after)},
             )
+        if isinstance(error, TooManyRequests):
+            link = self._back(ErrorCode.TEMPORARILY_UNAVAILABLE, str(error))
+            return too_many_page(request, error, CONNECT_AGAIN, link=link)
         return error_redirect(asked.redirect_uri, asked.state, config.issuer, error)
 
     def _grant(self, identity: VerifiedIdentity, person: Person) -> SignIn:

@@ -12,9 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from productive_contract.mapping import Person
-from productive_gateway.errors import GatewayError, Unavailable
+from productive_gateway.errors import GatewayError, TooManyRequests, Unavailable
 from productive_gateway.grants.errors import SubjectMismatch
-from productive_gateway.oauth.answers import redirect_to
+from productive_gateway.oauth.answers import redirect_to, too_many_page
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.cookies import CookieKind
 from productive_gateway.oauth.errors import ErrorCode, OAuthError, code_of
@@ -92,6 +92,8 @@ def refused_page(
     if isinstance(error, NoAccess | IdentityRefused | SubjectMismatch):
         again = "open this page again"
         return no_access_page(request, context.config, error, email=email, again=again, link=link)
+    if isinstance(error, TooManyRequests):
+        return too_many_page(request, error, "Then open the page again.", link=link)
     if isinstance(error, Unavailable):
         return problem(
             request,

@@ -11,7 +11,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from productive_gateway.errors import GatewayError
+from productive_gateway.errors import GatewayError, TooManyRequests
 from productive_gateway.grants.errors import InvalidGrant
 from productive_gateway.grants.pkce import is_verifier
 from productive_gateway.grants.service import Tokens
@@ -21,6 +21,7 @@ from productive_gateway.oauth.clients.client import Client
 from productive_gateway.oauth.config import MAX_FORM
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.errors import ErrorCode, InvalidTarget, OAuthError
+from productive_gateway.oauth.limits import counted_refusal
 from productive_gateway.oauth.register import GRANT_TYPES
 from productive_gateway.oauth.resource import require_resource
 from productive_gateway.oauth.scope import parse_scope, write_scope
@@ -45,12 +46,14 @@ class TokenHandler:
             grant_type = _grant_type(form)
             client = await authenticate_client(request, form, self.context.clients)
             tokens = await self._tokens(grant_type, form, client)
-        except GatewayError as error:
-            audit(
-                Event.TOKEN_REFUSED,
-                reason=error.reason,
-                client=client.label if client is not None else None,
-            )
+        except GatewayError as refusal:
+            error = counted_refusal(self.context, client, refusal)
+            if not isinstance(error, TooManyRequests):
+                audit(
+                    Event.TOKEN_REFUSED,
+                    reason=error.reason,
+                    client=client.label if client is not None else None,
+                )
             return json_error(error, challenge=uses_basic(request))
         return _answer(tokens)
 

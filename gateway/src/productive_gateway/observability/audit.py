@@ -37,6 +37,7 @@ class Event(StrEnum):
     TOKEN_REFUSED = "token_refused"  # noqa: S105
     CODE_REPLAY = "code_replay"
     REFRESH_REUSE = "refresh_reuse"
+    LIMIT_HIT = "limit_hit"
     GRANT_ENDED = "grant_ended"
     RECORD_TAMPERED = "record_tampered"
     WRONG_TOKEN_OWNER = "wrong_token_owner"  # noqa: S105

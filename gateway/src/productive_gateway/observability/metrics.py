@@ -14,6 +14,9 @@ REGISTRY: Final = CollectorRegistry()
 AUDIT_EVENTS: Final = Counter(
     "productive_mcp_audit_events", "Decisions about access", ["event", "reason"], registry=REGISTRY
 )
+LIMIT_HITS: Final = Counter(
+    "productive_mcp_limit_hits", "Requests refused by a limit", ["limit"], registry=REGISTRY
+)
 REQUESTS: Final = Counter(
     "productive_mcp_http_requests",
     "HTTP requests by route and status",

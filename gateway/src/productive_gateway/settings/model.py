@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -17,6 +18,8 @@ from productive_gateway.settings import values
 from productive_gateway.settings.provider import derived_issuer
 from productive_gateway.settings.values import SecretRef
 from productive_gateway.upstream.config import AuthMethod, UpstreamConfig
+from productive_gateway.web.caller_address import Network
+from productive_gateway.web.limits import UNLIMITED, PerMinute
 from productive_gateway.web.listening import ALL_INTERFACES, THIS_MACHINE
 from productive_gateway.web.loopback import LOOPBACK
 
@@ -27,6 +30,7 @@ _SECRET: Final = BeforeValidator(values.secret)
 _CREDENTIAL: Final = BeforeValidator(values.credential)
 _SECRET_REF: Final = BeforeValidator(values.secret_ref)
 _PORT: Final = BeforeValidator(values.port)
+_PER_MINUTE: Final = BeforeValidator(values.per_minute)
 
 
 class Settings(BaseModel):
@@ -121,6 +125,22 @@ class Settings(BaseModel):
     ] = Field(default=None, alias="REDIRECT_HOSTS")
     """What https redirect URIs of clients may lead to: hosts, each with a path where it is known; a
     path that ends in a slash allows those below. `*` in local mode (its default)."""
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(values.proxies)] = ()
+    """Addresses or ranges of the ingress, whose X-Forwarded-For and X-Forwarded-Proto are believed.
+    Without them nobody's address is known, and limits per address are off."""
+    limit_register: Annotated[int | None, _PER_MINUTE] = None
+    """Registrations of one address in a minute; 0 is no limit, as it is for each in local mode."""
+    limit_authorize: Annotated[int | None, _PER_MINUTE] = None
+    """Requests to /authorize, and as many to /callback, of one address in a minute."""
+    limit_token: Annotated[int | None, _PER_MINUTE] = None
+    """Requests to /token that are refused, and requests to /revoke, of one client and address in a
+    minute; and tokens of one sign-in."""
+    limit_failed_tokens: Annotated[int | None, _PER_MINUTE] = None
+    """Access tokens of one address that /mcp refuses in a minute; good ones always pass."""
+    limit_sign_ins: Annotated[int | None, _PER_MINUTE] = None
+    """Sign-ins of one person in a minute."""
+    limit_client_documents: Annotated[int | None, _PER_MINUTE] = None
+    """Documents of clients that are fetched for one address in a minute."""
     allowed_origins: Annotated[tuple[str, ...], BeforeValidator(values.origins)] = ()
     """Origins of web pages that may call /mcp, besides the gateway's own."""
     admin_contact: Annotated[str | None, BeforeValidator(values.contact)] = None
@@ -159,6 +179,22 @@ class Settings(BaseModel):
         if self.given_redirect_hosts is None:
             return "*" if self.local else ()
         return self.given_redirect_hosts
+
+    @property
+    def limits(self) -> PerMinute:
+        """What callers may do in a minute."""
+        defaults = UNLIMITED if self.local else PerMinute()
+        given = {
+            "register": self.limit_register,
+            "authorize": self.limit_authorize,
+            "token": self.limit_token,
+            "failed_tokens": self.limit_failed_tokens,
+            "sign_ins": self.limit_sign_ins,
+            "client_documents": self.limit_client_documents,
+        }
+        return replace(
+            defaults, **{name: count for name, count in given.items() if count is not None}
+        )
 
     @property
     def grants_namespace(self) -> str | None:

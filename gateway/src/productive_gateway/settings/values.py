@@ -15,6 +15,7 @@ from productive_contract.mapping import MappingError, decode_document
 from productive_contract.secret import Secret
 from productive_gateway.observability.audit import EmailStyle
 from productive_gateway.tools.registry import TOOLSETS
+from productive_gateway.web.caller_address import Network, parse_networks
 from productive_gateway.web.loopback import LOOPBACK
 
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -121,6 +122,22 @@ def connections(text: str) -> int:
 def access_life(text: str) -> int:
     """Read for how many seconds an access token is good."""
     return _number(text, 10, 86_400)
+
+
+def per_minute(text: str) -> int:
+    """Read how often something may happen in a minute."""
+    return _number(text, 0, 100_000)
+
+
+def proxies(text: str) -> tuple[Network, ...]:
+    """Read addresses and ranges, separated by commas or spaces."""
+    try:
+        return parse_networks(words(text))
+    except ValueError as error:
+        raise ValueError(
+            "write the addresses or ranges of your ingress, such as 10.0.0.0/8, separated by "
+            "commas; a range must begin at its first address, and cannot be everybody"
+        ) from error
 
 
 def flag(text: str) -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from productive_gateway.web.json_depth import is_too_deep
+
 
 class JsonError(ValueError):
     """The text is no JSON object that can be read in only one way; `str()` says why."""
@@ -20,6 +22,8 @@ def read_object(raw: bytes) -> dict[str, Any]:
     Raises:
         JsonError: not UTF-8, not JSON, not an object, a repeated name, or too deep.
     """
+    if is_too_deep(raw):
+        raise JsonError("it is nested too deeply")
     try:
         document = json.loads(
             raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant

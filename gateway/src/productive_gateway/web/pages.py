@@ -87,9 +87,16 @@ def problem(
         headers: further headers.
     """
     if wants_json(request):
-        body = {"error": error, "error_description": " ".join((f"{title}.", *paragraphs))}
-        return JSONResponse(body, status, headers=headers)
+        return problem_json(status, title, *paragraphs, error=error, headers=headers)
     return render("problem", status, headers=headers, title=title, paragraphs=paragraphs, link=link)
+
+
+def problem_json(
+    status: int, title: str, *paragraphs: str, error: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return in JSON what `problem` says on a page."""
+    body = {"error": error, "error_description": " ".join((f"{title}.", *paragraphs))}
+    return JSONResponse(body, status, headers=headers)
 
 
 def move_on(url: str, *, where: str) -> HTMLResponse:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from productive_gateway.outbound.proxy import Proxy
 from productive_gateway.settings import SettingsError, load_settings
 from productive_gateway.settings.model import variables
 from productive_gateway.settings.values import SecretRef
+from productive_gateway.web.limits import UNLIMITED, PerMinute
 
 KEY = "8f2a6c1d9b3e5f7081a2c4d6e8f01325374b5d6f8091a3b5c7d9ebfd0f213243"
 OLD = "9f2a6c1d9b3e5f7081a2c4d6e8f01325374b5d6f8091a3b5c7d9ebfd0f213243"
@@ -296,6 +298,7 @@ def test_a_refresh_token_is_asked_for_in_either_form_only_if_told_so(form: dict[
     [
         ("KEEP_ALIVE_SECONDS", "620", ["0", "3601", "-1", "75s"]),
         ("MAX_CONNECTIONS", "5000", ["99", "100001", "many"]),
+        ("LIMIT_REGISTER", "0", ["-1", "100001", "10/min"]),
         ("OIDC_TOKEN_ENDPOINT_AUTH_METHOD", "client_secret_basic", ["basic", "private_key_jwt"]),
     ],
 )
@@ -303,6 +306,34 @@ def test_bounds_and_choices_are_named(name: str, good: str, bad: list[str]) -> N
     assert str(getattr(load_settings(CLUSTER | {name: good}), name.lower())) == good
     for text in bad:
         assert f"{name}: write " in refused(CLUSTER | {name: text})
+
+
+@pytest.mark.attack("Q-05")
+def test_limits_are_safe_by_default_and_each_can_be_changed() -> None:
+    assert load_settings(CLUSTER).limits == PerMinute(10, 60, 120, 30, 10, 10)
+    changed = {
+        "LIMIT_REGISTER": "1",
+        "LIMIT_AUTHORIZE": "2",
+        "LIMIT_TOKEN": "3",
+        "LIMIT_FAILED_TOKENS": "4",
+        "LIMIT_SIGN_INS": "5",
+        "LIMIT_CLIENT_DOCUMENTS": "0",
+    }
+    assert load_settings(CLUSTER | changed).limits == PerMinute(1, 2, 3, 4, 5, 0)
+
+
+def test_one_persons_own_machine_has_the_limits_that_are_set() -> None:
+    assert load_settings(WORKER).limits == UNLIMITED
+    assert load_settings(WORKER | {"LIMIT_TOKEN": "9"}).limits == replace(UNLIMITED, token=9)
+
+
+@pytest.mark.attack("Q-05")
+def test_trusted_proxies_are_addresses_and_ranges_and_never_everybody() -> None:
+    assert load_settings(CLUSTER).trusted_proxies == ()
+    given = load_settings(CLUSTER | {"TRUSTED_PROXIES": "10.0.0.0/8, fd00::/8 192.0.2.1"})
+    assert [str(one) for one in given.trusted_proxies] == ["10.0.0.0/8", "fd00::/8", "192.0.2.1/32"]
+    for text in ("0.0.0.0/0", "::/0", "10.0.0.1/8", "ingress", "*"):
+        assert "TRUSTED_PROXIES: write " in refused(CLUSTER | {"TRUSTED_PROXIES": text})
 
 
 def test_the_environment_of_this_process_is_no_near_miss() -> None:
