@@ -90,6 +90,12 @@
 {{- end }}
 - name: REDIRECT_HOSTS
   value: {{ join "," .Values.redirectHosts | quote }}
+- name: CLIENT_DOCUMENT_HOSTS
+  value: {{ join "," .Values.clients.documentHosts | quote }}
+{{- with .Values.clients.deniedAddresses }}
+- name: DENIED_ADDRESSES
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- with .Values.allowedOrigins }}
 - name: ALLOWED_ORIGINS
   value: {{ join "," . | quote }}

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from productive_contract.secret import Secret
+from productive_gateway.outbound.addresses import Network
 from productive_gateway.outbound.proxy import Proxy
 from productive_gateway.sealing.keys import KeyRing, ring_of_cookie_key
 from productive_gateway.settings import values
@@ -112,6 +113,12 @@ class Settings(BaseModel):
     ] = Field(default=None, alias="REDIRECT_HOSTS")
     """What https redirect URIs of clients may lead to: hosts, each with a path where it is known; a
     path that ends in a slash allows those below. `*` in local mode (its default)."""
+    client_document_hosts: Annotated[
+        tuple[str, ...] | Literal["*"], BeforeValidator(values.document_hosts)
+    ] = "*"
+    """Hosts that may describe clients in a document; `*` is any public one."""
+    denied_addresses: Annotated[tuple[Network, ...], BeforeValidator(values.networks)] = ()
+    """Networks that no such document comes from, besides all that are not public."""
     allowed_origins: Annotated[tuple[str, ...], BeforeValidator(values.origins)] = ()
     """Origins of web pages that may call /mcp, besides the gateway's own."""
     admin_contact: Annotated[str | None, BeforeValidator(values.contact)] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import ssl
@@ -13,6 +14,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from productive_contract.mapping import MappingError, decode_document
 from productive_contract.secret import Secret
+from productive_gateway.oauth.clients.document_url import DocumentUrlError, parse_document_url
+from productive_gateway.outbound.addresses import Network
 from productive_gateway.tools.registry import TOOLSETS
 from productive_gateway.web.loopback import LOOPBACK
 
@@ -156,6 +159,33 @@ def redirect_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
             "supported"
         )
     return hosts
+
+
+def document_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
+    """Read hosts, separated by commas or spaces, or `*`."""
+    if text == "*":
+        return "*"
+    hosts = words(text)
+    try:
+        for host in hosts:
+            # As strict as where one is used: an entry that no address could match is a mistake.
+            parse_document_url(f"https://{host}/client.json")
+    except DocumentUrlError as error:
+        raise ValueError(
+            "write public host names in lower case, separated by commas, such as claude.ai; * "
+            "allows any"
+        ) from error
+    return hosts
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Read networks, separated by commas or spaces."""
+    try:
+        return tuple(ipaddress.ip_network(word) for word in words(text))
+    except ValueError as error:
+        raise ValueError(
+            "write networks such as 203.0.113.0/24 or 2001:db8:1::/48, separated by commas"
+        ) from error
 
 
 def origins(text: str) -> tuple[str, ...]:
