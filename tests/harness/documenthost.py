@@ -81,6 +81,7 @@ class DocumentHost:
         self.released = asyncio.Event()
         """Answers wait for it."""
         self.released.set()
+        self.bundle = bundle
         self.tls = ssl.create_default_context(cadata=bundle.decode())
         self.port = port
 

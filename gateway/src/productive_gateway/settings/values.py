@@ -166,15 +166,11 @@ def document_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
     if text == "*":
         return "*"
     hosts = words(text)
-    try:
-        for host in hosts:
-            # As strict as where one is used: an entry that no address could match is a mistake.
-            parse_document_url(f"https://{host}/client.json")
-    except DocumentUrlError as error:
+    if not all(map(_describes_clients, hosts)):
         raise ValueError(
             "write public host names in lower case, separated by commas, such as claude.ai; * "
             "allows any"
-        ) from error
+        )
     return hosts
 
 
@@ -271,6 +267,14 @@ def secrets(text: str) -> tuple[Secret, ...]:
 def words(text: str) -> tuple[str, ...]:
     """Split at commas and white space."""
     return tuple(text.replace(",", " ").split())
+
+
+def _describes_clients(host: str) -> bool:
+    """Whether it is a host as the address of a client document has one."""
+    try:
+        return parse_document_url(f"https://{host}/client.json").host == host
+    except DocumentUrlError:
+        return False
 
 
 def _number(text: str, least: int, most: int, *, what: str = "number") -> int:

@@ -94,6 +94,8 @@ class MetadataDocuments:
         self._cache = DocumentCache()
         self._budget = FetchBudget(PER_MINUTE)
         self._attempts: dict[str, asyncio.Task[Held | Failure]] = {}
+        self._under_way = 0
+        """Fetches; not attempts, which are refused when there are too many of them."""
 
     async def find(self, client_id: str) -> Client:
         """Return the client that the document at this address describes.
@@ -153,6 +155,7 @@ class MetadataDocuments:
         known = self._cache.held(url.text)
         if not self._has_room(known):
             return self._too_many(url)
+        self._under_way += 1
         try:
             held = await self._fetch(url, known)
         except (FetchRefused, DocumentError) as error:
@@ -163,14 +166,15 @@ class MetadataDocuments:
             CLIENT_DOCUMENTS.labels(outcome="unavailable").inc()
             unavailable = document_unavailable(url.host, reason=reason)
             return self._cache.fail(url.text, unavailable, self._clock())
+        finally:
+            self._under_way -= 1
         self._cache.keep(url.text, held)
         return held
 
     def _has_room(self, known: Held | None) -> bool:
-        under_way = len(self._attempts)  # this one too
         if known is not None:
-            return under_way <= PARALLEL
-        return under_way <= PARALLEL_UNKNOWN and self._budget.take(self._clock())
+            return self._under_way < PARALLEL
+        return self._under_way < PARALLEL_UNKNOWN and self._budget.take(self._clock())
 
     async def _fetch(self, url: DocumentUrl, known: Held | None) -> Held:
         headers = [("Accept", "application/json")]
