@@ -39,7 +39,7 @@ async def page(host: DocumentHost, folder: Path, **changes: str) -> httpx.Respon
 async def test_a_document_is_fetched_with_the_authorities_of_the_settings(tmp_path: Path) -> None:
     async with document_host() as host:
         answer = await page(host, tmp_path)
-        assert f"described by {HOST}" in answer.text
+        assert f"<dt>Described by</dt><dd>{HOST}</dd>" in answer.text
         assert host.connected == [ADDRESS]
 
 

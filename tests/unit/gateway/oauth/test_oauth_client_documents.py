@@ -98,12 +98,12 @@ async def test_any_port_of_a_loopback_address_without_one_is_accepted() -> None:
 async def test_the_page_names_the_host_of_the_document() -> None:
     async with site() as running:
         page = await running.page()
-        assert f"described by {HOST}" in page.text
+        assert f"<dt>Described by</dt><dd>{HOST}</dd>" in page.text
         assert "unverified" not in page.text
         client = await running.server.register()
         registered = await running.page(client["client_id"])
         assert "unverified" in registered.text
-        assert "described by" not in registered.text
+        assert "Described by" not in registered.text
 
 
 @pytest.mark.attack("D-06", "D-08")
