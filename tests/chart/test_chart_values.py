@@ -208,6 +208,18 @@ CASES: list[Case] = [
         "REDIRECT_HOSTS",
         "a.example,b.example:8443/callback,c.example/below/",
     ),
+    env(
+        "clients.documentHosts",
+        ["claude.ai", "code.example"],
+        "CLIENT_DOCUMENT_HOSTS",
+        "claude.ai,code.example",
+    ),
+    env(
+        "clients.deniedAddresses",
+        ["203.0.113.0/24", "2001:db8::/32"],
+        "DENIED_ADDRESSES",
+        "203.0.113.0/24,2001:db8::/32",
+    ),
     env("allowedOrigins", ["https://a.example"], "ALLOWED_ORIGINS", "https://a.example"),
     env("adminContact", "#help", "ADMIN_CONTACT", "#help"),
     Case("service.type", "NodePort", "Service/gateway", "spec.type", "NodePort"),

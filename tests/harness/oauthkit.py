@@ -28,6 +28,7 @@ from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.service import LIMITS, Grants
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.oauth.clients.directory import Clients
+from productive_gateway.oauth.clients.metadata_documents import MetadataDocuments
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.provider_check import ProviderCheck
@@ -236,6 +237,7 @@ async def authorization_server(
     retries: RetryLimits = LIMITS,
     limits: PerMinute = UNLIMITED,
     proxies: Sequence[str] = (),
+    documents: MetadataDocuments | None = None,
 ) -> AsyncIterator[AuthorizationServer]:
     """Start the authorization server over memory; parts can be shared between replicas.
 
@@ -276,7 +278,7 @@ async def authorization_server(
         limits=retries,
         issued=counted.issued,
     )
-    clients = Clients(keys, config.issuer)
+    clients = Clients(keys, config.issuer, documents)
     addresses = CallerAddresses(parse_networks(proxies))
     context = OAuthContext(
         config, keys, grants, people, client, clients, clock, addresses=addresses, limits=counted

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlsplit
 
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
@@ -27,6 +28,7 @@ from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.mcp.failed_tokens import FailedTokens
 from productive_gateway.oauth.clients.directory import Clients
+from productive_gateway.oauth.clients.metadata_documents import MetadataDocuments
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.metadata import resource_metadata_url
@@ -40,7 +42,10 @@ from productive_gateway.observability.audit import (
     left_out,
 )
 from productive_gateway.observability.metrics import count_kubernetes_request
+from productive_gateway.outbound.addresses import AddressPolicy
 from productive_gateway.outbound.client import Outbound, trusted
+from productive_gateway.outbound.guarded import Connect, GuardedClient, connect_directly
+from productive_gateway.outbound.resolver import Resolve, SystemResolver
 from productive_gateway.productive.wire.client import LIMITS, ProductiveApi
 from productive_gateway.sealing.email_label import email_label
 from productive_gateway.sealing.keys import FixedKeys, Keys
@@ -54,7 +59,7 @@ from productive_gateway.watched.mapping_file import LocalMapping
 from productive_gateway.web.caller_address import CallerAddresses
 from productive_gateway.web.endpoint import NotFound
 from productive_gateway.web.https_only import HttpsOnly
-from productive_gateway.web.limits import Limits
+from productive_gateway.web.limits import Limit, Limits
 from productive_gateway.web.pages import connect_page
 from productive_gateway.web.probes import Readiness, internal_app
 from productive_gateway.web.request_log import RequestLog
@@ -77,8 +82,15 @@ class Gateway:
 
 
 @asynccontextmanager
-async def compose(settings: Settings) -> AsyncIterator[Gateway]:
+async def compose(
+    settings: Settings, *, resolve: Resolve | None = None, connect: Connect = connect_directly
+) -> AsyncIterator[Gateway]:
     """Connect everything; all connections close at the end.
+
+    Args:
+        settings: of this gateway.
+        resolve: replaces the machine's resolver where client documents are fetched.
+        connect: replaces the network there. No setting leads around the check of addresses.
 
     Raises:
         NoCluster: the settings ask for Kubernetes and there is no way to it.
@@ -149,11 +161,17 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             failed_tokens=FailedTokens(limits.failed_tokens, addresses),
         )
         await stack.enter_async_context(endpoint.run())
+        if resolve is None:
+            resolver = SystemResolver()
+            stack.callback(resolver.close)
+            resolve = resolver.resolve
+        documents = _documents(settings, outbound, resolve, connect, limits.client_documents)
+        stack.push_async_callback(documents.aclose)
         oauth = oauth_routes(
             OAuthContext(
                 config=oauth_config,
                 keys=keys,
-                clients=Clients(keys, settings.public_url),
+                clients=Clients(keys, settings.public_url, documents),
                 grants=grants,
                 people=people,
                 upstream=upstream,
@@ -249,6 +267,26 @@ def _describe_email(style: EmailStyle, keys: Keys) -> DescribeEmail:
 def _hashed(keys: Keys, email: str) -> dict[str, str]:
     label = email_label(keys, email)
     return {} if label is None else {"email_hash": label}
+
+
+def _documents(
+    settings: Settings, outbound: Outbound, resolve: Resolve, connect: Connect, unknown: Limit
+) -> MetadataDocuments:
+    http = GuardedClient(
+        outbound.tls,
+        AddressPolicy(settings.denied_addresses),
+        resolve,
+        USER_AGENT,
+        outbound.proxy,
+        connect,
+    )
+    return MetadataDocuments(
+        http,
+        own_host=urlsplit(settings.public_url).hostname or "",
+        hosts=settings.client_document_hosts,
+        admin_contact=settings.admin_contact,
+        unknown=unknown,
+    )
 
 
 def _oauth_config(settings: Settings) -> OAuthConfig:

@@ -116,6 +116,12 @@
 - name: LIMIT_CLIENT_DOCUMENTS
   value: {{ .clientDocumentsPerMinute | quote }}
 {{- end }}
+- name: CLIENT_DOCUMENT_HOSTS
+  value: {{ join "," .Values.clients.documentHosts | quote }}
+{{- with .Values.clients.deniedAddresses }}
+- name: DENIED_ADDRESSES
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- with .Values.allowedOrigins }}
 - name: ALLOWED_ORIGINS
   value: {{ join "," . | quote }}

@@ -21,6 +21,7 @@ from productive_gateway.oauth.authorization_request import (
     decode_request,
     encode_request,
 )
+from productive_gateway.oauth.clients.client import Client
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.cookies import CookieKind
 from productive_gateway.oauth.scope import WORDS
@@ -58,8 +59,16 @@ class Consent:
         return any(hmac.compare_digest(self.binding, _hash(value)) for value in cookies)
 
 
-def consent_page(context: OAuthContext, request: Request, asked: AuthorizationRequest) -> Response:
+def consent_page(
+    context: OAuthContext, request: Request, asked: AuthorizationRequest, client: Client
+) -> Response:
     """Return the page that shows what a client asks for, bound to this browser.
+
+    Args:
+        context: what the endpoints share.
+        request: brings the browser's other cookies.
+        asked: what the client asks for.
+        client: where what is known of it comes from is shown, too.
 
     Raises:
         Unavailable: there is no key ring to seal with.
@@ -78,6 +87,10 @@ def consent_page(context: OAuthContext, request: Request, asked: AuthorizationRe
         client_name=asked.client_name,
         redirect_address=redirect.shown,
         loopback=asked.loopback,
+        described_by=client.described_by,
+        # Anybody can send a browser here with the id of such a client: nothing but the program
+        # that listens on the person's own machine decides who gets the code.
+        anybody=client.described_by is not None and client.loopback_only,
         permissions=[WORDS[scope] for scope in ALL if scope in asked.scopes],
         handle=_write(context.keys.ring(), consent),
     )

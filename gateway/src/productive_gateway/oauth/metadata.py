@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from productive_gateway.oauth.clients.client import AuthMethod
+from productive_gateway.oauth.clients.client_metadata import GRANT_TYPES
 from productive_gateway.oauth.config import OAuthConfig
-from productive_gateway.oauth.register import GRANT_TYPES
 from productive_gateway.people.scopes import ALL
 
 SERVER_PATH = "/.well-known/oauth-authorization-server"
@@ -36,6 +36,7 @@ def server_metadata(config: OAuthConfig) -> dict[str, Any]:
         "revocation_endpoint_auth_methods_supported": methods,
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        "client_id_metadata_document_supported": True,
         "protected_resources": [config.resource],
     }
 

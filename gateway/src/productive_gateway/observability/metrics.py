@@ -17,6 +17,12 @@ AUDIT_EVENTS: Final = Counter(
 LIMIT_HITS: Final = Counter(
     "productive_mcp_limit_hits", "Requests refused by a limit", ["limit"], registry=REGISTRY
 )
+CLIENT_DOCUMENTS: Final = Counter(
+    "productive_mcp_client_documents",
+    "Documents of clients by what became of their fetch",
+    ["outcome"],
+    registry=REGISTRY,
+)
 REQUESTS: Final = Counter(
     "productive_mcp_http_requests",
     "HTTP requests by route and status",

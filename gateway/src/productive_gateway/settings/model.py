@@ -141,6 +141,12 @@ class Settings(BaseModel):
     """Sign-ins of one person in a minute."""
     limit_client_documents: Annotated[int | None, _PER_MINUTE] = None
     """Documents of clients that are fetched for one address in a minute."""
+    client_document_hosts: Annotated[
+        tuple[str, ...] | Literal["*"], BeforeValidator(values.document_hosts)
+    ] = "*"
+    """Hosts that may describe clients in a document; `*` is any public one."""
+    denied_addresses: Annotated[tuple[Network, ...], BeforeValidator(values.networks)] = ()
+    """Networks that no such document comes from, besides all that are not public."""
     allowed_origins: Annotated[tuple[str, ...], BeforeValidator(values.origins)] = ()
     """Origins of web pages that may call /mcp, besides the gateway's own."""
     admin_contact: Annotated[str | None, BeforeValidator(values.contact)] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import ssl
@@ -13,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from productive_contract.mapping import MappingError, decode_document
 from productive_contract.secret import Secret
+from productive_gateway.oauth.clients.document_url import DocumentUrlError, parse_document_url
 from productive_gateway.observability.audit import EmailStyle
 from productive_gateway.tools.registry import TOOLSETS
 from productive_gateway.web.caller_address import Network, parse_networks
@@ -189,6 +191,29 @@ def redirect_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
     return hosts
 
 
+def document_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
+    """Read hosts, separated by commas or spaces, or `*`."""
+    if text == "*":
+        return "*"
+    hosts = words(text)
+    if not all(map(_describes_clients, hosts)):
+        raise ValueError(
+            "write public host names in lower case, separated by commas, such as claude.ai; * "
+            "allows any"
+        )
+    return hosts
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Read networks, separated by commas or spaces."""
+    try:
+        return tuple(ipaddress.ip_network(word) for word in words(text))
+    except ValueError as error:
+        raise ValueError(
+            "write networks such as 203.0.113.0/24 or 2001:db8:1::/48, separated by commas"
+        ) from error
+
+
 def origins(text: str) -> tuple[str, ...]:
     """Read origins of web pages, separated by commas or spaces."""
     try:
@@ -272,6 +297,14 @@ def secrets(text: str) -> tuple[Secret, ...]:
 def words(text: str) -> tuple[str, ...]:
     """Split at commas and white space."""
     return tuple(text.replace(",", " ").split())
+
+
+def _describes_clients(host: str) -> bool:
+    """Whether it is a host as the address of a client document has one."""
+    try:
+        return parse_document_url(f"https://{host}/client.json").host == host
+    except DocumentUrlError:
+        return False
 
 
 def _number(text: str, least: int, most: int, *, what: str = "number") -> int:

@@ -230,6 +230,8 @@ def test_every_value_is_escaped() -> None:
             client_name=evil,
             redirect_address=evil,
             loopback=False,
+            described_by=evil,
+            anybody=False,
             permissions=[evil],
             handle=evil,
         ),
