@@ -186,6 +186,7 @@ async def authorization_server(
     keys: HeldKeys | None = None,
     provider: StubProvider | None = None,
     clock: HeldClock | None = None,
+    clients: dict[str, Any] | None = None,
 ) -> AsyncIterator[AuthorizationServer]:
     """Start the authorization server over memory; parts can be shared between replicas."""
     clock, keys = clock or HeldClock(), keys or HeldKeys()
@@ -211,8 +212,8 @@ async def authorization_server(
     lives = GrantConfig(config.resource)
     index = GrantIndex(store, keys, lives)
     grants = Grants(store, index, people, keys, lives, clock=clock)
-    clients = Clients(keys, config.issuer)
-    context = OAuthContext(config, keys, grants, people, client, clients, clock)
+    known = Clients(keys, config.issuer, **clients or {})
+    context = OAuthContext(config, keys, grants, people, client, known, clock)
     app = public_app(oauth_routes(context), resource=config.resource)
     try:
         yield AuthorizationServer(config, clock, keys, people, provider, store, grants, app)

@@ -26,6 +26,7 @@ from productive_gateway.mcp.authentication import Authenticator
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.oauth.clients.directory import Clients
+from productive_gateway.oauth.clients.preregistered_file import PreregisteredClients
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.metadata import resource_metadata_url
@@ -90,6 +91,10 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             tasks.append(keys.run)
             watches["watch_key_ring"] = lambda: keys.healthy
 
+        preregistered = _preregistered(settings)
+        if preregistered is not None:
+            tasks.append(preregistered.run)
+
         config = GrantConfig(resource=settings.resource)
         store = _store(settings, cluster)
         writes = Writes.over(PersonLedgers(store, keys), keys)
@@ -113,7 +118,12 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         )
         endpoint = McpEndpoint(
             _mcp_config(settings),
-            Authenticator(grants, people, admin_contact=settings.admin_contact).authenticate,
+            Authenticator(
+                grants,
+                people,
+                denied=settings.denied_clients.labels,
+                admin_contact=settings.admin_contact,
+            ).authenticate,
             registry,
             connect_page=partial(
                 connect_page, settings.resource, admin_contact=settings.admin_contact
@@ -124,7 +134,13 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             OAuthContext(
                 config=_oauth_config(settings),
                 keys=keys,
-                clients=Clients(keys, settings.public_url),
+                clients=Clients(
+                    keys,
+                    settings.public_url,
+                    kinds=settings.client_kinds,
+                    preregistered=preregistered,
+                    denied=settings.denied_clients,
+                ),
                 grants=grants,
                 people=people,
                 upstream=upstream,
@@ -143,6 +159,9 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
                     keys.problem if isinstance(keys, KeyRingSource) else None
                 ),
                 "provider": lambda: upstream.problem,
+                "preregistered_clients": lambda: (
+                    None if preregistered is None else preregistered.problem
+                ),
             },
         )
         yield Gateway(
@@ -191,6 +210,11 @@ def _keys(settings: Settings, cluster: KubeClient | None) -> KeyRingSource | Fix
     )
 
 
+def _preregistered(settings: Settings) -> PreregisteredClients | None:
+    given = settings.preregistered_clients
+    return None if given is None else PreregisteredClients(given, settings.redirects)
+
+
 def _store(settings: Settings, cluster: KubeClient | None) -> GrantStore:
     if cluster is None or settings.grants_namespace is None:
         return MemoryGrantStore()
@@ -202,6 +226,7 @@ def _oauth_config(settings: Settings) -> OAuthConfig:
         public_url=settings.public_url,
         resource=settings.resource,
         redirect_hosts=settings.redirect_hosts,
+        redirect_schemes=settings.redirect_schemes,
         admin_contact=settings.admin_contact,
         local=settings.local,
     )

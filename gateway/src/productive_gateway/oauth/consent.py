@@ -21,6 +21,8 @@ from productive_gateway.oauth.authorization_request import (
     decode_request,
     encode_request,
 )
+from productive_gateway.oauth.clients.client import ClientKind
+from productive_gateway.oauth.clients.redirect_uri import RedirectKind
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.cookies import CookieKind
 from productive_gateway.oauth.scope import WORDS
@@ -58,7 +60,9 @@ class Consent:
         return any(hmac.compare_digest(self.binding, _hash(value)) for value in cookies)
 
 
-def consent_page(context: OAuthContext, request: Request, asked: AuthorizationRequest) -> Response:
+def consent_page(
+    context: OAuthContext, request: Request, asked: AuthorizationRequest, *, kind: ClientKind
+) -> Response:
     """Return the page that shows what a client asks for, bound to this browser.
 
     Raises:
@@ -77,7 +81,9 @@ def consent_page(context: OAuthContext, request: Request, asked: AuthorizationRe
         action=f"{context.config.public_url}/authorize",
         client_name=asked.client_name,
         redirect_address=redirect.shown,
+        named=kind is ClientKind.PREREGISTERED,
         loopback=asked.loopback,
+        scheme=redirect.scheme if redirect.kind is RedirectKind.PRIVATE_USE else None,
         permissions=[WORDS[scope] for scope in ALL if scope in asked.scopes],
         handle=_write(context.keys.ring(), consent),
     )

@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from productive_gateway.oauth.authorize import AuthorizeHandler
 from productive_gateway.oauth.callback import CallbackHandler
+from productive_gateway.oauth.clients.client import ClientKind
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.home import HomeHandler
 from productive_gateway.oauth.metadata import (
@@ -36,7 +37,9 @@ def oauth_routes(context: OAuthContext, *, parts: Sequence[tuple[str, str]] = ()
         parts: the services that this server uses, by name and address, for `/` in local mode.
     """
     authorize = AuthorizeHandler(context)
-    server, resource = server_metadata(context.config), resource_metadata(context.config)
+    config, kinds = context.config, context.clients.kinds
+    server, resource = server_metadata(config, kinds), resource_metadata(config)
+    register = Route("/register", Endpoint({"POST": RegisterHandler(context).post}, cors=True))
     return [
         Route(
             "/",
@@ -47,11 +50,11 @@ def oauth_routes(context: OAuthContext, *, parts: Sequence[tuple[str, str]] = ()
         ),
         Route("/authorize", Endpoint({"GET": authorize.get, "POST": authorize.post})),
         Route("/callback", Endpoint({"GET": CallbackHandler(context).get})),
-        Route("/register", Endpoint({"POST": RegisterHandler(context).post}, cors=True)),
+        *([register] if ClientKind.REGISTERED in kinds else []),
         Route("/token", Endpoint({"POST": TokenHandler(context).post}, cors=True)),
         Route("/revoke", Endpoint({"POST": RevokeHandler(context).post}, cors=True)),
-        *(_document(path, server) for path in server_paths(context.config)),
-        *(_document(path, resource) for path in resource_paths(context.config)),
+        *(_document(path, server) for path in server_paths(config)),
+        *(_document(path, resource) for path in resource_paths(config)),
     ]
 
 
