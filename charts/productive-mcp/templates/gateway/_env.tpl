@@ -90,6 +90,22 @@
 {{- end }}
 - name: REDIRECT_HOSTS
   value: {{ join "," .Values.redirectHosts | quote }}
+- name: CLIENT_KINDS
+  value: {{ join "," .Values.clients.kinds | quote }}
+{{- if .Values.clients.existingSecret }}
+- name: PREREGISTERED_CLIENTS
+  value: /var/run/productive-mcp/clients
+{{- end }}
+{{- with .Values.clients.redirectSchemes }}
+- name: REDIRECT_SCHEMES
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.clients.denied }}
+{{- if or .clients .hosts .names }}
+- name: DENIED_CLIENTS
+  value: {{ toJson . | quote }}
+{{- end }}
+{{- end }}
 {{- with .Values.allowedOrigins }}
 - name: ALLOWED_ORIGINS
   value: {{ join "," . | quote }}

@@ -58,7 +58,7 @@ class AuthorizeHandler:
         except GatewayError as error:
             return error_redirect(redirect.text, returnable_state(form), config.issuer, error)
         try:
-            return consent_page(self.context, request, asked, kind=client.kind)
+            return consent_page(self.context, request, asked, client)
         except Unavailable as error:
             return error_page(request, error)
 

@@ -21,7 +21,7 @@ from productive_gateway.oauth.authorization_request import (
     decode_request,
     encode_request,
 )
-from productive_gateway.oauth.clients.client import ClientKind
+from productive_gateway.oauth.clients.client import Client, ClientKind
 from productive_gateway.oauth.clients.redirect_uri import RedirectKind
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.cookies import CookieKind
@@ -61,9 +61,15 @@ class Consent:
 
 
 def consent_page(
-    context: OAuthContext, request: Request, asked: AuthorizationRequest, *, kind: ClientKind
+    context: OAuthContext, request: Request, asked: AuthorizationRequest, client: Client
 ) -> Response:
     """Return the page that shows what a client asks for, bound to this browser.
+
+    Args:
+        context: what the endpoints share.
+        request: brings the browser's other cookies.
+        asked: what the client asks for.
+        client: whose name is marked as unverified unless the administrator gave it.
 
     Raises:
         Unavailable: there is no key ring to seal with.
@@ -81,7 +87,7 @@ def consent_page(
         action=f"{context.config.public_url}/authorize",
         client_name=asked.client_name,
         redirect_address=redirect.shown,
-        named=kind is ClientKind.PREREGISTERED,
+        named=client.kind is ClientKind.PREREGISTERED,
         loopback=asked.loopback,
         scheme=redirect.scheme if redirect.kind is RedirectKind.PRIVATE_USE else None,
         permissions=[WORDS[scope] for scope in ALL if scope in asked.scopes],
