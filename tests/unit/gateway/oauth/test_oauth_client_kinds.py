@@ -6,11 +6,13 @@ import base64
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from harness.grantkit import HeldKeys
 from harness.oauthkit import (
     CALLBACK,
     PUBLIC_URL,
@@ -22,8 +24,10 @@ from harness.oauthkit import (
     query_of,
 )
 from productive_contract.secret import Secret
+from productive_gateway.errors import Unavailable
 from productive_gateway.oauth.clients.client import ClientKind, client_label
-from productive_gateway.oauth.clients.deny_list import read_deny_list
+from productive_gateway.oauth.clients.deny_list import ClientDenied, read_deny_list
+from productive_gateway.oauth.clients.directory import Clients
 from productive_gateway.oauth.clients.preregistered_file import PreregisteredClients
 from productive_gateway.oauth.clients.redirect_policy import RedirectPolicy
 
@@ -355,6 +359,17 @@ async def test_a_preregistered_client_can_be_denied_too() -> None:
     async with authorization_server(clients=clients) as server:
         page = await server.browser().authorize(HELPDESK, redirect_uri=HELPDESK_CALLBACK)
         assert page.status_code == 403
+
+
+@pytest.mark.attack("K-12")
+async def test_nothing_is_asked_about_a_client_that_is_denied_by_its_id(tmp_path: Path) -> None:
+    absent = PreregisteredClients(tmp_path / "absent.json", RedirectPolicy((), PUBLIC_URL))
+    denied = read_deny_list('{"clients": ["helpdesk"]}')
+    clients = Clients(HeldKeys(), PUBLIC_URL, preregistered=absent, denied=denied)
+    with pytest.raises(ClientDenied):
+        await clients.find("helpdesk")
+    with pytest.raises(Unavailable):
+        await clients.find("other")
 
 
 # --- private-use redirect URIs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from harness.mount import MappingMount
 from harness.scripted import until
 from productive_contract.secret import Secret
 from productive_gateway.errors import Unavailable
-from productive_gateway.oauth.clients.client import AuthMethod, ClientKind
+from productive_gateway.oauth.clients.client import AuthMethod, Client, ClientKind, Registration
 from productive_gateway.oauth.clients.preregistered import PreregistrationError, decode_clients
 from productive_gateway.oauth.clients.preregistered_file import (
     PreregisteredClients,
     check_preregistered,
 )
-from productive_gateway.oauth.clients.redirect_policy import RedirectPolicy
+from productive_gateway.oauth.clients.redirect_policy import Obstacle, RedirectPolicy
+from productive_gateway.oauth.clients.redirect_uri import parse_redirect_uri
 from productive_gateway.observability.metrics import CLIENTS_BROKEN
 
 POLICY = RedirectPolicy((), "https://mcp.example.test")
@@ -160,6 +162,20 @@ def test_any_content_is_read_or_refused_with_a_message(content: bytes) -> None:
     else:
         return
     assert message
+
+
+def test_a_named_address_needs_no_other_permission_unless_it_is_the_servers_own() -> None:
+    own = "https://mcp.example.test/callback"
+    uris = ("https://anywhere.example/cb", "com.example.app:/cb")
+    for kind, allowed in ((ClientKind.PREREGISTERED, True), (ClientKind.REGISTERED, False)):
+        registration = Registration("Helpdesk", (*uris, own), AuthMethod.NONE, True)
+        client = Client("helpdesk", registration, kind=kind)
+        for uri in uris:
+            assert (client.obstacle(parse_redirect_uri(uri), POLICY) is None) is allowed
+        assert client.obstacle(parse_redirect_uri(own), POLICY) is Obstacle.OWN_ADDRESS
+        assert client.usable(POLICY) is allowed
+        only_own = replace(client, registration=replace(registration, redirect_uris=(own,)))
+        assert not only_own.usable(POLICY)
 
 
 # --- the list in use
