@@ -226,6 +226,18 @@ CASES: list[Case] = [
     env("clients.denied.clients", ["c"], "DENIED_CLIENTS", denied("clients", "c")),
     env("clients.denied.hosts", ["a.example"], "DENIED_CLIENTS", denied("hosts", "a.example")),
     env("clients.denied.names", ["An App"], "DENIED_CLIENTS", denied("names", "An App")),
+    env(
+        "clients.documentHosts",
+        ["claude.ai", "code.example"],
+        "CLIENT_DOCUMENT_HOSTS",
+        "claude.ai,code.example",
+    ),
+    env(
+        "clients.deniedAddresses",
+        ["203.0.113.0/24", "2001:db8::/32"],
+        "DENIED_ADDRESSES",
+        "203.0.113.0/24,2001:db8::/32",
+    ),
     env("allowedOrigins", ["https://a.example"], "ALLOWED_ORIGINS", "https://a.example"),
     env("adminContact", "#help", "ADMIN_CONTACT", "#help"),
     Case("service.type", "NodePort", "Service/gateway", "spec.type", "NodePort"),

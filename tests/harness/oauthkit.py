@@ -26,6 +26,7 @@ from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.service import Grants
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.oauth.clients.directory import Clients
+from productive_gateway.oauth.clients.metadata_documents import MetadataDocuments
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.routes import oauth_routes
@@ -186,6 +187,7 @@ async def authorization_server(
     keys: HeldKeys | None = None,
     provider: StubProvider | None = None,
     clock: HeldClock | None = None,
+    documents: MetadataDocuments | None = None,
     clients: dict[str, Any] | None = None,
 ) -> AsyncIterator[AuthorizationServer]:
     """Start the authorization server over memory; parts can be shared between replicas."""
@@ -212,7 +214,7 @@ async def authorization_server(
     lives = GrantConfig(config.resource)
     index = GrantIndex(store, keys, lives)
     grants = Grants(store, index, people, keys, lives, clock=clock)
-    known = Clients(keys, config.issuer, **clients or {})
+    known = Clients(keys, config.issuer, documents, **clients or {})
     context = OAuthContext(config, keys, grants, people, client, known, clock)
     app = public_app(oauth_routes(context), resource=config.resource)
     try:

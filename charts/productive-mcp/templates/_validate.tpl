@@ -35,6 +35,12 @@
 {{- if eq .Values.keys.existingSecret (include "productive-mcp.mapping" .) -}}
 {{- $bad = append $bad (printf "keys.existingSecret is %s, which is the mapping: use another name for the key ring." .Values.keys.existingSecret) -}}
 {{- end -}}
+{{- if not .Values.clients.documentHosts -}}
+{{- $bad = append $bad "clients.documentHosts is empty: list the hosts that may describe assistants, such as claude.ai, or write * for any." -}}
+{{- end -}}
+{{- if and (has "*" .Values.clients.documentHosts) (gt (len .Values.clients.documentHosts) 1) -}}
+{{- $bad = append $bad "clients.documentHosts: * is any host; remove it, or the others." -}}
+{{- end -}}
 {{- toYaml $bad -}}
 {{- end -}}
 

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlsplit
 
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
@@ -26,13 +27,17 @@ from productive_gateway.mcp.authentication import Authenticator
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.oauth.clients.directory import Clients
+from productive_gateway.oauth.clients.metadata_documents import MetadataDocuments
 from productive_gateway.oauth.clients.preregistered_file import PreregisteredClients
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.metadata import resource_metadata_url
 from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.observability.metrics import count_kubernetes_request
+from productive_gateway.outbound.addresses import AddressPolicy
 from productive_gateway.outbound.client import Outbound, trusted
+from productive_gateway.outbound.guarded import Connect, GuardedClient, connect_directly
+from productive_gateway.outbound.resolver import Resolve, SystemResolver
 from productive_gateway.productive.wire.client import LIMITS, ProductiveApi
 from productive_gateway.sealing.keys import FixedKeys
 from productive_gateway.settings import Settings
@@ -65,8 +70,15 @@ class Gateway:
 
 
 @asynccontextmanager
-async def compose(settings: Settings) -> AsyncIterator[Gateway]:
+async def compose(
+    settings: Settings, *, resolve: Resolve | None = None, connect: Connect = connect_directly
+) -> AsyncIterator[Gateway]:
     """Connect everything; all connections close at the end.
+
+    Args:
+        settings: of this gateway.
+        resolve: replaces the machine's resolver where client documents are fetched.
+        connect: replaces the network there. No setting leads around the check of addresses.
 
     Raises:
         NoCluster: the settings ask for Kubernetes and there is no way to it.
@@ -130,6 +142,12 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
             ),
         )
         await stack.enter_async_context(endpoint.run())
+        if resolve is None:
+            resolver = SystemResolver()
+            stack.callback(resolver.close)
+            resolve = resolver.resolve
+        documents = _documents(settings, outbound, resolve, connect)
+        stack.push_async_callback(documents.aclose)
         oauth = oauth_routes(
             OAuthContext(
                 config=_oauth_config(settings),
@@ -137,6 +155,7 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
                 clients=Clients(
                     keys,
                     settings.public_url,
+                    documents=documents,
                     kinds=settings.client_kinds,
                     preregistered=preregistered,
                     denied=settings.denied_clients,
@@ -219,6 +238,25 @@ def _store(settings: Settings, cluster: KubeClient | None) -> GrantStore:
     if cluster is None or settings.grants_namespace is None:
         return MemoryGrantStore()
     return KubernetesGrantStore(cluster, settings.grants_namespace)
+
+
+def _documents(
+    settings: Settings, outbound: Outbound, resolve: Resolve, connect: Connect
+) -> MetadataDocuments:
+    http = GuardedClient(
+        outbound.tls,
+        AddressPolicy(settings.denied_addresses),
+        resolve,
+        USER_AGENT,
+        outbound.proxy,
+        connect,
+    )
+    return MetadataDocuments(
+        http,
+        own_host=urlsplit(settings.public_url).hostname or "",
+        hosts=settings.client_document_hosts,
+        admin_contact=settings.admin_contact,
+    )
 
 
 def _oauth_config(settings: Settings) -> OAuthConfig:

@@ -106,6 +106,12 @@
   value: {{ toJson . | quote }}
 {{- end }}
 {{- end }}
+- name: CLIENT_DOCUMENT_HOSTS
+  value: {{ join "," .Values.clients.documentHosts | quote }}
+{{- with .Values.clients.deniedAddresses }}
+- name: DENIED_ADDRESSES
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- with .Values.allowedOrigins }}
 - name: ALLOWED_ORIGINS
   value: {{ join "," . | quote }}

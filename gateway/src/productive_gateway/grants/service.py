@@ -148,9 +148,22 @@ class Grants:
         return await RetryBudget(self._limits).call(held) is not None
 
     async def redeem(
-        self, code: str, *, client_id: str, redirect_uri: str | None, verifier: str
+        self,
+        code: str,
+        *,
+        client_id: str,
+        redirect_uri: str | None,
+        verifier: str,
+        registered: Callable[[str], bool] | None = None,
     ) -> Tokens:
         """Exchange a code for the first tokens, once.
+
+        Args:
+            code: as it was sent to the client.
+            client_id: of the client that presents it.
+            redirect_uri: what the client says the code was sent to, if it says so.
+            verifier: of PKCE.
+            registered: whether a redirect URI still is the client's.
 
         Raises:
             InvalidGrant: the code is wrong, used, expired, or of another client, redirect URI or
@@ -159,7 +172,12 @@ class Grants:
         """
         presented = await self._read(lambda ring: read_code(ring, code, self._config.resource))
         claim = transitions.Redemption(
-            presented.secret, client_hash(client_id), redirect_uri, verifier, self._attempt()
+            presented.secret,
+            client_hash(client_id),
+            redirect_uri,
+            verifier,
+            self._attempt(),
+            registered,
         )
         committed = await self._commit.apply(presented.grant, claim, self._people.snapshot())
         _audit(Event.TOKEN_ISSUED, committed.grant)

@@ -8,6 +8,7 @@ the rules here hold over any number of replicas.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from productive_contract.clock import Entropy
@@ -35,6 +36,8 @@ class Redemption:
     redirect_uri: str | None
     verifier: str = field(repr=False)
     attempt: str
+    registered: Callable[[str], bool] | None = None
+    """Whether a redirect URI still is the client's; None: it cannot have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +270,8 @@ def _wrong_redemption(grant: Grant, claim: Redemption) -> Refusal | None:
     if not hmac.compare_digest(grant.client, claim.client):
         return Refusal.WRONG_CLIENT
     if claim.redirect_uri is not None and claim.redirect_uri != grant.redirect_uri:
+        return Refusal.WRONG_REDIRECT
+    if claim.registered is not None and not claim.registered(grant.redirect_uri):
         return Refusal.WRONG_REDIRECT
     if not proves(claim.verifier, grant.challenge):
         return Refusal.WRONG_VERIFIER

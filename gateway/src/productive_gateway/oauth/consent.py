@@ -69,7 +69,7 @@ def consent_page(
         context: what the endpoints share.
         request: brings the browser's other cookies.
         asked: what the client asks for.
-        client: whose name is marked as unverified unless the administrator gave it.
+        client: where what is known of it comes from is shown, too.
 
     Raises:
         Unavailable: there is no key ring to seal with.
@@ -90,6 +90,10 @@ def consent_page(
         named=client.kind is ClientKind.PREREGISTERED,
         loopback=asked.loopback,
         scheme=redirect.scheme if redirect.kind is RedirectKind.PRIVATE_USE else None,
+        described_by=client.described_by,
+        # Anybody can send a browser here with the id of such a client: nothing but the program
+        # that listens on the person's own machine decides who gets the code.
+        anybody=client.described_by is not None and client.loopback_only,
         permissions=[WORDS[scope] for scope in ALL if scope in asked.scopes],
         handle=_write(context.keys.ring(), consent),
     )

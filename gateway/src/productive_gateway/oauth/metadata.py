@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from productive_gateway.oauth.clients.client import AuthMethod, ClientKind
+from productive_gateway.oauth.clients.client_metadata import GRANT_TYPES
 from productive_gateway.oauth.config import OAuthConfig
-from productive_gateway.oauth.register import GRANT_TYPES
 from productive_gateway.people.scopes import ALL
 
 SERVER_PATH = "/.well-known/oauth-authorization-server"
@@ -46,6 +46,8 @@ def server_metadata(config: OAuthConfig, kinds: frozenset[ClientKind]) -> dict[s
     }
     if ClientKind.REGISTERED in kinds:
         metadata["registration_endpoint"] = f"{base}/register"
+    if ClientKind.METADATA_DOCUMENT in kinds:
+        metadata["client_id_metadata_document_supported"] = True
     return metadata
 
 

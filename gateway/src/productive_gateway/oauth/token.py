@@ -18,11 +18,11 @@ from productive_gateway.grants.service import Tokens
 from productive_gateway.oauth.answers import json_error
 from productive_gateway.oauth.clients.authentication import authenticate_client, uses_basic
 from productive_gateway.oauth.clients.client import Client
+from productive_gateway.oauth.clients.client_metadata import GRANT_TYPES
 from productive_gateway.oauth.clients.deny_list import ClientDenied
 from productive_gateway.oauth.config import MAX_FORM
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.errors import ErrorCode, InvalidTarget, OAuthError
-from productive_gateway.oauth.register import GRANT_TYPES
 from productive_gateway.oauth.resource import require_resource
 from productive_gateway.oauth.scope import parse_scope, write_scope
 from productive_gateway.observability.audit import Event, audit
@@ -79,6 +79,8 @@ class TokenHandler:
             client_id=client.client_id,
             # It may be omitted: PKCE already binds the code to its request (OAuth 2.1 4.1.3).
             redirect_uri=form.one("redirect_uri"),
+            # What a client describes in a document may have changed since the consent.
+            registered=lambda uri: client.redirect(uri) is not None,
             verifier=verifier,
         )
 

@@ -21,6 +21,7 @@ class Event(StrEnum):
     """Decisions that are audited."""
 
     CLIENT_REGISTERED = "client_registered"
+    CLIENT_DOCUMENT_REFUSED = "client_document_refused"
     CONSENT_GIVEN = "consent_given"
     CONSENT_DENIED = "consent_denied"
     SIGNED_IN = "signed_in"

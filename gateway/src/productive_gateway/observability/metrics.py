@@ -14,6 +14,12 @@ REGISTRY: Final = CollectorRegistry()
 AUDIT_EVENTS: Final = Counter(
     "productive_mcp_audit_events", "Decisions about access", ["event", "reason"], registry=REGISTRY
 )
+CLIENT_DOCUMENTS: Final = Counter(
+    "productive_mcp_client_documents",
+    "Documents of clients by what became of their fetch",
+    ["outcome"],
+    registry=REGISTRY,
+)
 REQUESTS: Final = Counter(
     "productive_mcp_http_requests",
     "HTTP requests by route and status",

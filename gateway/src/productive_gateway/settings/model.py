@@ -13,6 +13,7 @@ from productive_contract.secret import Secret
 from productive_gateway.oauth.clients.client import ALL_KINDS, ClientKind
 from productive_gateway.oauth.clients.deny_list import NOBODY, DenyList, read_deny_list
 from productive_gateway.oauth.clients.redirect_policy import RedirectPolicy
+from productive_gateway.outbound.addresses import Network
 from productive_gateway.outbound.proxy import Proxy
 from productive_gateway.sealing.keys import KeyRing, ring_of_cookie_key
 from productive_gateway.settings import values
@@ -133,6 +134,12 @@ class Settings(BaseModel):
     ] = Field(default=None, alias="REDIRECT_SCHEMES")
     """Private-use redirect URIs that clients may use: schemes, or whole URIs; Cursor's in local
     mode."""
+    client_document_hosts: Annotated[
+        tuple[str, ...] | Literal["*"], BeforeValidator(values.document_hosts)
+    ] = "*"
+    """Hosts that may describe clients in a document; `*` is any public one."""
+    denied_addresses: Annotated[tuple[Network, ...], BeforeValidator(values.networks)] = ()
+    """Networks that no such document comes from, besides all that are not public."""
     allowed_origins: Annotated[tuple[str, ...], BeforeValidator(values.origins)] = ()
     """Origins of web pages that may call /mcp, besides the gateway's own."""
     admin_contact: Annotated[str | None, BeforeValidator(values.contact)] = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import ssl
@@ -14,11 +15,13 @@ from urllib.parse import SplitResult, urlsplit
 from productive_contract.mapping import MappingError, decode_document
 from productive_contract.secret import Secret
 from productive_gateway.oauth.clients.client import ClientKind
+from productive_gateway.oauth.clients.document_url import DocumentUrlError, parse_document_url
 from productive_gateway.oauth.clients.redirect_uri import (
     RedirectKind,
     RedirectUriError,
     parse_redirect_uri,
 )
+from productive_gateway.outbound.addresses import Network
 from productive_gateway.tools.registry import TOOLSETS
 from productive_gateway.web.loopback import LOOPBACK
 
@@ -195,6 +198,29 @@ def redirect_schemes(text: str) -> tuple[str, ...]:
     return schemes
 
 
+def document_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
+    """Read hosts, separated by commas or spaces, or `*`."""
+    if text == "*":
+        return "*"
+    hosts = words(text)
+    if not all(map(_describes_clients, hosts)):
+        raise ValueError(
+            "write public host names in lower case, separated by commas, such as claude.ai; * "
+            "allows any"
+        )
+    return hosts
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Read networks, separated by commas or spaces."""
+    try:
+        return tuple(ipaddress.ip_network(word) for word in words(text))
+    except ValueError as error:
+        raise ValueError(
+            "write networks such as 203.0.113.0/24 or 2001:db8:1::/48, separated by commas"
+        ) from error
+
+
 def origins(text: str) -> tuple[str, ...]:
     """Read origins of web pages, separated by commas or spaces."""
     try:
@@ -278,6 +304,14 @@ def secrets(text: str) -> tuple[Secret, ...]:
 def words(text: str) -> tuple[str, ...]:
     """Split at commas and white space."""
     return tuple(text.replace(",", " ").split())
+
+
+def _describes_clients(host: str) -> bool:
+    """Whether it is a host as the address of a client document has one."""
+    try:
+        return parse_document_url(f"https://{host}/client.json").host == host
+    except DocumentUrlError:
+        return False
 
 
 def _number(text: str, least: int, most: int, *, what: str = "number") -> int:

@@ -53,6 +53,7 @@ async def test_the_server_metadata_names_exactly_what_exists() -> None:
         ],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        "client_id_metadata_document_supported": True,
         "protected_resources": [RESOURCE],
     }
 

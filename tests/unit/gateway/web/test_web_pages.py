@@ -206,6 +206,8 @@ def test_every_value_is_escaped() -> None:
             named=False,
             loopback=False,
             scheme=evil,
+            described_by=evil,
+            anybody=True,
             permissions=[evil],
             handle=evil,
         ),

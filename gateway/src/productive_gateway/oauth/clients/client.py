@@ -7,10 +7,12 @@ import hmac
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
+from urllib.parse import urlsplit
 
 from productive_gateway.grants.grant import CLIENT_PREFIX, client_hash
 from productive_gateway.oauth.clients.redirect_policy import Obstacle, RedirectPolicy
 from productive_gateway.oauth.clients.redirect_uri import (
+    RedirectKind,
     RedirectUri,
     RedirectUriError,
     find_registered,
@@ -86,6 +88,21 @@ class Client:
     def label(self) -> str:
         """Hash prefix, for audit lines: the same as in the labels of its grants."""
         return client_label(self.client_id)
+
+    @property
+    def described_by(self) -> str | None:
+        """The host whose document describes it, proven by TLS; None of other kinds of clients."""
+        if self.kind is not ClientKind.METADATA_DOCUMENT:
+            return None
+        return urlsplit(self.client_id).hostname
+
+    @property
+    def loopback_only(self) -> bool:
+        """Whether all its redirect URIs lead to programs on the person's own machine."""
+        return all(
+            parse_redirect_uri(uri).kind is RedirectKind.LOOPBACK
+            for uri in self.registration.redirect_uris
+        )
 
     def holds(self, secret: str) -> bool:
         """Whether that is one of its secrets."""
