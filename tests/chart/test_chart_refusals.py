@@ -55,6 +55,11 @@ def test_an_installation_without_values_is_told_all_that_is_missing(helm: Helm) 
         (nested("redirectHosts", ["https://claude.ai"]), "is not a host name"),
         (nested("redirectHosts", ["claude.ai/a/../b"]), "is not a host name"),
         (nested("redirectHosts", ["claude.ai/a?b=c"]), "is not a host name"),
+        (
+            {"clients": {"kinds": ["registered"], "existingSecret": "c"}},
+            "clients.existingSecret has no effect",
+        ),
+        (nested("clients.kinds", ["preregistered"]), "clients.existingSecret is missing"),
         (nested("clients.documentHosts", []), "clients.documentHosts is empty: list the hosts"),
         (nested("clients.documentHosts", ["*", "claude.ai"]), "remove it, or the others"),
         (nested("namespaces.grants", "productive"), "must be three different ones"),

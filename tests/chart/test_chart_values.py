@@ -67,6 +67,12 @@ def env(
     return Case(path, value, "Deployment/gateway", f"env.{variable}", expected, more or {})
 
 
+def denied(kind: str, one: str) -> str:
+    """Return the variable of the gateway that denies one client."""
+    lists = {"clients": [], "hosts": [], "names": []} | {kind: [one]}
+    return json.dumps(lists, separators=(",", ":"))
+
+
 def _of_programs() -> list[Case]:
     """The values that gateway and operator have in common."""
     probe = {"httpGet": {"path": "/other", "port": 1234}}
@@ -208,6 +214,19 @@ CASES: list[Case] = [
         "REDIRECT_HOSTS",
         "a.example,b.example:8443/callback,c.example/below/",
     ),
+    env("clients.kinds", ["registered"], "CLIENT_KINDS", "registered"),
+    env("clients.existingSecret", "c", "PREREGISTERED_CLIENTS", "/var/run/productive-mcp/clients"),
+    Case(
+        "clients.existingSecret",
+        "c",
+        "Deployment/gateway",
+        f"{POD}.volumes.3",
+        {"name": "clients", "secret": {"secretName": "c", "defaultMode": 0o440}},
+    ),
+    env("clients.redirectSchemes", ["a.example", "b:/c"], "REDIRECT_SCHEMES", "a.example,b:/c"),
+    env("clients.denied.clients", ["c"], "DENIED_CLIENTS", denied("clients", "c")),
+    env("clients.denied.hosts", ["a.example"], "DENIED_CLIENTS", denied("hosts", "a.example")),
+    env("clients.denied.names", ["An App"], "DENIED_CLIENTS", denied("names", "An App")),
     env(
         "clients.documentHosts",
         ["claude.ai", "code.example"],

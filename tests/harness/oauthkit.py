@@ -238,6 +238,7 @@ async def authorization_server(
     limits: PerMinute = UNLIMITED,
     proxies: Sequence[str] = (),
     documents: MetadataDocuments | None = None,
+    clients: dict[str, Any] | None = None,
 ) -> AsyncIterator[AuthorizationServer]:
     """Start the authorization server over memory; parts can be shared between replicas.
 
@@ -278,10 +279,10 @@ async def authorization_server(
         limits=retries,
         issued=counted.issued,
     )
-    clients = Clients(keys, config.issuer, documents)
+    known = Clients(keys, config.issuer, documents, **clients or {})
     addresses = CallerAddresses(parse_networks(proxies))
     context = OAuthContext(
-        config, keys, grants, people, client, clients, clock, addresses=addresses, limits=counted
+        config, keys, grants, people, client, known, clock, addresses=addresses, limits=counted
     )
     app = public_app(oauth_routes(context), resource=config.resource, addresses=addresses)
     try:

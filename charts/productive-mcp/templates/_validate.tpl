@@ -65,6 +65,12 @@
 {{- $bad = append $bad (printf "redirectHosts: %q is not a host name in lower case, with or without a path; write each one, there are no patterns." .) -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.clients.existingSecret (not (has "preregistered" .Values.clients.kinds)) -}}
+{{- $bad = append $bad "clients.existingSecret has no effect: add preregistered to clients.kinds, or leave the Secret out." -}}
+{{- end -}}
+{{- if and (eq (join "," .Values.clients.kinds) "preregistered") (not .Values.clients.existingSecret) -}}
+{{- $bad = append $bad "clients.existingSecret is missing: clients.kinds allows pre-registered clients only, so nobody could connect." -}}
+{{- end -}}
 {{- toYaml $bad -}}
 {{- end -}}
 

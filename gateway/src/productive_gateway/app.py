@@ -29,6 +29,7 @@ from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.mcp.failed_tokens import FailedTokens
 from productive_gateway.oauth.clients.directory import Clients
 from productive_gateway.oauth.clients.metadata_documents import MetadataDocuments
+from productive_gateway.oauth.clients.preregistered_file import PreregisteredClients
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.metadata import resource_metadata_url
@@ -119,6 +120,10 @@ async def compose(
         config = GrantConfig(settings.resource, access_life=settings.access_token_seconds)
         limits = Limits.of(settings.limits)
         addresses = CallerAddresses(settings.trusted_proxies)
+        preregistered = _preregistered(settings)
+        if preregistered is not None:
+            tasks.append(preregistered.run)
+
         store = _store(settings, cluster)
         writes = Writes.over(PersonLedgers(store, keys), keys)
         index = GrantIndex(store, keys, config)
@@ -150,7 +155,12 @@ async def compose(
         )
         endpoint = McpEndpoint(
             _mcp_config(settings),
-            Authenticator(grants, people, admin_contact=settings.admin_contact).authenticate,
+            Authenticator(
+                grants,
+                people,
+                denied=settings.denied_clients.labels,
+                admin_contact=settings.admin_contact,
+            ).authenticate,
             registry,
             connect_page=partial(
                 connect_page,
@@ -171,7 +181,14 @@ async def compose(
             OAuthContext(
                 config=oauth_config,
                 keys=keys,
-                clients=Clients(keys, settings.public_url, documents),
+                clients=Clients(
+                    keys,
+                    settings.public_url,
+                    documents=documents,
+                    kinds=settings.client_kinds,
+                    preregistered=preregistered,
+                    denied=settings.denied_clients,
+                ),
                 grants=grants,
                 people=people,
                 upstream=upstream,
@@ -192,6 +209,9 @@ async def compose(
                     keys.problem if isinstance(keys, KeyRingSource) else None
                 ),
                 "provider": lambda: upstream.problem,
+                "preregistered_clients": lambda: (
+                    None if preregistered is None else preregistered.problem
+                ),
             },
         )
         yield Gateway(
@@ -247,6 +267,11 @@ def _keys(settings: Settings, cluster: KubeClient | None) -> KeyRingSource | Fix
     )
 
 
+def _preregistered(settings: Settings) -> PreregisteredClients | None:
+    given = settings.preregistered_clients
+    return None if given is None else PreregisteredClients(given, settings.redirects)
+
+
 def _store(settings: Settings, cluster: KubeClient | None) -> GrantStore:
     if cluster is None or settings.grants_namespace is None:
         return MemoryGrantStore()
@@ -294,6 +319,7 @@ def _oauth_config(settings: Settings) -> OAuthConfig:
         public_url=settings.public_url,
         resource=settings.resource,
         redirect_hosts=settings.redirect_hosts,
+        redirect_schemes=settings.redirect_schemes,
         admin_contact=settings.admin_contact,
         local=settings.local,
     )

@@ -116,6 +116,22 @@
 - name: LIMIT_CLIENT_DOCUMENTS
   value: {{ .clientDocumentsPerMinute | quote }}
 {{- end }}
+- name: CLIENT_KINDS
+  value: {{ join "," .Values.clients.kinds | quote }}
+{{- if .Values.clients.existingSecret }}
+- name: PREREGISTERED_CLIENTS
+  value: /var/run/productive-mcp/clients
+{{- end }}
+{{- with .Values.clients.redirectSchemes }}
+- name: REDIRECT_SCHEMES
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.clients.denied }}
+{{- if or .clients .hosts .names }}
+- name: DENIED_CLIENTS
+  value: {{ toJson . | quote }}
+{{- end }}
+{{- end }}
 - name: CLIENT_DOCUMENT_HOSTS
   value: {{ join "," .Values.clients.documentHosts | quote }}
 {{- with .Values.clients.deniedAddresses }}

@@ -20,6 +20,7 @@ from productive_gateway.oauth.authorization_request import (
     returnable_state,
 )
 from productive_gateway.oauth.clients.client import Client, UnknownClient, client_label
+from productive_gateway.oauth.clients.deny_list import ClientDenied
 from productive_gateway.oauth.clients.redirect_policy import Obstacle
 from productive_gateway.oauth.clients.redirect_uri import RedirectUri
 from productive_gateway.oauth.config import MAX_FORM, MAX_QUERY, OAuthConfig
@@ -48,6 +49,8 @@ class AuthorizeHandler:
         try:
             form = query_of(request, limit=MAX_QUERY)
             client, redirect = await self._destination(form)
+        except ClientDenied as error:
+            return self._denied_client(request, error)
         except (BadRequest, OAuthError, Unavailable) as error:
             return error_page(request, error)
         try:
@@ -98,8 +101,23 @@ class AuthorizeHandler:
                 "The address to return to is not one that this app registered. Remove the server "
                 "from your app and connect it again.",
             )
-        _check_policy(redirect, self.context.config)
+        obstacle = client.obstacle(redirect, self.context.config.redirects)
+        if obstacle is not None:
+            explained = _explained(obstacle, redirect, self.context.config)
+            raise OAuthError(ErrorCode.INVALID_REQUEST, explained)
         return client, redirect
+
+    def _denied_client(self, request: Request, error: ClientDenied) -> Response:
+        audit(Event.SIGN_IN_REFUSED, reason=error.reason, client=error.client)
+        contact = self.context.config.admin_contact
+        return problem(
+            request,
+            403,
+            "This app cannot be connected",
+            str(error),
+            *([f"Your administrator is {contact}."] if contact else []),
+            error=ErrorCode.ACCESS_DENIED.value,
+        )
 
     async def _consent(self, request: Request, form: Form) -> Consent:
         """Return the page that was decided on, if it was shown in this browser.
@@ -207,19 +225,15 @@ class AuthorizeHandler:
         return response
 
 
-def _check_policy(redirect: RedirectUri, config: OAuthConfig) -> None:
-    obstacle = config.redirects.obstacle(redirect)
-    if obstacle is not None:
-        raise OAuthError(ErrorCode.INVALID_REQUEST, _explained(obstacle, redirect, config))
-
-
 def _explained(obstacle: Obstacle, redirect: RedirectUri, config: OAuthConfig) -> str:
+    contact = config.admin_contact or "your administrator"
     match obstacle:
         case Obstacle.PRIVATE_USE:
             return (
                 f"This app wants its answer at {redirect.scheme}:, an address that any program on "
                 "your computer could claim. Update the app, or use one that takes its answer by "
-                "https or at http://localhost."
+                f"https or at http://localhost. Or ask {contact} to allow {redirect.shown} in "
+                "REDIRECT_SCHEMES."
             )
         case Obstacle.OWN_ADDRESS:
             remedy = (
@@ -229,7 +243,6 @@ def _explained(obstacle: Obstacle, redirect: RedirectUri, config: OAuthConfig) -
             own = f"This app wants its answer at {redirect.shown}, which is this server itself."
             return own + (remedy if config.local else "")
         case Obstacle.ADDRESS:
-            contact = config.admin_contact or "your administrator"
             return (
                 f"Access would go to {redirect.shown}, which is not allowed here. Ask {contact} to "
                 "add this address to REDIRECT_HOSTS if you trust it."

@@ -25,6 +25,8 @@ class OAuthConfig:
     """Canonical URL of the MCP endpoint."""
     redirect_hosts: Allowed = "*"
     """What https redirects of clients may lead to; loopback ones are always allowed."""
+    redirect_schemes: tuple[str, ...] = ()
+    """Private-use redirects of clients that may be used: each a scheme, or one whole URI."""
     admin_contact: str | None = None
     """Whom people are told to ask for access."""
     local: bool = False
@@ -53,7 +55,7 @@ class OAuthConfig:
     @property
     def redirects(self) -> RedirectPolicy:
         """Where codes may be sent to."""
-        return RedirectPolicy(self.redirect_hosts, self.public_url)
+        return RedirectPolicy(self.redirect_hosts, self.public_url, self.redirect_schemes)
 
     @property
     def origin(self) -> str:

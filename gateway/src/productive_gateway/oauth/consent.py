@@ -21,7 +21,8 @@ from productive_gateway.oauth.authorization_request import (
     decode_request,
     encode_request,
 )
-from productive_gateway.oauth.clients.client import Client
+from productive_gateway.oauth.clients.client import Client, ClientKind
+from productive_gateway.oauth.clients.redirect_uri import RedirectKind
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.cookies import CookieKind
 from productive_gateway.oauth.scope import WORDS
@@ -86,7 +87,9 @@ def consent_page(
         action=f"{context.config.public_url}/authorize",
         client_name=asked.client_name,
         redirect_address=redirect.shown,
+        named=client.kind is ClientKind.PREREGISTERED,
         loopback=asked.loopback,
+        scheme=redirect.scheme if redirect.kind is RedirectKind.PRIVATE_USE else None,
         described_by=client.described_by,
         # Anybody can send a browser here with the id of such a client: nothing but the program
         # that listens on the person's own machine decides who gets the code.

@@ -12,6 +12,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from productive_contract.secret import Secret
 from productive_gateway.errors import Unavailable
 from productive_gateway.oauth.answers import json_error
 from productive_gateway.oauth.clients.client import AuthMethod, Client, Registration
@@ -52,13 +53,13 @@ class RegisterHandler:
         try:
             document = await _document(request)
             registration = read_registration(document, context.config.redirects)
-            client = register_client(
+            client, secret = register_client(
                 context.keys.ring(), registration, context.config.issuer, context.entropy
             )
         except (BadRequest, OAuthError, Unavailable) as error:
             return json_error(error)
         audit(Event.CLIENT_REGISTERED, client=client.label, client_name=registration.name)
-        return JSONResponse(_answer(client, int(context.clock())), 201)
+        return JSONResponse(_answer(client, secret, int(context.clock())), 201)
 
 
 async def _document(request: Request) -> dict[str, Any]:
@@ -113,11 +114,11 @@ def _check_usable(registration: Registration, policy: RedirectPolicy) -> None:
     if obstacles:
         raise wrong_uri(
             "redirect_uris must include an https URI, or one of http://localhost: any program "
-            "could claim another scheme."
+            "could claim another scheme. Its administrator can allow one by REDIRECT_SCHEMES."
         )
 
 
-def _answer(client: Client, now: int) -> dict[str, Any]:
+def _answer(client: Client, secret: Secret | None, now: int) -> dict[str, Any]:
     registration = client.registration
     answer: dict[str, Any] = {
         "client_id": client.client_id,
@@ -128,6 +129,6 @@ def _answer(client: Client, now: int) -> dict[str, Any]:
         "response_types": ["code"],
         "token_endpoint_auth_method": registration.auth_method.value,
     }
-    if client.secret is not None:
-        answer |= {"client_secret": client.secret.reveal(), "client_secret_expires_at": 0}
+    if secret is not None:
+        answer |= {"client_secret": secret.reveal(), "client_secret_expires_at": 0}
     return answer

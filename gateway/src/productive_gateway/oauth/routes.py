@@ -13,6 +13,7 @@ from productive_gateway.errors import TooManyRequests
 from productive_gateway.oauth.answers import error_page, json_error
 from productive_gateway.oauth.authorize import AuthorizeHandler
 from productive_gateway.oauth.callback import CallbackHandler
+from productive_gateway.oauth.clients.client import ClientKind
 from productive_gateway.oauth.connections.handler import ConnectionsHandler
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.home import HomeHandler
@@ -44,10 +45,12 @@ def oauth_routes(context: OAuthContext, *, parts: Sequence[tuple[str, str]] = ()
     get = limited(authorize.get, limits.authorize, addresses, error_page)
     decide = limited(authorize.post, limits.authorize, addresses, error_page)
     callback = limited(CallbackHandler(context).get, limits.callback, addresses, error_page)
-    register = limited(RegisterHandler(context).post, limits.register, addresses, _json)
+    registers = limited(RegisterHandler(context).post, limits.register, addresses, _json)
     token = located(TokenHandler(context).post, addresses)
     revoke = located(RevokeHandler(context).post, addresses)
-    server, resource = server_metadata(context.config), resource_metadata(context.config)
+    config, kinds = context.config, context.clients.kinds
+    server, resource = server_metadata(config, kinds), resource_metadata(config)
+    register = Route("/register", Endpoint({"POST": registers}, cors=True))
     return [
         Route(
             "/",
@@ -58,12 +61,12 @@ def oauth_routes(context: OAuthContext, *, parts: Sequence[tuple[str, str]] = ()
         ),
         Route("/authorize", Endpoint({"GET": get, "POST": decide})),
         Route("/callback", Endpoint({"GET": callback})),
-        Route("/register", Endpoint({"POST": register}, cors=True)),
+        *([register] if ClientKind.REGISTERED in kinds else []),
         Route("/token", Endpoint({"POST": token}, cors=True)),
         Route("/revoke", Endpoint({"POST": revoke}, cors=True)),
         *_connections(context),
-        *(_document(path, server) for path in server_paths(context.config)),
-        *(_document(path, resource) for path in resource_paths(context.config)),
+        *(_document(path, server) for path in server_paths(config)),
+        *(_document(path, resource) for path in resource_paths(config)),
     ]
 
 

@@ -89,6 +89,16 @@ KEY_RING_BROKEN: Final = Gauge(
     "1 while the published key ring is missing or unreadable and the last good one is in use",
     registry=REGISTRY,
 )
+CLIENTS_BROKEN: Final = Gauge(
+    "productive_mcp_clients_broken",
+    "1 while the pre-registered clients are missing or wrong and the last good ones are in use",
+    registry=REGISTRY,
+)
+PREREGISTERED_CLIENTS: Final = Gauge(
+    "productive_mcp_preregistered_clients",
+    "Clients in the list of pre-registered ones",
+    registry=REGISTRY,
+)
 
 
 def count_kubernetes_request(verb: str, status: str) -> None:

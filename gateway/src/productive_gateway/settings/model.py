@@ -11,6 +11,9 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from productive_contract.secret import Secret
+from productive_gateway.oauth.clients.client import ALL_KINDS, ClientKind
+from productive_gateway.oauth.clients.deny_list import NOBODY, DenyList, read_deny_list
+from productive_gateway.oauth.clients.redirect_policy import RedirectPolicy
 from productive_gateway.observability.audit import EmailStyle
 from productive_gateway.outbound.proxy import Proxy
 from productive_gateway.sealing.keys import KeyRing, ring_of_cookie_key
@@ -24,6 +27,9 @@ from productive_gateway.web.listening import ALL_INTERFACES, THIS_MACHINE
 from productive_gateway.web.loopback import LOOPBACK
 
 T = TypeVar("T")
+
+CURSOR: Final = "cursor://anysphere.cursor-mcp/oauth/callback"
+"""The private-use redirect URI that Cursor registers and prefers."""
 
 _URL: Final = BeforeValidator(values.service_url)
 _SECRET: Final = BeforeValidator(values.secret)
@@ -141,6 +147,21 @@ class Settings(BaseModel):
     """Sign-ins of one person in a minute."""
     limit_client_documents: Annotated[int | None, _PER_MINUTE] = None
     """Documents of clients that are fetched for one address in a minute."""
+    client_kinds: Annotated[frozenset[ClientKind], BeforeValidator(values.client_kinds)] = ALL_KINDS
+    """Which clients may connect: those that register themselves, those with a metadata document,
+    and pre-registered ones; all by default."""
+    preregistered_clients: Annotated[
+        Secret | Path | None, BeforeValidator(values.preregistered_clients)
+    ] = None
+    """Clients that the administrator names: JSON, a file, or the folder where its Secret is
+    mounted."""
+    denied_clients: Annotated[DenyList, BeforeValidator(read_deny_list)] = NOBODY
+    """JSON: clients that may not connect, by id, by redirect host and by name."""
+    given_redirect_schemes: Annotated[
+        tuple[str, ...] | None, BeforeValidator(values.redirect_schemes)
+    ] = Field(default=None, alias="REDIRECT_SCHEMES")
+    """Private-use redirect URIs that clients may use: schemes, or whole URIs; Cursor's in local
+    mode."""
     client_document_hosts: Annotated[
         tuple[str, ...] | Literal["*"], BeforeValidator(values.document_hosts)
     ] = "*"
@@ -201,6 +222,18 @@ class Settings(BaseModel):
         return replace(
             defaults, **{name: count for name, count in given.items() if count is not None}
         )
+
+    @property
+    def redirects(self) -> RedirectPolicy:
+        """Where codes may be sent to."""
+        return RedirectPolicy(self.redirect_hosts, self.public_url, self.redirect_schemes)
+
+    @property
+    def redirect_schemes(self) -> tuple[str, ...]:
+        """Private-use redirect URIs that may be used."""
+        if self.given_redirect_schemes is None:
+            return (CURSOR,) if self.local else ()
+        return self.given_redirect_schemes
 
     @property
     def grants_namespace(self) -> str | None:

@@ -14,7 +14,13 @@ from urllib.parse import SplitResult, urlsplit
 
 from productive_contract.mapping import MappingError, decode_document
 from productive_contract.secret import Secret
+from productive_gateway.oauth.clients.client import ClientKind
 from productive_gateway.oauth.clients.document_url import DocumentUrlError, parse_document_url
+from productive_gateway.oauth.clients.redirect_uri import (
+    RedirectKind,
+    RedirectUriError,
+    parse_redirect_uri,
+)
 from productive_gateway.observability.audit import EmailStyle
 from productive_gateway.tools.registry import TOOLSETS
 from productive_gateway.web.caller_address import Network, parse_networks
@@ -189,6 +195,37 @@ def redirect_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
             "supported"
         )
     return hosts
+
+
+def client_kinds(text: str) -> frozenset[ClientKind]:
+    """Read which kinds of clients may connect, separated by commas or spaces."""
+    kinds = words(text)
+    if not kinds or not set(kinds) <= set(ClientKind):
+        raise ValueError(f"write some of {', '.join(ClientKind)}, separated by commas")
+    return frozenset(map(ClientKind, kinds))
+
+
+def preregistered_clients(text: str) -> Secret | Path:
+    """Read PREREGISTERED_CLIENTS: the list itself, or its path."""
+    return Secret(text) if text.lstrip().startswith(("[", "{")) else Path(text)
+
+
+def redirect_schemes(text: str) -> tuple[str, ...]:
+    """Read private-use schemes and whole URIs of such, separated by commas or spaces."""
+    problem = ValueError(
+        "write schemes such as com.example.app, or whole addresses such as "
+        "cursor://anysphere.cursor-mcp/oauth/callback, separated by commas; https addresses belong "
+        "to REDIRECT_HOSTS"
+    )
+    schemes = words(text)
+    for one in schemes:
+        try:
+            uri = parse_redirect_uri(one if ":" in one else f"{one}:/")
+        except RedirectUriError as error:
+            raise problem from error
+        if uri.kind is not RedirectKind.PRIVATE_USE:
+            raise problem
+    return schemes
 
 
 def document_hosts(text: str) -> tuple[str, ...] | Literal["*"]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ from harness.oauthkit import (
     audit_log,
     authorization_server,
 )
+from productive_gateway.oauth.clients.client import ClientKind, client_label
+from productive_gateway.oauth.clients.deny_list import read_deny_list
 from productive_gateway.oauth.clients.document_cache import DEFAULT_FRESH, STALE
 from productive_gateway.oauth.clients.document_errors import RETRY_SECONDS
 from productive_gateway.oauth.clients.metadata_documents import PER_MINUTE, Hosts
@@ -250,6 +253,53 @@ async def test_a_redirect_host_that_was_removed_ends_refreshes() -> None:
             assert "REDIRECT_HOSTS" in (await other.page()).text
             refused = await other.refresh(tokens["refresh_token"])
             assert refused.json()["error"] == "invalid_grant"
+
+
+@pytest.mark.attack("O-11", "K-12")
+@pytest.mark.parametrize("entry", [CLIENT_ID, client_label(CLIENT_ID)])
+async def test_a_denied_address_can_neither_sign_in_nor_refresh_and_is_not_fetched(
+    entry: str,
+) -> None:
+    async with site() as running:
+        server, tokens = running.server, await running.tokens()
+        documents = running.host.documents(running.clock)
+        async with authorization_server(
+            clock=running.clock,
+            store=server.store,
+            keys=server.keys,
+            documents=documents,
+            clients={"denied": read_deny_list(json.dumps({"clients": [entry]}))},
+        ) as strict:
+            fetched = len(running.host.heads)
+            other = Site(strict, running.host, running.clock)
+            assert (await other.page()).status_code == 403
+            assert (await other.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
+            assert len(running.host.heads) == fetched
+
+
+@pytest.mark.attack("O-10")
+async def test_without_this_kind_of_client_no_document_is_fetched_nor_offered() -> None:
+    metadata = "/.well-known/oauth-authorization-server"
+    async with site() as running:
+        server, tokens = running.server, await running.tokens()
+        assert "client_id_metadata_document_supported" in (
+            (await server.browser().http.get(metadata)).json()
+        )
+        async with authorization_server(
+            clock=running.clock,
+            store=server.store,
+            keys=server.keys,
+            documents=running.host.documents(running.clock),
+            clients={"kinds": frozenset({ClientKind.REGISTERED})},
+        ) as strict:
+            fetched = len(running.host.heads)
+            other = Site(strict, running.host, running.clock)
+            assert (await other.page()).status_code == 400
+            refused = await other.refresh(tokens["refresh_token"])
+            assert (refused.status_code, refused.json()["error"]) == (401, "invalid_client")
+            assert len(running.host.heads) == fetched
+            offered = (await strict.browser().http.get(metadata)).json()
+            assert "client_id_metadata_document_supported" not in offered
 
 
 @pytest.mark.attack("K-08")

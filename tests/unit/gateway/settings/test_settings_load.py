@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from productive_contract.secret import Secret
+from productive_gateway.oauth.clients.client import ClientKind
+from productive_gateway.oauth.clients.deny_list import NOBODY
 from productive_gateway.outbound.proxy import Proxy
 from productive_gateway.settings import SettingsError, load_settings
 from productive_gateway.settings.model import variables
@@ -97,6 +99,38 @@ def test_settings_of_the_workers_local_mode_are_read() -> None:
     assert upstream.email_trust == "issuer"
     assert upstream.jwks_url == f"{BASE}/jwks"
     assert not upstream.discovers
+
+
+def test_every_kind_of_client_may_connect_and_cursor_come_back_by_default() -> None:
+    local, cluster = load_settings(WORKER), load_settings(CLUSTER)
+    assert local.client_kinds == cluster.client_kinds == frozenset(ClientKind)
+    assert cluster.redirect_schemes == ()
+    assert local.redirect_schemes == ("cursor://anysphere.cursor-mcp/oauth/callback",)
+    assert cluster.preregistered_clients is None
+    assert cluster.denied_clients == NOBODY
+    named = load_settings(CLUSTER | {"REDIRECT_SCHEMES": "cursor, com.example.app"})
+    assert named.redirects.private_use == ("cursor", "com.example.app")
+
+
+def test_the_administrators_clients_are_read(tmp_path: Path) -> None:
+    client = {
+        "client_id": "a",
+        "client_name": "A",
+        "redirect_uris": ["https://a.example/cb"],
+        "token_endpoint_auth_method": "none",
+    }
+    file = tmp_path / "clients.json"
+    file.write_text(json.dumps([client]))
+    given = {
+        "CLIENT_KINDS": "preregistered, metadata_document",
+        "DENIED_CLIENTS": '{"hosts": ["bad.example"]}',
+    }
+    settings = load_settings(CLUSTER | given | {"PREREGISTERED_CLIENTS": json.dumps([client])})
+    assert settings.preregistered_clients == Secret(json.dumps([client]))
+    assert settings.client_kinds == {ClientKind.PREREGISTERED, ClientKind.METADATA_DOCUMENT}
+    assert settings.denied_clients.hosts == {"bad.example"}
+    path = load_settings(CLUSTER | {"PREREGISTERED_CLIENTS": str(file)})
+    assert path.preregistered_clients == file
 
 
 def test_a_stricter_trust_may_be_asked_of_the_workers_form_too() -> None:
@@ -191,6 +225,19 @@ def test_a_missing_setting_is_reported_once_with_what_to_write(name: str) -> Non
         ({"OIDC_CLIENT_SECRET": "canary with space"}, "OIDC_CLIENT_SECRET: copy it again"),
         ({"INTERNAL_PORT": "8787"}, "INTERNAL_PORT is the same as PORT"),
         ({"CA_BUNDLE": "/absent.pem"}, "CA_BUNDLE: write the path"),
+        ({"CLIENT_KINDS": "dynamic"}, "CLIENT_KINDS: write some of registered"),
+        ({"CLIENT_KINDS": "preregistered"}, "Nobody can connect"),
+        (
+            {"CLIENT_KINDS": "registered", "PREREGISTERED_CLIENTS": "[]"},
+            "PREREGISTERED_CLIENTS has no effect",
+        ),
+        ({"PREREGISTERED_CLIENTS": "/absent"}, "PREREGISTERED_CLIENTS: the list of clients is m"),
+        (
+            {"PREREGISTERED_CLIENTS": '[{"client_secret": "canary"}]'},
+            "PREREGISTERED_CLIENTS: the list of clients cannot be used: entry 1: client_id",
+        ),
+        ({"DENIED_CLIENTS": "bad.example"}, "DENIED_CLIENTS: write a JSON object"),
+        ({"REDIRECT_SCHEMES": "https"}, "REDIRECT_SCHEMES: write schemes"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: write one of"),
         ({"AUDIT_EMAILS": "some"}, "AUDIT_EMAILS: write one of full, hashed, none"),
         ({"OIDC_REQUIRED_CLAIM": "{}"}, "did you mean OIDC_REQUIRED_CLAIMS?"),

@@ -26,6 +26,9 @@ READERS = [
     values.flag,
     values.level,
     values.redirect_hosts,
+    values.redirect_schemes,
+    values.client_kinds,
+    values.preregistered_clients,
     values.document_hosts,
     values.networks,
     values.origins,
@@ -128,6 +131,34 @@ def test_lists_are_separated_by_commas_or_spaces() -> None:
         "localhost:3000",
     )
     assert values.origins("https://A.example.com:443/") == ("https://a.example.com",)
+
+
+@pytest.mark.attack("B-07")
+def test_private_use_schemes_are_read_alone_or_with_the_whole_uri() -> None:
+    text = "cursor://anysphere.cursor-mcp/oauth/callback, com.example.app"
+    assert values.redirect_schemes(text) == tuple(text.split(", "))
+
+
+@pytest.mark.attack("B-07", "Q-07")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https",
+        "http",
+        "javascript",
+        "data:text/html",
+        "file",
+        "https://claude.ai/cb",
+        "Cursor",
+        "cursor://x#y",
+        "cursor://x?code=1",
+        "*",
+        "9p",
+    ],
+)
+def test_schemes_that_are_not_private_use_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="write schemes such as"):
+        values.redirect_schemes(text)
 
 
 @pytest.mark.attack("K-12")

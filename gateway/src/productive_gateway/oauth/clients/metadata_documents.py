@@ -200,7 +200,7 @@ class MetadataDocuments:
         _check_status(answer.status)
         content_type = answer.single("content-type") or ""
         registration = read_document(answer.body, content_type, url.text)
-        client = Client(url.text, registration, None, ClientKind.METADATA_DOCUMENT)
+        client = Client(url.text, registration, kind=ClientKind.METADATA_DOCUMENT)
         etag = answer.single("etag") or ""
         CLIENT_DOCUMENTS.labels(outcome="fetched").inc()
         return self._held(client, answer, etag if _ETAG.fullmatch(etag) else None)

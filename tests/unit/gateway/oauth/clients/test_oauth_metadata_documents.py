@@ -83,7 +83,7 @@ async def unavailable(documents: MetadataDocuments, client_id: str = CLIENT_ID) 
 
 async def test_the_document_becomes_a_public_client(documents: MetadataDocuments) -> None:
     client = await documents.find(CLIENT_ID)
-    assert client == Client(CLIENT_ID, REGISTRATION, None, ClientKind.METADATA_DOCUMENT)
+    assert client == Client(CLIENT_ID, REGISTRATION, kind=ClientKind.METADATA_DOCUMENT)
     assert client.described_by == HOST
 
 
@@ -337,7 +337,7 @@ def test_the_number_of_documents_is_bounded_and_failures_push_none_out() -> None
     cache = DocumentCache()
 
     def held(client_id: str) -> Held:
-        client = Client(client_id, REGISTRATION, None, ClientKind.METADATA_DOCUMENT)
+        client = Client(client_id, REGISTRATION, kind=ClientKind.METADATA_DOCUMENT)
         return Held(client, 0, 60, None)
 
     for number in range(MAX_ENTRIES):
