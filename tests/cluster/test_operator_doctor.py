@@ -41,7 +41,12 @@ def installed(deployment: Deployment) -> Deployment:
 
 @asynccontextmanager
 async def examination(
-    installed: Deployment, *, kubeconfig: Path | None = None, skew: float = 0.0, **changes: Any
+    installed: Deployment,
+    *,
+    kubeconfig: Path | None = None,
+    skew: float = 0.0,
+    inside: bool = False,
+    **changes: Any,
 ) -> AsyncIterator[list[Result]]:
     """Examine the deployment, or one that differs from it by `changes`."""
     names = installed.cluster.names
@@ -51,11 +56,18 @@ async def examination(
     async with await connecting as client, web_session() as session:
         reader = ClusterReader(client)
         found = await find_installation(
-            reader, namespace=names.release, release=None, environment={}
+            reader,
+            namespace=names.release,
+            release=None,
+            environment={
+                "USERS_NAMESPACE": names.users,
+                "MAPPING_SECRET": names.mapping,
+                "INTERNAL_PORT": str(installed.operator_port),
+            },
         )
         changed: Installation = replace(found, **changes)
         web = Web(session, lambda: time.time() + skew)
-        yield await Examination(reader, web, changed, inside=False).run()
+        yield await Examination(reader, web, changed, inside=inside).run()
 
 
 async def faults(installed: Deployment, **changes: Any) -> list[Result]:
@@ -113,6 +125,38 @@ def test_what_may_not_be_read_is_not_checked_and_no_failure(installed: Deploymen
         done.stdout
     )
     assert "✓ mapping: " in done.stdout
+
+
+async def test_in_its_own_pod_the_operator_is_asked_directly(installed: Deployment) -> None:
+    kubeconfig = installed.cluster.kubeconfig("operator")
+    async with examination(installed, kubeconfig=kubeconfig, inside=True) as results:
+        found = {one.title: one.outcome for one in results}
+    assert found["replicas of the operator"] is Outcome.OK
+    assert found["propagation"] is Outcome.NOT_CHECKED
+    assert Outcome.WRONG not in found.values()
+
+
+async def test_what_a_network_policy_may_hide_is_not_checked(installed: Deployment) -> None:
+    away = {"provider": Provider(issuer="http://127.0.0.1:9"), "public_url": "http://127.0.0.1:9"}
+    async with examination(installed, inside=True, **away) as results:
+        found = {one.title: one for one in results}
+    for title in ("provider's issuer", "public URL"):
+        assert found[title].outcome is Outcome.NOT_CHECKED
+        assert "cannot be reached" in found[title].words
+
+
+def test_no_token_is_printed(installed: Deployment) -> None:
+    kube, names = installed.cluster.kube, installed.cluster.names
+    token = "canary-of-a-productive-token"
+    installed.people.add("cara", email="cara@example.com", user_id=9104, token=token)
+    try:
+        for output in ("text", "json"):
+            done = run(installed, "--namespace", names.release, "--output", output)
+            assert done.returncode == 0, done.stdout
+            assert token not in done.stdout + done.stderr
+    finally:
+        path = f"/apis/productive-mcp.dev/v1alpha1/namespaces/{names.users}/productiveusers/cara"
+        kube.delete(path)
 
 
 def test_an_unknown_place_is_explained(installed: Deployment) -> None:

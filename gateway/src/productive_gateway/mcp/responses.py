@@ -84,7 +84,8 @@ def of_error(config: McpConfig, error: GatewayError | MalformedMessage) -> Respo
             return refusal(401, "invalid_token", str(error), headers)
         case Unavailable():
             headers = {"retry-after": str(error.retry_after)}
-            return refusal(503, error.reason, str(error), headers)
+            # Why is for our logs; the reason names parts of the installation.
+            return refusal(503, "temporarily_unavailable", str(error), headers)
         case _:
             # No challenge: the person is known, and signing in again would not help.
             return refusal(403, error.reason, str(error))

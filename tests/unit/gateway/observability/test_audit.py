@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,15 @@ import pytest
 
 from harness.auditslugs import documented, is_documented, told
 from harness.grantkit import HeldKeys
-from harness.oauthkit import audit_log, authorization_server
+from harness.oauthkit import PUBLIC_URL, RESOURCE, audit_log, authorization_server
 from harness.oidcstub import Person
 from productive_gateway import grants
 from productive_gateway.app import _describe_email
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.errors import TokenFault
 from productive_gateway.grants.grant import Cause, Refusal
+from productive_gateway.mcp.config import McpConfig
+from productive_gateway.mcp.responses import of_error
 from productive_gateway.oauth.errors import ErrorCode
 from productive_gateway.observability.audit import EmailStyle, Event, audit, describing_emails
 from productive_gateway.people.admission import Denial
@@ -155,6 +158,23 @@ async def test_refusals_are_audited_with_a_reason_that_nobody_is_told() -> None:
         "subject_mismatch",
     ]
     assert all(answer.status_code in {400, 401, 403} for answer in answers)
+
+
+def test_the_endpoint_of_mcp_tells_no_reason_of_its_own_trouble() -> None:
+    config = McpConfig(
+        public_url=PUBLIC_URL,
+        resource=RESOURCE,
+        resource_metadata_url=f"{PUBLIC_URL}/.well-known/oauth-protected-resource/mcp",
+        allowed_origins=(),
+        local=False,
+        server_version="1",
+    )
+    error = Unavailable("Try again in a moment.", reason="mapping_stale")
+    answer = of_error(config, error)
+    assert answer.status_code == 503
+    body = bytes(answer.body)
+    assert json.loads(body)["error"] == "temporarily_unavailable"
+    assert told(httpx.Response(503, headers=dict(answer.headers), content=body)) == []
 
 
 async def test_revocation_by_the_client_is_audited() -> None:
