@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from productive_gateway.errors import GatewayError, Unavailable
+from productive_gateway.errors import GatewayError, TooManyRequests, Unavailable
 from productive_gateway.oauth.answers import CONNECT_AGAIN, error_page, error_redirect
 from productive_gateway.oauth.authorization_request import (
     AuthorizationRequest,
@@ -51,7 +51,7 @@ class AuthorizeHandler:
             client, redirect = await self._destination(form)
         except ClientDenied as error:
             return self._denied_client(request, error)
-        except (BadRequest, OAuthError, Unavailable) as error:
+        except (BadRequest, OAuthError, TooManyRequests, Unavailable) as error:
             return error_page(request, error)
         try:
             asked = read_request(form, client, redirect, config.resource)
@@ -82,6 +82,7 @@ class AuthorizeHandler:
 
         Raises:
             OAuthError: there is no client or no redirect URI that can be trusted with an answer.
+            TooManyRequests: a limit keeps the client from being looked up.
             Unavailable: this cannot be decided now.
         """
         if form.repeated() & {"client_id", "redirect_uri"}:
