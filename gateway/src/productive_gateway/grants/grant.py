@@ -56,6 +56,7 @@ class Cause(StrEnum):
     REFRESH_REUSE = "refresh_reuse"
     EXPIRED = "expired"
     REVOKED = "revoked_by_client"
+    ADMINISTRATOR = "revoked_by_administrator"
     OVER_CAP = "over_cap"
     ORPHAN = "person_gone"
     OLD_EPOCH = "old_epoch"
