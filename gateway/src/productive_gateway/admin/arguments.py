@@ -9,7 +9,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from productive_gateway import USER_AGENT
+from productive_gateway import ADMIN_USER_AGENT
 from productive_gateway.admin.errors import AdminError
 from productive_kube.client import KubeClient
 
@@ -40,7 +40,7 @@ def with_client(run: Callable[[KubeClient], Awaitable[int]]) -> int:
     """
 
     async def connected() -> int:
-        async with await KubeClient.connect(user_agent=USER_AGENT) as client:
+        async with await KubeClient.connect(user_agent=ADMIN_USER_AGENT) as client:
             return await run(client)
 
     return asyncio.run(connected())

@@ -157,9 +157,9 @@ def in_order(views: Iterable[SignInView]) -> list[SignInView]:
     return sorted(views, key=lambda one: (one.user, one.since, one.name))
 
 
-def _is_client(client: str, view: SignInView) -> bool:
-    named = client.casefold() == view.client_name.casefold()
-    return named or view.client in {client, client_hash(client)[:CLIENT_PREFIX]}
+def _is_client(wanted: str, view: SignInView) -> bool:
+    by_name = wanted.casefold() == view.client_name.casefold()
+    return by_name or view.client in {wanted, client_hash(wanted)[:CLIENT_PREFIX]}
 
 
 def _check(record: Record, ring: KeyRing | None) -> Check:
