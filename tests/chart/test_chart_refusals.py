@@ -65,6 +65,10 @@ def test_an_installation_without_values_is_told_all_that_is_missing(helm: Helm) 
         (nested("namespaces.grants", "productive"), "must be three different ones"),
         (nested("namespaces.users", "productive-grants"), "must be three"),
         (nested("keys.existingSecret", "productive-mapping"), "which is the mapping"),
+        (
+            {"keys": {"existingSecret": "company-keys", "rotation": {"enabled": True}}},
+            "Disable keys.rotation.enabled, and put the output of `productive-gateway keys rotate",
+        ),
         (nested("httpRoute.enabled", True), "needs httpRoute.parentRefs"),
         (
             {"publicUrl": "https://192.0.2.1", "ingress": {"enabled": True}},

@@ -37,6 +37,7 @@ DEVELOPMENT = yaml.safe_load((CHART / "values-dev.yaml").read_text())
 SCALED = {"gateway": {"autoscaling": {"enabled": True}}}
 DIGEST = "sha256:" + "a" * 64
 
+ROTATION = {"keys": {"rotation": {"enabled": True}}}
 POD = "spec.template.spec"
 CONTAINER = f"{POD}.containers.0"
 OF_UMBRELLAS = {"enabled", "global"}
@@ -331,6 +332,23 @@ CASES: list[Case] = [
         "Job/keys",
         f"{CONTAINER}.resources.limits.cpu",
         1,
+    ),
+    Case("keys.rotation.enabled", True, "CronJob/rotation"),
+    Case(
+        "keys.rotation.schedule",
+        "0 4 1 * *",
+        "CronJob/rotation",
+        "spec.schedule",
+        "0 4 1 * *",
+        ROTATION,
+    ),
+    Case(
+        "keys.rotation.days",
+        30,
+        "CronJob/rotation",
+        f"spec.jobTemplate.{CONTAINER}.command.4",
+        "--if-older-than=30",
+        ROTATION,
     ),
     Case(
         "openshift.adaptSecurityContext",

@@ -32,6 +32,9 @@
 {{- if not (or .Values.hooks.enabled .Values.keys.existingSecret) -}}
 {{- $bad = append $bad (printf "keys.existingSecret is missing: with hooks.enabled off nothing creates the key ring. Print one with `productive-gateway keys new --name %s-keys`, apply it to the namespace %s, and set keys.existingSecret to its name." (include "productive-mcp.fullname" .) .Release.Namespace) -}}
 {{- end -}}
+{{- if and .Values.keys.rotation.enabled .Values.keys.existingSecret -}}
+{{- $bad = append $bad (printf "keys.rotation.enabled rotates the key ring that the chart makes, but keys.existingSecret names your own: what manages it would undo the change, and so end sign-ins. Disable keys.rotation.enabled, and put the output of `productive-gateway keys rotate --print --namespace %s --name %s` where the Secret comes from." .Release.Namespace .Values.keys.existingSecret) -}}
+{{- end -}}
 {{- if eq .Values.keys.existingSecret (include "productive-mcp.mapping" .) -}}
 {{- $bad = append $bad (printf "keys.existingSecret is %s, which is the mapping: use another name for the key ring." .Values.keys.existingSecret) -}}
 {{- end -}}

@@ -61,6 +61,7 @@ class Cause(StrEnum):
     REVOKED = "revoked_by_client"
     DISCONNECTED = "revoked_by_person"
     """The person ended it at /connections."""
+    ADMINISTRATOR = "revoked_by_administrator"
     OVER_CAP = "over_cap"
     ORPHAN = "person_gone"
     OLD_EPOCH = "old_epoch"

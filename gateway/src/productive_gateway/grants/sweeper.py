@@ -280,15 +280,30 @@ class Sweeper:
         except (Changed, Missing):
             return 0  # renewed, or another replica was first
         SWEPT.labels(cause=one.cause.value).inc()
-        if one.grant is not None and one.grant.state is GrantState.ACTIVE:
+        reason = _audited_reason(one)
+        if one.grant is not None and reason is not None:
             audit(
                 Event.GRANT_ENDED,
-                reason=one.cause.value,
+                reason=reason,
                 user=one.grant.user,
                 grant=one.grant.name,
                 client=one.grant.client_label,
             )
         return 1
+
+
+def _audited_reason(one: _Removal) -> str | None:
+    """Return the reason for an audit line; None if there is nothing to audit.
+
+    Whoever ends a grant audits it, but for an administrator's command, which is no gateway. The
+    replica whose removal succeeds does it then, so that there is one line, whatever their number.
+    """
+    if one.grant is None:
+        return None
+    if one.grant.state is GrantState.ACTIVE:
+        return one.cause.value
+    by_command = one.grant.ended_cause == Cause.ADMINISTRATOR.value
+    return Cause.ADMINISTRATOR.value if by_command else None
 
 
 def _read(record: Record, ring: KeyRing) -> Grant | None:
