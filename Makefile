@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e full docs bench tools-bench eval foreign revocation walks programs setup clean
+.PHONY: help run cluster check test e2e full docs bench tools-bench eval foreign revocation walks mutants programs setup clean
 
 export MODEL
 PYTHON := .venv/bin/python
@@ -36,10 +36,12 @@ e2e: programs ## run the tests of pods, on a three-node kind cluster
 	@$(STEP) "browser" bin/browser
 	@bin/e2e
 
-full: programs ## run what takes longest: the product on other kinds of cluster, foreign clients, then walks and bench
+full: programs ## run what takes longest: other kinds of cluster, mutants, all kills, foreign clients, then walks and bench
 	@$(STEP) "browser" bin/browser
 	@bin/e2e --variant ipv6
 	@bin/e2e --variant no-key-identifiers
+	@$(STEP) "mutants" $(MAKE) mutants
+	@$(STEP) "kills" $(PYTEST) -q --complete --junit-xml=$(REPORTS)/complete.xml tests/attacks
 	@$(STEP) "foreign clients" $(MAKE) foreign
 	@$(STEP) "walks" $(MAKE) walks
 	@$(STEP) "bench" $(MAKE) bench
@@ -73,6 +75,10 @@ foreign: setup ## run public clients of Productive against the simulator (CLIENT
 
 walks: programs ## count the files that a call, a sign-in and a change of a person execute
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks
+
+mutants: programs ## take out one defence at a time, and see which tests notice (ONLY='F D-10': groups, ids)
+	@bin/browser
+	@PYTHONPATH=tests $(PYTHON) -m mutants $(ONLY)
 
 clean: ## remove what the targets created in this tree, but not the cache folder
 	rm -rf .venv .reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
