@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e full docs bench tools-bench eval foreign revocation walks sbom advisories programs setup clean
+.PHONY: help run cluster check test e2e full docs bench tools-bench eval foreign revocation walks mutants sbom advisories programs setup clean
 
 export MODEL
 PYTHON := .venv/bin/python
@@ -37,10 +37,12 @@ e2e: programs ## run the tests of pods, on a three-node kind cluster
 	@$(STEP) "browser" bin/browser
 	@bin/e2e
 
-full: programs ## run what takes longest: the product on other kinds of cluster, foreign clients, then walks and bench
+full: programs ## run what takes longest: other kinds of cluster, mutants, all kills, foreign clients, then walks and bench
 	@$(STEP) "browser" bin/browser
 	@bin/e2e --variant ipv6
 	@bin/e2e --variant no-key-identifiers
+	@$(STEP) "mutants" $(MAKE) mutants
+	@$(STEP) "kills" $(PYTEST) -q --complete --junit-xml=$(REPORTS)/complete.xml tests/attacks
 	@$(STEP) "packages of node" bin/node-packages
 	@$(STEP) "more clients and providers" $(PYTEST) -q tests/full
 	@$(STEP) "foreign clients" $(MAKE) foreign
@@ -76,6 +78,10 @@ foreign: setup ## run public clients of Productive against the simulator (CLIENT
 
 walks: programs ## count the files that a call, a sign-in and a change of a person execute
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks
+
+mutants: programs ## take out one defence at a time, and see which tests notice (ONLY='F D-10': groups, ids)
+	@bin/browser
+	@PYTHONPATH=tests $(PYTHON) -m mutants $(ONLY)
 
 sbom: ## write what each image contains, as CycloneDX, into .reports
 	@mkdir -p $(REPORTS)

@@ -35,19 +35,35 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[LEDGER] = Ledger()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--attack", action="append", metavar="ID", help="run only tests that carry one of these ids"
+    )
+    parser.addoption(
+        "--complete", action="store_true", help="run the tests marked complete, and no others"
+    )
+
+
 def pytest_asyncio_loop_factories() -> dict[str, type[TestLoop]]:
     """Let asynchronous tests run on our loop."""
     return {"tests": TestLoop}
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Write each attack id that a test carries as a property "attack" of its JUnit case."""
+    wanted, left_out = config.getoption("--attack"), []
     for item in items:
-        for marker in item.iter_markers("attack"):
-            for attack in marker.args:
-                if not ATTACK_ID.fullmatch(attack):
-                    raise pytest.UsageError(f"{item.nodeid}: {attack!r} is no id such as C-01")
-                item.user_properties.append(("attack", attack))
+        carried = [attack for marker in item.iter_markers("attack") for attack in marker.args]
+        for attack in carried:
+            if not ATTACK_ID.fullmatch(attack):
+                raise pytest.UsageError(f"{item.nodeid}: {attack!r} is no id such as C-01")
+            item.user_properties.append(("attack", attack))
+        complete = item.get_closest_marker("complete") is not None
+        if complete != config.getoption("--complete") or (wanted and not set(wanted) & {*carried}):
+            left_out.append(item)
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

@@ -1,219 +1,178 @@
-"""A gateway that is killed (SIGKILL) while it signs in, redeems, refreshes or revokes.
+"""A gateway that is killed (SIGKILL) at each request that it makes to the API server.
 
-Its client gets no answer and tries again, at the other replica, as browsers and clients do. It ends
-signed in or is told to sign in again, and can. Each write is met at three moments: before it is
-sent, after the API server committed it, and after the gateway answered.
+The requests are those of a first run, so a new one is covered by itself. After each kill the client
+repeats its request: at the other replica, or (in `make full`) at the same one, started again, while
+no other runs. It ends signed in, or is told to sign in again in words that it can act on; no code
+is redeemed twice, no grant is there twice, and nothing outlives its time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import Literal
 
-import httpx
 import pytest
 
 from harness.cluster import Cluster
 from harness.deployment import Deployment, Plan
-from harness.faults import Predicate, Trap
-from harness.grantrequests import (
-    changes_a_grant,
-    creates_a_binding,
-    creates_a_grant,
-    opens_everywhere,
-    proxies,
-    stored,
-    works_everywhere,
+from harness.grantrequests import proxies
+from harness.kills import OTHER, VICTIM, Call, Cell, cells, kill, recorded, until_watching
+from harness.killsteps import (
+    ConfidentialRedemption,
+    LaterRefresh,
+    LaterSignIn,
+    Redemption,
+    Refresh,
+    Revocation,
+    RevocationByAccessToken,
+    SignIn,
+    Step,
+    audited,
 )
+from harness.kube import secret_data, secrets_path
 from harness.plane import Plane
-from harness.processes import eventually
-from harness.signin import Registered, Visitor, code_of, is_page, new_person, query_of
+from harness.signin import Visitor, new_person
+from harness.sweeps import Leftovers, Sweeps
+from productive_contract.names import GRANT_TYPE, LABEL_ABSENT_SINCE
+from productive_gateway.grants.config import KEPT
 
-VICTIM, SURVIVOR = 0, 1
-Moment = Literal["unsent", "committed", "answered"]
-MOMENTS: tuple[Moment, ...] = ("unsent", "committed", "answered")
-ARRIVES = 20.0
-"""Seconds within which a request comes to the proxy."""
-DEAD_WITHIN = 10.0
-"""Seconds; twice what is promised while the watches are healthy."""
+REPRESENTATIVE = (SignIn, Redemption, Refresh, Revocation)
+ALL = (
+    *REPRESENTATIVE,
+    LaterSignIn,
+    ConfidentialRedemption,
+    LaterRefresh,
+    RevocationByAccessToken,
+)
 
 
 @pytest.fixture(scope="module")
 def site(plane: Plane) -> Iterator[Deployment]:
     """A deployment behind proxies, whose first gateway every test kills."""
-    plan = Plan(proxied=True)
+    plan = Plan(proxied=True, forked=True)
     with closing(Cluster(plane)) as cluster, Deployment(cluster, plan).running() as running:
         yield running
 
 
-@pytest.fixture
-def visitor(site: Deployment) -> Iterator[Visitor]:
-    with Visitor(site) as one:
-        yield one
+def meet(site: Deployment, kind: type[Step], email: str, cell: Cell, *, alone: bool) -> None:
+    """Kill the first gateway in a step of a person, and let its client recover.
+
+    Args:
+        site: where.
+        kind: the step.
+        email: of somebody who was not there before.
+        cell: at which request, and when.
+        alone: whether the other gateway is killed as well, and the first one answers, started
+            again.
+    """
+    with Visitor(site) as visitor:
+        step = kind(visitor, email)
+        since = [len(proxy.requests) for proxy in proxies(site)]
+        answer = kill(site, cell, step.request)
+        if alone:
+            site.gateways[OTHER].restart()
+            site.ingress.pin(VICTIM)
+            site.until_ready(VICTIM)
+        step.recover(cell, answer)
     site.ingress.pin(None)
-    site.until_ready(VICTIM)
+    for number in (VICTIM, OTHER) if alone else (VICTIM,):
+        until_watching(site, number, since=since[number])
 
 
-def killed(
-    visitor: Visitor, request: Callable[[], httpx.Response], write: Predicate, moment: Moment
-) -> None:
-    """Kill the gateway at this moment of a request, whose answer is lost; start another."""
-    site = visitor.deployment
-    site.refresh_mounts()
+def calls_of(site: Deployment, kind: type[Step]) -> list[Call]:
+    """Return the requests that a step makes when nothing goes wrong."""
     site.ingress.pin(VICTIM)
-    cookies = httpx.Cookies(visitor.http.cookies)
-    if moment == "answered":
-        answer = request()
-        assert answer.status_code < httpx.codes.BAD_REQUEST, answer.text
-        site.gateways[VICTIM].kill()
-    else:
-        trap = Trap("before" if moment == "unsent" else "after")
-        rule = proxies(site)[VICTIM].rule(write, trap)
-        with ThreadPoolExecutor(1) as thread:
-            answering = thread.submit(request)
-            try:
-                assert trap.reached.wait(ARRIVES), proxies(site)[VICTIM].transcript()
-                site.gateways[VICTIM].kill()
-            finally:
-                rule.remove()
-            assert answering.result().status_code >= httpx.codes.INTERNAL_SERVER_ERROR
-        committed = [seen.upstream_status for seen in rule.hits]
-        assert (committed == [None]) == (moment == "unsent")
-    visitor.http.cookies = cookies
-    site.ingress.pin(SURVIVOR)
-    site.gateways[VICTIM].restart()
+    with Visitor(site) as visitor:
+        calls = recorded(site, kind(visitor, new_person(site)).request)
+    site.ingress.pin(None)
+    return calls
 
 
-def states(site: Deployment, email: str) -> list[str]:
-    return sorted(grant["state"] for grant in stored(site, email))
+def all_kills(
+    site: Deployment, kind: type[Step], subtests: pytest.Subtests, *, complete: bool, alone: bool
+) -> None:
+    where = list(cells(calls_of(site, kind), complete=complete))
+    with ThreadPoolExecutor(len(where)) as threads:  # the operator takes up all at once
+        emails = list(threads.map(lambda _: new_person(site), where))
+    for email, cell in zip(emails, where, strict=True):
+        with subtests.test(str(cell)):
+            meet(site, kind, email, cell, alone=alone)
+    # What nobody came back for is gone when its time is over, and nothing else.
+    Sweeps(site).later(KEPT + 60)
+    assert set(states(site)) <= {"active"}
 
 
-def signs_in_again(visitor: Visitor, client: Registered, email: str) -> None:
-    """Assert that the person can sign in and has one live grant for it, at each replica."""
-    before = states(visitor.deployment, email)
-    tokens = visitor.tokens(client, email)
-    assert states(visitor.deployment, email) == sorted([*before, "active"])
-    visitor.deployment.until_ready(VICTIM)
-    works_everywhere(visitor, client, tokens)
-
-
-def no_use(answer: httpx.Response) -> bool:
-    """Report whether a client is told that it must sign in again."""
-    return (
-        answer.status_code == httpx.codes.BAD_REQUEST and answer.json()["error"] == "invalid_grant"
+def states(site: Deployment) -> list[str]:
+    found = site.cluster.kube.items(
+        secrets_path(site.cluster.names.grants), fieldSelector=f"type={GRANT_TYPE}"
     )
-
-
-@pytest.mark.attack("R-06")
-@pytest.mark.parametrize(
-    ("write", "moment"),
-    [
-        (creates_a_binding, "unsent"),
-        (creates_a_binding, "committed"),
-        (creates_a_grant, "unsent"),
-        (creates_a_grant, "committed"),
-        (creates_a_grant, "answered"),
-    ],
-)
-def test_sign_in_that_a_kill_interrupts_is_done_or_begun_again(
-    visitor: Visitor, write: Predicate, moment: Moment
-) -> None:
-    site = visitor.deployment
-    email, client = new_person(site), visitor.register()
-    back = visitor.sign_in_upstream(visitor.approve(client), email)
-    killed(visitor, lambda: visitor.callback(back), write, moment)
-    written = write is creates_a_grant and moment != "unsent"
-    assert states(site, email) == ["pending"] * written
-
-    reloaded = visitor.callback(back)
-    assert len(states(site, email)) <= 1
-    if reloaded.status_code == httpx.codes.FOUND and "code" in query_of(
-        reloaded.headers["location"]
-    ):
-        redeemed = visitor.exchange(client, code_of(reloaded))
-        assert redeemed.status_code == httpx.codes.OK
-        assert states(site, email) == ["active"]
-        site.until_ready(VICTIM)
-        works_everywhere(visitor, client, redeemed.json())
-    else:
-        told = reloaded.headers.get("location", "")
-        assert is_page(reloaded) or query_of(told)["error"] == "server_error", reloaded.text
-        signs_in_again(visitor, client, email)
-
-
-@pytest.mark.attack("R-06")
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_code_that_a_kill_interrupts_is_redeemed_once_at_most(
-    visitor: Visitor, moment: Moment
-) -> None:
-    site = visitor.deployment
-    email, client = new_person(site), visitor.register()
-    code = visitor.code(client, email)
-    killed(visitor, lambda: visitor.exchange(client, code), changes_a_grant, moment)
-    assert states(site, email) == ["pending" if moment == "unsent" else "active"]
-
-    again = visitor.exchange(client, code)
-    if moment == "unsent":
-        assert again.status_code == httpx.codes.OK, again.text
-        assert states(site, email) == ["active"]
-        site.until_ready(VICTIM)
-        works_everywhere(visitor, client, again.json())
-    else:
-        # Nobody can know whether the client or a thief got the tokens of the first redemption.
-        assert no_use(again)
-        assert states(site, email) == ["gone"]
-        signs_in_again(visitor, client, email)
-    assert no_use(visitor.exchange(client, code))
+    return [secret_data(item)["state"].decode() for item in found]
 
 
 @pytest.mark.attack("R-06", "J-06")
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_refresh_that_a_kill_interrupts_gives_its_successor_to_the_next_try(
-    visitor: Visitor, moment: Moment
+@pytest.mark.parametrize("kind", REPRESENTATIVE)
+def test_client_recovers_at_the_other_replica_wherever_its_gateway_is_killed(
+    site: Deployment, kind: type[Step], subtests: pytest.Subtests
 ) -> None:
-    site = visitor.deployment
-    email, client = new_person(site), visitor.register()
-    token = visitor.tokens(client, email)["refresh_token"]
-    killed(visitor, lambda: visitor.refresh(client, token), changes_a_grant, moment)
-    written = "1" if moment == "unsent" else "2"
-    assert stored(site, email) == [{"state": "active", "generation": written}]
-
-    again = visitor.refresh(client, token)
-    assert again.status_code == httpx.codes.OK, again.text
-    assert stored(site, email) == [{"state": "active", "generation": "2"}]
-    assert again.json()["refresh_token"] == visitor.refresh(client, token).json()["refresh_token"]
-    site.until_ready(VICTIM)
-    works_everywhere(visitor, client, again.json())
+    all_kills(site, kind, subtests, complete=False, alone=False)
 
 
-@pytest.mark.attack("R-06")
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_revocation_that_a_kill_interrupts_is_done_by_the_next_try(
-    visitor: Visitor, moment: Moment
+@pytest.mark.complete
+@pytest.mark.attack("R-06", "J-06")
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.timeout(600)
+def test_client_recovers_wherever_gateways_are_killed(
+    site: Deployment, kind: type[Step], alone: bool, subtests: pytest.Subtests
 ) -> None:
-    site = visitor.deployment
-    email, client = new_person(site), visitor.register()
-    tokens = visitor.tokens(client, email)
-    opens_everywhere(visitor, tokens["access_token"])
+    all_kills(site, kind, subtests, complete=True, alone=alone)
 
-    def revoke() -> httpx.Response:
-        form = {"token": tokens["refresh_token"], "client_id": client.id}
-        return visitor.http.post("/revoke", data=form)
 
-    killed(visitor, revoke, changes_a_grant, moment)
-    assert states(site, email) == ["active" if moment == "unsent" else "gone"]
+@pytest.mark.attack("R-06", "R-04")
+def test_sweep_that_a_kill_interrupts_is_finished_by_the_other_replica(
+    site: Deployment, subtests: pytest.Subtests
+) -> None:
+    all_sweeps(site, subtests, complete=False)
 
-    assert revoke().status_code == httpx.codes.OK
-    assert states(site, email) == ["gone"]
-    site.until_ready(VICTIM)
-    for number in (VICTIM, SURVIVOR):
-        site.ingress.pin(number)
-        eventually(
-            lambda: visitor.call(tokens["access_token"]).status_code == httpx.codes.UNAUTHORIZED,
-            seconds=DEAD_WITHIN,
-            what=f"the access token is dead at {number}",
-        )
-        assert no_use(visitor.refresh(client, tokens["refresh_token"]))
-    signs_in_again(visitor, client, email)
+
+@pytest.mark.complete
+@pytest.mark.attack("R-06", "R-04")
+@pytest.mark.timeout(600)
+def test_sweep_is_finished_wherever_its_gateway_is_killed(
+    site: Deployment, subtests: pytest.Subtests
+) -> None:
+    all_sweeps(site, subtests, complete=True)
+
+
+def all_sweeps(site: Deployment, subtests: pytest.Subtests, *, complete: bool) -> None:
+    sweeps, email = Sweeps(site), new_person(site)
+    left = sweeps.leave(email)
+    calls = recorded(site, lambda: sweeps.ask(VICTIM))
+    is_swept(site, left)
+    for cell in cells(calls, complete=complete):
+        with subtests.test(str(cell)):
+            left = sweeps.leave(email)
+            since = len(proxies(site)[VICTIM].requests)
+            kill(site, cell, lambda: sweeps.ask(VICTIM))
+            sweeps.ask(OTHER)
+            is_swept(site, left)
+            until_watching(site, VICTIM, since=since)
+
+
+def is_swept(site: Deployment, left: Leftovers) -> None:
+    """Assert that a sweep did all that it had to and no more; remove what it left."""
+    kube, names = site.cluster.kube, site.cluster.names
+    found = {name: kube.find(secrets_path(names.grants, name)) for name in left.names}
+    there = {name: item for name, item in found.items() if item is not None}
+    # An orphan that was ended by the gateway that died is removed by the next.
+    ended = {left.over_cap, left.orphan} & {left.over_cap, *there}
+    assert there.keys() == {*ended, left.bindings[0], *left.kept}
+    assert LABEL_ABSENT_SINCE in there[left.bindings[0]]["metadata"]["labels"]
+    grants = {name: secret_data(there[name])["state"] for name in (*ended, *left.kept)}
+    assert grants == dict.fromkeys(ended, b"gone") | dict.fromkeys(left.kept, b"active")
+    for name in (left.over_cap, left.orphan):
+        # Not written by a gateway that was killed after the one and before the other.
+        assert len(audited(site, "grant_ended", grant=name)) <= 1
+    for name in there:
+        kube.delete(secrets_path(names.grants, name))

@@ -22,6 +22,7 @@ from pathlib import Path
 import httpx
 
 from harness.cluster import Cluster
+from harness.gatewayforks import GatewayForks
 from harness.ingress import Ingress
 from harness.kube import secret_data, secrets_path
 from harness.mount import MappingMount
@@ -46,6 +47,8 @@ class Plan:
     replicas: int = 2
     proxied: bool = False
     """Whether operator and gateways reach the API server through recording proxies."""
+    forked: bool = False
+    """Whether gateways start in a tenth of a second and sweep when asked: see `forkserver`."""
     gateway: Mapping[str, str] = field(default_factory=dict)
     """Additional settings of the gateways; they override the standard ones."""
     people: tuple[str, ...] = ()
@@ -98,6 +101,7 @@ class Deployment:
             ProgramFailed: a program ended or was not ready in time.
         """
         with ExitStack() as stack:
+            self._forks = stack.enter_context(GatewayForks()) if self.plan.forked else None
             stack.callback(self._kill)
             self.ingress = stack.enter_context(Ingress(self.ports, port=self.port))
             self._start_all()
@@ -208,7 +212,13 @@ class Deployment:
             "LOG_LEVEL": "debug",
         }
         settings |= self.plan.gateway
-        self._start(f"gateway-{number}", "productive-gateway", "serve", settings=settings)
+        name = f"gateway-{number}"
+        if self._forks is None:
+            self._start(name, "productive-gateway", "serve", settings=settings)
+        else:
+            self.programs[name] = self._forks.start(
+                name, log=self._log(name), environment=_environment(settings)
+            )
 
     def _kubeconfig(self, account: Account, program: str) -> str:
         if not self.plan.proxied:
@@ -222,9 +232,12 @@ class Deployment:
         self.programs[name] = Program(
             name,
             [PROGRAMS / program, *arguments],
-            log=self.cluster.folder / f"{name}.log",
+            log=self._log(name),
             environment=environment(settings or {}),
         )
+
+    def _log(self, name: str) -> Path:
+        return self.cluster.folder / f"{name}.log"
 
     def _kill(self) -> None:
         for program in self.programs.values():

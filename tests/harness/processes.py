@@ -17,6 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 START_SECONDS = 60.0
 TICK_SECONDS = 0.02
@@ -56,6 +57,39 @@ class _Cleanup:
 _cleanup = _Cleanup()
 
 
+def remember(pid: int) -> None:
+    """Let a process group be killed when this run ends, however it does."""
+    _cleanup.send(f"+ {pid}")
+
+
+def forget(pid: int) -> None:
+    """Note that a process has ended and was reaped."""
+    _cleanup.send(f"- {pid}")
+
+
+class Process(Protocol):
+    """What a program needs of its process: `subprocess.Popen` has it."""
+
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """Return the exit code; None while it runs."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and return the exit code."""
+        ...
+
+    def send_signal(self, sig: int) -> None:
+        """Send a signal to the process, if it runs."""
+        ...
+
+    def terminate(self) -> None:
+        """Send SIGTERM, if it runs."""
+        ...
+
+
 class Program:
     """One process in a process group of its own, with its output in a file."""
 
@@ -73,7 +107,7 @@ class Program:
         self._environment = environment
         self._process = self._spawn()
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
+    def _spawn(self) -> Process:
         with self.log.open("ab") as output:
             process = subprocess.Popen(
                 self._command,
@@ -83,7 +117,7 @@ class Program:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        _cleanup.send(f"+ {process.pid}")
+        remember(process.pid)
         return process
 
     @property
@@ -136,7 +170,7 @@ class Program:
             raise ProgramFailed(
                 f"{self.name} is still running after {seconds:g} s\n{self._tail()}"
             ) from None
-        _cleanup.send(f"- {self.pid}")
+        forget(self.pid)
         return code
 
     def kill(self) -> None:

@@ -55,6 +55,7 @@ async def test_a_list_is_asked_for_in_one_piece(tmp_path: Path) -> None:
     assert asked == [{"a": "b"}]
 
 
+@pytest.mark.attack("R-03")
 async def test_a_server_that_sends_pages_unasked_is_asked_for_the_rest(tmp_path: Path) -> None:
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
         assert request.query["a"] == "b"

@@ -758,6 +758,7 @@ async def test_revocation_whose_answer_is_lost_counts(replica: Replica, store: F
 # --- access tokens
 
 
+@pytest.mark.attack("L-02")
 async def test_access_token_expires_after_a_short_leeway(replica: Replica) -> None:
     tokens = await replica.tokens()
     replica.clock.forward(3604)

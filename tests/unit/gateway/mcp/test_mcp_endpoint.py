@@ -179,6 +179,19 @@ async def test_client_headers_never_reach_productive() -> None:
         assert "canary" not in str([sent.headers for sent in seen])
 
 
+@pytest.mark.attack("L-06")
+@pytest.mark.parametrize("session", ["of-somebody-else", "good", "x" * 4096])
+async def test_session_handle_of_a_client_is_no_identity(session: str) -> None:
+    async with mcp_server() as mcp:
+        refused = await mcp.http.post("/mcp", json=LIST, headers={"mcp-session-id": session})
+        assert refused.status_code == 401
+        message = request("tools/call", name="get_me", arguments={})
+        answers = [await mcp.post(message), await mcp.post(message, mcp_session_id=session)]
+        people = [result_of(one)["result"]["structuredContent"]["person"] for one in answers]
+        assert people[0] == people[1]
+        assert "mcp-session-id" not in answers[1].headers
+
+
 @pytest.mark.attack("M-09")
 async def test_suspended_person_gets_the_reason_and_no_challenge() -> None:
     async with mcp_server() as mcp:

@@ -136,3 +136,15 @@ def test_the_address_in_a_challenge_is_served() -> None:
 def test_an_unsafe_public_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="public URL"):
         OAuthConfig(url, f"{url}/mcp")
+
+
+@pytest.mark.attack("N-09")
+@pytest.mark.parametrize("path", ["/introspect", "/token/introspect", "/introspection"])
+async def test_tokens_cannot_be_introspected(path: str) -> None:
+    async with authorization_server() as server:
+        client_id = (await server.register())["client_id"]
+        http = server.browser().http
+        answer = await http.post(path, data={"token": "pmcp_at_x", "client_id": client_id})
+        document = (await http.get(SERVER)).json()
+    assert answer.status_code == 404
+    assert not [name for name in document if "introspection" in name]

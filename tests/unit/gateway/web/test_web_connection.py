@@ -129,6 +129,7 @@ async def test_a_head_without_an_end_is_cut(begin: bytes, more: bytes) -> None:
         assert not answered or answered.startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.attack("L-08", "L-11")
 @pytest.mark.parametrize(
     "host",
     [
@@ -155,6 +156,7 @@ async def test_request_without_exactly_one_valid_host_is_refused(host: bytes) ->
         assert answered.count(b"HTTP/1.1 ") == 1
 
 
+@pytest.mark.attack("L-11")
 async def test_two_hosts_are_refused_in_http_1_0_too() -> None:
     async with serving() as connect:
         reader, writer = await connect()

@@ -69,6 +69,7 @@ async def test_order_and_spelling_of_arguments_do_not_matter(site: Site) -> None
     await site.use(f"  {site.token()}\n", other)
 
 
+@pytest.mark.attack("L-06")
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
