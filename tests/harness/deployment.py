@@ -217,7 +217,7 @@ class Deployment:
             self._start(name, "productive-gateway", "serve", settings=settings)
         else:
             self.programs[name] = self._forks.start(
-                name, log=self._log(name), environment=_environment(settings)
+                name, log=self._log(name), environment=environment(settings)
             )
 
     def _kubeconfig(self, account: Account, program: str) -> str:
