@@ -179,6 +179,7 @@ CASES: list[Case] = [
         )
     ),
     env("signIn.emailTrust", "issuer", "OIDC_EMAIL_TRUST", "issuer"),
+    env("signIn.offline", True, "OIDC_OFFLINE", "true"),
     env(
         "signIn.tokenEndpointAuthMethod",
         "client_secret_post",

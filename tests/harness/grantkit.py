@@ -21,6 +21,7 @@ from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.config import DAY, GrantConfig
 from productive_gateway.grants.grant import Grant, GrantState, SignIn, client_hash
 from productive_gateway.grants.index import GrantIndex
+from productive_gateway.grants.provider import Answer, AskProvider
 from productive_gateway.grants.record import Record, RecordKind
 from productive_gateway.grants.service import LIMITS, Grants, Tokens
 from productive_gateway.grants.store import GrantStore
@@ -195,6 +196,10 @@ def refresh_of(grant: Grant, previous: bytes = SECRET, **changes: Any) -> Refres
 # --- replicas
 
 
+async def nobody_asks(_: Secret) -> Answer:
+    raise AssertionError("the provider gave no refresh token, so it is not asked")
+
+
 @dataclass(frozen=True)
 class Parts:
     """What a replica is made of."""
@@ -209,6 +214,7 @@ class Parts:
     window: int = WINDOW_SECONDS
     backoff: Backoff | None = None
     limits: RetryLimits = LIMITS
+    ask: AskProvider = nobody_asks
 
 
 class Replica:
@@ -232,6 +238,7 @@ class Replica:
             parts.people,
             parts.keys,
             parts.config,
+            ask=parts.ask,
             clock=parts.clock,
             limits=parts.limits,
         )

@@ -21,13 +21,15 @@ from harness.grantkit import HeldClock, HeldKeys, HeldPeople, ana
 from harness.oidcstub import CLIENT_ID, CLIENT_SECRET, ISSUER, Person, StubProvider
 from productive_contract.secret import Secret
 from productive_gateway.app import public_app
+from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.index import GrantIndex
-from productive_gateway.grants.service import Grants
+from productive_gateway.grants.service import LIMITS, Grants
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.oauth.clients.directory import Clients
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
+from productive_gateway.oauth.provider_check import ProviderCheck
 from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.outbound.client import Outbound, trusted
 from productive_gateway.upstream.client import UpstreamClient
@@ -147,6 +149,11 @@ class Browser:
         given = {name: value for name, value in form.items() if value is not None}
         return await self.http.post("/token", data=given)
 
+    async def refresh(self, client_id: str, token: str, **changes: Any) -> httpx.Response:
+        """Use a refresh token as a public client."""
+        form = {"grant_type": "refresh_token", "client_id": client_id, "refresh_token": token}
+        return await self.http.post("/token", data=form | changes)
+
 
 def parameters(client_id: str, **changes: Any) -> dict[str, Any]:
     """Return a good authorization request, with changes; None takes a parameter out."""
@@ -186,10 +193,12 @@ async def authorization_server(
     keys: HeldKeys | None = None,
     provider: StubProvider | None = None,
     clock: HeldClock | None = None,
+    people: HeldPeople | None = None,
+    limits: RetryLimits = LIMITS,
 ) -> AsyncIterator[AuthorizationServer]:
     """Start the authorization server over memory; parts can be shared between replicas."""
     clock, keys = clock or HeldClock(), keys or HeldKeys()
-    store, people = store or MemoryGrantStore(clock=clock), HeldPeople(ana())
+    store, people = store or MemoryGrantStore(clock=clock), people or HeldPeople(ana())
     provider = provider or StubProvider(clock)
     config = OAuthConfig(
         **{"public_url": PUBLIC_URL, "resource": RESOURCE, "admin_contact": "it@example.com"}
@@ -210,7 +219,8 @@ async def authorization_server(
     )
     lives = GrantConfig(config.resource)
     index = GrantIndex(store, keys, lives)
-    grants = Grants(store, index, people, keys, lives, clock=clock)
+    ask = ProviderCheck(client).ask
+    grants = Grants(store, index, people, keys, lives, ask=ask, clock=clock, limits=limits)
     clients = Clients(keys, config.issuer)
     context = OAuthContext(config, keys, grants, people, client, clients, clock)
     app = public_app(oauth_routes(context), resource=config.resource)

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -88,6 +88,14 @@ class StubProvider:
     """Set by userinfo."""
     cookies_seen: list[str] = field(default_factory=list)
     sessions: dict[str, tuple[dict[str, str], Person]] = field(default_factory=dict)
+    asked: dict[str, str] = field(default_factory=dict)
+    """Parameters of the last authorization request."""
+    refresh_tokens: bool = False
+    """Whether sign-ins get a refresh token, which is good for one use."""
+    refreshes: dict[str, Person] = field(default_factory=dict)
+    """Refresh tokens that are still good, and whose they are."""
+    during_refresh: Callable[[], Awaitable[Response | None]] | None = None
+    """What happens after a refresh token was used up; it may replace the answer."""
 
     def app(self) -> Starlette:
         base = urlsplit(ISSUER).path
@@ -103,7 +111,7 @@ class StubProvider:
     def sign_in(self, authorization_url: str, person: Person | None = None) -> str:
         """Do what a person does at the provider; return the query that comes back."""
         query = {name: one[0] for name, one in parse_qs(urlsplit(authorization_url).query).items()}
-        code = secrets.token_urlsafe(16)
+        code, self.asked = secrets.token_urlsafe(16), query
         self.sessions[code] = (query, person or Person())
         return f"code={code}&state={query['state']}"
 
@@ -141,19 +149,36 @@ class StubProvider:
         special = self._special("/token")
         if special is not None:
             return special
+        if form["grant_type"] == "refresh_token":
+            return await self._refresh(form)
         session = self.sessions.pop(form["code"], None)
         if session is None or not _proves(form, session[0]):
             return JSONResponse(
                 {"error": "invalid_grant", "error_description": "SECRET DETAIL"}, 400
             )
         query, person = session
-        claims = self.claims_of(query["nonce"], person)
+        return self._tokens(query["nonce"], person)
+
+    async def _refresh(self, form: dict[str, str]) -> Response:
+        person = self.refreshes.pop(form["refresh_token"], None)
+        replaced = await self.during_refresh() if self.during_refresh is not None else None
+        if replaced is not None:
+            return replaced
+        if person is None:
+            return JSONResponse({"error": "invalid_grant"}, 400)
+        return self._tokens(None, person)
+
+    def _tokens(self, nonce: str | None, person: Person) -> Response:
+        claims = self.claims_of(nonce, person)
         token = self.forge(claims) if self.forge else signed(claims, number=self.numbers[-1])
         answer = {"access_token": "upstream-access", "token_type": "Bearer", "id_token": token}
+        if self.refresh_tokens:
+            answer["refresh_token"] = secrets.token_urlsafe(24)
+            self.refreshes[answer["refresh_token"]] = person
         given = (answer | self.token_answer).items()
         return JSONResponse({name: value for name, value in given if value is not None})
 
-    def claims_of(self, nonce: str, person: Person) -> dict[str, Any]:
+    def claims_of(self, nonce: str | None, person: Person) -> dict[str, Any]:
         now = int(self.clock())
         claims = {
             "iss": ISSUER,

@@ -112,7 +112,11 @@ def _parser() -> argparse.ArgumentParser:
     part.add_argument(
         "--user", action="append", default=[], metavar="EMAIL", help="list it on the page"
     )
-    part.add_argument("--refresh-tokens", action="store_true", help="issue refresh tokens")
+    part.add_argument(
+        "--refresh-tokens",
+        action="store_true",
+        help="issue refresh tokens to all, not only to those who ask for offline_access",
+    )
 
     part = commands.add_parser("run", help="run everything on this machine, without a cluster")
     part.set_defaults(command=_run)

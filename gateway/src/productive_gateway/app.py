@@ -29,6 +29,7 @@ from productive_gateway.oauth.clients.directory import Clients
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.metadata import resource_metadata_url
+from productive_gateway.oauth.provider_check import ProviderCheck
 from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.observability.metrics import count_kubernetes_request
 from productive_gateway.outbound.client import Outbound, trusted
@@ -95,12 +96,12 @@ async def compose(settings: Settings) -> AsyncIterator[Gateway]:
         writes = Writes.over(PersonLedgers(store, keys), keys)
         index = GrantIndex(store, keys, config)
         watches["watch_grants"] = lambda: index.healthy
-        grants = Grants(store, index, people, keys, config)
-        tasks += [index.run, Sweeper(store, people, keys, config).run]
-
         outbound = Outbound(trusted(settings.ca_bundle), settings.proxy)
         upstream = UpstreamClient(settings.upstream, outbound, redirect_uri=settings.callback_url)
         stack.push_async_callback(upstream.aclose)
+        grants = Grants(store, index, people, keys, config, ask=ProviderCheck(upstream).ask)
+        tasks += [index.run, Sweeper(store, people, keys, config).run]
+
         http = await stack.enter_async_context(outbound.client(limits=LIMITS))
         registry = ToolRegistry(
             TOOLS,

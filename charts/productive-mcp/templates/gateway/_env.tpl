@@ -60,6 +60,10 @@
 - name: OIDC_EMAIL_TRUST
   value: {{ . }}
 {{- end }}
+{{- if $signIn.offline }}
+- name: OIDC_OFFLINE
+  value: "true"
+{{- end }}
 {{- with $signIn.tokenEndpointAuthMethod }}
 - name: OIDC_TOKEN_ENDPOINT_AUTH_METHOD
   value: {{ . }}

@@ -86,6 +86,8 @@ class _Endpoints:
     async def token(self, request: Request) -> Response:
         fields = await request.form()
         form = {name: value for name, value in fields.items() if isinstance(value, str)}
+        if self._provider.faults.current().endpoints.get("token", EndpointFault()).unspent:
+            return await self._document("token", {})
         try:
             answer = self._tokens(request, form)
         except OAuthError as error:

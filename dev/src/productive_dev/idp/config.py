@@ -54,7 +54,7 @@ class IdpConfig:
     issuer_parameter: bool = True
     """Whether authorization responses have `iss`, and discovery announces it (RFC 9207)."""
     refresh_tokens: bool = False
-    """Whether the token endpoint issues refresh tokens."""
+    """Whether every sign-in gets a refresh token; otherwise those that ask for `offline_access`."""
     code_life: int = 60
     token_life: int = 300
     clock: Callable[[], float] = time.time

@@ -21,6 +21,8 @@ class EndpointFault:
     delay: float = 0.0
     """Seconds before the answer."""
     status: int | None = None
+    unspent: bool = False
+    """The token endpoint answers before it uses the code or refresh token up."""
     redirect: str | None = None
     """Answer 302 to this address."""
     content_type: str | None = None

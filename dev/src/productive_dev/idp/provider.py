@@ -16,7 +16,9 @@ from productive_dev.idp.keys import SigningKeys
 from productive_dev.idp.memory import Memory, SignedIn
 from productive_dev.idp.minting import at_hash, id_token
 
-SCOPES: Final = ("openid", "email", "profile", "groups", "offline_access")
+OFFLINE: Final = "offline_access"
+"""Asks for a refresh token (OpenID Connect Core 11)."""
+SCOPES: Final = ("openid", "email", "profile", "groups", OFFLINE)
 _CHALLENGE: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _VERIFIER: Final = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
@@ -191,6 +193,6 @@ class Provider:
                 fault=self.faults.take_token(),
             ),
         }
-        if self.config.refresh_tokens:
+        if self.config.refresh_tokens or OFFLINE in sign_in.scope.split():
             answer["refresh_token"] = self.memory.give_refresh(sign_in)
         return answer

@@ -2,6 +2,9 @@
 
 A change is answered for only after it is stored. When the answer of the API server is lost the
 record is read again: our own write is recognised by its attempt id, or by the ratchet, and counts.
+
+Where the provider has to be asked, that happens between two writes: the lease, and the new
+generation with what the provider answered.
 """
 
 from __future__ import annotations
@@ -9,12 +12,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 import structlog
 
-from productive_contract.clock import Chance, Clock, system_chance, system_clock
+from productive_contract.clock import (
+    Chance,
+    Clock,
+    Entropy,
+    system_chance,
+    system_clock,
+    system_entropy,
+)
+from productive_contract.mapping import Person
 from productive_gateway.errors import GatewayError, Unavailable
 from productive_gateway.grants.config import KEPT, GrantConfig
 from productive_gateway.grants.errors import (
@@ -29,14 +40,20 @@ from productive_gateway.grants.errors import (
 )
 from productive_gateway.grants.grant import Cause, Grant, Refusal, standing
 from productive_gateway.grants.index import GrantIndex
+from productive_gateway.grants.provider import AskProvider, open_token, reply_to
 from productive_gateway.grants.record import Record, Tampered, attempt_of, encode, read
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.grants.transitions import (
     Advance,
+    Ask,
     Claim,
     End,
+    Keep,
+    Lease,
     Refuse,
     Repeat,
+    Step,
+    Wait,
     decide,
 )
 from productive_gateway.observability.audit import Event, audit
@@ -55,6 +72,9 @@ _EVENTS: Final = {
     Cause.CODE_REPLAY: Event.CODE_REPLAY,
     Cause.REFRESH_REUSE: Event.REFRESH_REUSE,
 }
+
+_OF_THE_CURRENT: Final = (Advance, Lease, Ask, Wait, Keep)
+"""Steps of a request whose token is the current one."""
 
 T = TypeVar("T")
 
@@ -89,6 +109,7 @@ class RetryBudget:
         # Jittered, so that requests that lost the same compare-and-swap do not retry together.
         self._conflicts = Backoff(*limits.conflict_pauses, chance)
         self._failures = Backoff(*limits.failure_pauses, chance)
+        self._waits = Backoff(*limits.failure_pauses, chance)
 
     def begin_write(self) -> None:
         """Note that a write is about to be sent, whose outcome has to be learnt."""
@@ -125,6 +146,17 @@ class RetryBudget:
             )
         await asyncio.sleep(pause)
 
+    async def wait(self) -> None:
+        """Wait before the next look at what another request is doing.
+
+        Raises:
+            Unavailable: it takes longer than this request may wait.
+        """
+        pause = self._waits.next()
+        if asyncio.get_running_loop().time() + pause >= self._started + self._seconds:
+            raise _busy()
+        await asyncio.sleep(pause)
+
     async def failure(self, error: Unavailable) -> None:
         """Wait before the next try after a call failed.
 
@@ -136,6 +168,42 @@ class RetryBudget:
         if over or isinstance(error, StoreFull) or self._failures.failures > self._failures_allowed:
             raise error
         await asyncio.sleep(pause)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one try works on: the grant as it was just read, and whose it is."""
+
+    record: Record
+    grant: Grant
+    ring: KeyRing
+    person: Person | None
+
+
+@dataclass(slots=True)
+class _Request:
+    """What a request knows from one try to the next."""
+
+    claim: Claim
+    budget: RetryBudget
+    ending: End | None = None
+    """The end that it tried to store."""
+    was_current: bool = False
+    """Whether it saw its own token as the current one."""
+    first: Grant | None = None
+    """The grant as it was when this request came."""
+    known: Record | None = None
+    """What it just wrote, so that it need not be read again."""
+
+    def saw_others_ask(self, grant: Grant) -> bool:
+        """Whether somebody else asked the provider in vain since this request came."""
+        first = self.first
+        return first is not None and (first.asks, first.upstream) != (grant.asks, grant.upstream)
+
+    def replied(self, claim: Claim, budget: RetryBudget, known: Record) -> None:
+        """Go on with the provider's reply, in the time of a write: it must not be lost."""
+        budget.begin_write()
+        self.claim, self.budget, self.known = claim, budget, known
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,15 +224,19 @@ class Commit:
         keys: Keys,
         config: GrantConfig,
         *,
+        ask: AskProvider,
         clock: Clock = system_clock,
+        entropy: Entropy = system_entropy,
         limits: RetryLimits,
     ) -> None:
-        """Work on `store`, and inform `index` of each change at once."""
+        """Work on `store`, inform `index` of each change at once, and `ask` the provider."""
         self._store = store
         self._index = index
         self._keys = keys
         self._config = config
+        self._ask = ask
         self._clock = clock
+        self._entropy = entropy
         self._limits = limits
 
     async def create(self, record: Record) -> None:
@@ -198,71 +270,113 @@ class Commit:
             InvalidGrant: the claim is refused or ended the grant, or there is no grant.
             InvalidScope: the scopes of the claim are refused.
             Unavailable: the store cannot be reached, is too slow, or others change the grant
-                all the time.
+                all the time; or the provider gave no answer.
         """
-        budget = RetryBudget(self._limits)
-        ending: End | None = None
-        was_current = False
+        request = _Request(claim, RetryBudget(self._limits))
         while True:
+            budget = request.budget
             try:
-                record = await budget.call(self._store.get(name))
-                if record is None:
-                    self._index.mark_gone(name)
-                    raise _over(ending)
-
-                grant, ring = await budget.call(self._read(record))
-                person = None if people is None else people.person(grant.user_uid)
-                unfit = standing(grant, person, ring.epoch)
-                step = decide(
-                    grant,
-                    claim,
-                    ring,
-                    unfit,
-                    self._config,
-                    now=self._clock(),
-                    was_current=was_current,
-                )
-
-                match step:
-                    case Repeat():
-                        return Committed(step.grant, ring)
-                    case Refuse(Refusal.GONE):
-                        self._index.mark_gone(name)
-                        # If we tried to end it, that was our own write, whose answer was lost.
-                        raise _over(ending)
-                    case Refuse():
-                        raise _refused(step)
-                    case Advance():
-                        was_current = True
-                        budget.begin_write()
-                        return await self._advance(step.grant, record, ring, budget)
-                    case End():
-                        budget.begin_write()
-                        ending = step
-                        await budget.call(
-                            end(self._store, record, step.grant, ring, now=self._clock())
-                        )
-                        self._index.mark_gone(name)
-                        raise _over(ending)
+                outcome = await self._try(name, request, people)
             except (Changed, Missing):
-                ending = None  # somebody else's write; theirs to audit if it ended the grant
+                request.ending = (
+                    None  # somebody else's write; theirs to audit if it ended the grant
+                )
                 await budget.conflict()
             except Unavailable as error:
                 await budget.failure(error)
+            else:
+                if isinstance(outcome, Unavailable):
+                    raise outcome
+                if outcome is not None:
+                    return outcome
 
-    async def _advance(
-        self, grant: Grant, record: Record, ring: KeyRing, budget: RetryBudget
-    ) -> Committed:
+    async def _try(
+        self, name: str, request: _Request, people: Snapshot | None
+    ) -> Committed | Unavailable | None:
+        """Take one step; return how the request ends, or None if another step follows."""
+        budget = request.budget
+        record = request.known or await budget.call(self._store.get(name))
+        request.known = None
+        if record is None:
+            self._index.mark_gone(name)
+            raise _over(request.ending)
+        grant, ring = await budget.call(self._read(record))
+        seen = _Seen(record, grant, ring, None if people is None else people.person(grant.user_uid))
+        request.first = request.first or grant
+        step = self._decide(seen, request)
+        match step:
+            case Repeat():
+                return Committed(step.grant, ring)
+            case Refuse(Refusal.GONE):
+                self._index.mark_gone(name)
+                # If we tried to end it, that was our own write, whose answer was lost.
+                raise _over(request.ending)
+            case Refuse():
+                raise _refused(step)
+            case Advance() | End():
+                return await self._finish(step, seen, request)
+            case Lease() | Ask() | Wait() | Keep():
+                return await self._ask_on(step, seen, request)
+
+    def _decide(self, seen: _Seen, request: _Request) -> Step:
+        step = decide(
+            seen.grant,
+            request.claim,
+            seen.ring,
+            standing(seen.grant, seen.person, seen.ring.epoch),
+            self._config,
+            now=self._clock(),
+            was_current=request.was_current,
+        )
+        request.was_current |= isinstance(step, _OF_THE_CURRENT)
+        return step
+
+    async def _ask_on(
+        self, step: Lease | Ask | Wait | Keep, seen: _Seen, request: _Request
+    ) -> Unavailable | None:
+        """Take one step of asking the provider; return why the request fails, if it does."""
+        budget = request.budget
+        match step:
+            case Lease() if request.saw_others_ask(seen.grant):
+                # They got no answer: those who came meanwhile must not ask again one by one.
+                return _busy()
+            case Lease():
+                budget.begin_write()
+                request.known = await self._update(step.grant, seen, budget)
+            case Ask():
+                answer = await self._ask(open_token(seen.ring, seen.grant))
+                reply = reply_to(seen.grant, seen.person, answer, seen.ring, self._entropy)
+                claim = replace(step.claim, reply=reply)
+                request.replied(claim, RetryBudget(self._limits), seen.record)
+            case Wait():
+                await budget.wait()
+            case Keep():
+                if step.grant != seen.grant:
+                    await self._update(step.grant, seen, budget)
+                return step.failure
+        return None
+
+    async def _finish(self, step: Advance | End, seen: _Seen, request: _Request) -> Committed:
+        budget, record = request.budget, seen.record
+        budget.begin_write()
+        if isinstance(step, Advance):
+            self._index.note(await self._update(step.grant, seen, budget))
+            return Committed(step.grant, seen.ring)
+        request.ending = step
+        await budget.call(end(self._store, record, step.grant, seen.ring, now=self._clock()))
+        self._index.mark_gone(record.name)
+        raise _over(request.ending)
+
+    async def _update(self, grant: Grant, seen: _Seen, budget: RetryBudget) -> Record:
+        record = seen.record
         try:
-            changed = encode(grant, ring, replacing=record)
-            stored = await budget.call(self._store.update(changed))
+            changed = encode(grant, seen.ring, replacing=record)
+            return await budget.call(self._store.update(changed))
         except Immutable:
             _log.warning("grant.immutable", grant=record.name, hint=_IMMUTABLE_HINT)
             await budget.call(self._store.delete(record))
             self._index.mark_gone(record.name)
             raise _over(End(grant, Cause.IMMUTABLE)) from None
-        self._index.note(stored)
-        return Committed(grant, ring)
 
     async def _create_or_find(self, record: Record, budget: RetryBudget) -> Record:
         try:
@@ -306,6 +420,14 @@ async def end(store: GrantStore, record: Record, gone: Grant, ring: KeyRing, *, 
             await store.update(encode(gone, ring, replacing=record))
             return
     await store.delete(record)
+
+
+def _busy() -> Unavailable:
+    return Unavailable(
+        "Another request is renewing this sign-in. Try again shortly.",
+        reason="refresh_in_progress",
+        retry_after=2,
+    )
 
 
 def _refused(step: Refuse) -> GatewayError:

@@ -13,6 +13,9 @@ KEPT: Final = 2 * TRANSACTION_LIFE
 time, not even by somebody who approves the same page again in its last second."""
 SKEW: Final = 30.0
 """How far the clocks of two replicas may differ."""
+LEASE: Final = 20.0
+"""How long one request may take to ask the provider and to store what follows. Others wait as long,
+and for the difference of the clocks, before they use the same token of the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,9 @@ class GrantConfig:
     refresh_idle: float = 14 * DAY
     """A grant that was not refreshed for this long is over."""
     absolute_life: float = 7 * DAY
-    """A grant is over this long after its sign-in, whatever happens."""
+    """A grant is over this long after its sign-in if the provider is not asked at refreshes."""
+    absolute_life_asked: float = 30 * DAY
+    """The same if the provider is asked at each refresh whether the account may still be used."""
     code_life: float = 300.0
     grace: float = 120.0
     """How long after a refresh the same token may be presented again (lost answers)."""

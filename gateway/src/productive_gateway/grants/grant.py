@@ -12,8 +12,10 @@ from enum import StrEnum
 from typing import Final
 
 from productive_contract.mapping import Person
+from productive_contract.secret import Secret
 from productive_gateway.grants.config import KEPT, GrantConfig
 from productive_gateway.people.admission import Denial, check
+from productive_gateway.sealing.seal import frame
 
 CLIENT_PREFIX: Final = 20
 """Hex digits of a client's hash in labels and audit lines."""
@@ -59,6 +61,14 @@ class Cause(StrEnum):
     OVER_CAP = "over_cap"
     ORPHAN = "person_gone"
     OLD_EPOCH = "old_epoch"
+    UPSTREAM_REFUSED = "upstream_refused"
+    """The provider refuses its refresh token: the account was disabled or signed out there, its
+    policies exclude it now, or the token is too old."""
+    UPSTREAM_TOKEN_LOST = "upstream_token_lost"  # noqa: S105
+    """The provider refuses a refresh token that was sent before without an answer: it was probably
+    spent then, and its successor is lost."""
+    UPSTREAM_IDENTITY = "upstream_identity"
+    """The provider answers about another account or address, or without a required claim."""
     IMMUTABLE = "immutable"
     """Somebody made its Secret immutable, so it cannot be renewed."""
 
@@ -84,6 +94,8 @@ class SignIn:
     """PKCE S256 challenge of the client."""
     auth_time: float
     """When this sign-in was completed, by our clock; `revokedBefore` is compared with it."""
+    provider_token: Secret | None = None
+    """The provider's refresh token, if it gave one that can be kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +138,13 @@ class Grant:
     """When the current generation was made."""
     ended_at: float = 0.0
     ended_cause: str = ""
+    upstream: str = field(default="", repr=False)
+    """The provider's refresh token, sealed; with one, the provider is asked at each refresh."""
+    lease: str = ""
+    """Attempt id of the request that is asking the provider."""
+    lease_end: float = 0.0
+    asks: int = 0
+    """How often `upstream` was sent, or was about to be, without an answer."""
 
     @property
     def client_label(self) -> str:
@@ -149,9 +168,27 @@ def client_hash(client_id: str) -> str:
     return hashlib.sha256(client_id.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def subject_digest(issuer: str, subject: str, user_uid: str) -> str:
+    """Return the digest of an upstream account: SHA-256 over issuer, subject and uid, in hex."""
+    parts = (issuer.encode(), subject.encode(), user_uid.encode())
+    return hashlib.sha256(frame(*parts)).hexdigest()
+
+
 def ended(grant: Grant, cause: Cause, *, now: float) -> Grant:
-    """Return the grant as over."""
-    return replace(grant, state=GrantState.GONE, ended_at=now, ended_cause=cause.value)
+    """Return the grant as over; it keeps no token of the provider."""
+    return replace(
+        without_lease(grant),
+        state=GrantState.GONE,
+        ended_at=now,
+        ended_cause=cause.value,
+        upstream="",
+        asks=0,
+    )
+
+
+def without_lease(grant: Grant) -> Grant:
+    """Return the grant with nobody asking the provider."""
+    return replace(grant, lease="", lease_end=0.0)
 
 
 def standing(grant: Grant, person: Person | None, epoch: int) -> Refusal | None:

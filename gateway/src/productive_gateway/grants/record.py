@@ -30,7 +30,7 @@ from productive_gateway.grants.config import KEPT
 from productive_gateway.grants.grant import Grant, GrantState
 from productive_gateway.sealing.keys import Key, KeyRing, Keys, with_known_key
 from productive_gateway.sealing.purposes import Purpose
-from productive_gateway.sealing.seal import frame, mac
+from productive_gateway.sealing.seal import frame, mac, seal_kid
 
 FORMAT: Final = b"1"
 LABELS: Final = (LABEL_USER_UID, LABEL_USER, LABEL_CLIENT, LABEL_STATE, LABEL_EXPIRES_DAY)
@@ -125,7 +125,8 @@ async def read(record: Record, keys: Keys) -> tuple[Grant, KeyRing]:
     """Open a stored grant with keys that may have changed.
 
     Returns:
-        The grant, and a ring that holds the keys of its MAC and of its current refresh token.
+        The grant, and a ring that holds the keys of its MAC, of its current refresh token and of
+        the provider's token.
 
     Raises:
         UnknownKey: not even a freshly read ring holds them: retired, or of another installation.
@@ -137,6 +138,8 @@ async def read(record: Record, keys: Keys) -> tuple[Grant, KeyRing]:
         grant = decode(record, ring)
         if grant.ratchet_kid:
             ring.require(grant.ratchet_kid)
+        if grant.upstream:
+            ring.require(seal_kid(grant.upstream))
         return grant, ring
 
     return await with_known_key(keys, open_with)
@@ -188,7 +191,7 @@ def _labels(grant: Grant) -> dict[str, str]:
 
 
 def _fields(grant: Grant) -> dict[str, str]:
-    return {
+    return _fields_of_provider(grant) | {
         "state": grant.state.value,
         "user-uid": grant.user_uid,
         "user": grant.user,
@@ -214,6 +217,18 @@ def _fields(grant: Grant) -> dict[str, str]:
         "rotated-at": repr(grant.rotated_at),
         "ended-at": repr(grant.ended_at),
         "ended-cause": grant.ended_cause,
+    }
+
+
+def _fields_of_provider(grant: Grant) -> dict[str, str]:
+    """Return what only grants have whose provider gave a refresh token."""
+    if not grant.upstream:
+        return {}
+    return {
+        "upstream": grant.upstream,
+        "lease": grant.lease,
+        "lease-end": repr(grant.lease_end),
+        "asks": str(grant.asks),
     }
 
 
@@ -245,4 +260,8 @@ def _grant(name: str, state: GrantState, fields: Mapping[str, str]) -> Grant:
         rotated_at=float(fields["rotated-at"]),
         ended_at=float(fields["ended-at"]),
         ended_cause=fields["ended-cause"],
+        upstream=fields.get("upstream", ""),
+        lease=fields.get("lease", ""),
+        lease_end=float(fields.get("lease-end", "0.0")),
+        asks=int(fields.get("asks", "0")),
     )

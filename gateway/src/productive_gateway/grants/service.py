@@ -19,11 +19,12 @@ from productive_gateway.grants import transitions
 from productive_gateway.grants.commit import Commit, Committed, RetryBudget, RetryLimits
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.errors import InvalidGrant, TokenFault, invalid_token
-from productive_gateway.grants.grant import Grant, SignIn, client_hash
+from productive_gateway.grants.grant import Grant, SignIn, client_hash, subject_digest
 from productive_gateway.grants.index import GrantIndex
+from productive_gateway.grants.provider import AskProvider, seal_token
 from productive_gateway.grants.record import encode
 from productive_gateway.grants.store import GrantStore
-from productive_gateway.grants.subject import bind_subject, subject_digest
+from productive_gateway.grants.subject import bind_subject
 from productive_gateway.grants.tokens import (
     ACCESS_PREFIX,
     SECRET_BYTES,
@@ -86,6 +87,7 @@ class Grants:
         keys: Keys,
         config: GrantConfig,
         *,
+        ask: AskProvider,
         clock: Clock = system_clock,
         entropy: Entropy = system_entropy,
         limits: RetryLimits = LIMITS,
@@ -98,6 +100,7 @@ class Grants:
             people: who may have tokens.
             keys: seal and authenticate.
             config: lifetimes and the resource.
+            ask: asks the provider whether an account may still be used.
             clock: Unix seconds.
             entropy: for secrets and ids.
             limits: retries of one request.
@@ -110,7 +113,9 @@ class Grants:
         self._clock = clock
         self._entropy = entropy
         self._limits = limits
-        self._commit = Commit(store, index, keys, config, clock=clock, limits=limits)
+        self._commit = Commit(
+            store, index, keys, config, ask=ask, clock=clock, entropy=entropy, limits=limits
+        )
 
     async def begin(self, sign_in: SignIn) -> str:
         """Make a pending grant of a sign-in and return its authorization code.
@@ -125,6 +130,8 @@ class Grants:
         subject = subject_digest(sign_in.subject_issuer, sign_in.subject, person.uid)
         await bind_subject(self._store, person, subject, RetryBudget(self._limits))
         secret = self._entropy(SECRET_BYTES)
+        token = sign_in.provider_token
+        name = grant_name(sign_in.transaction)
         grant = transitions.issue(
             sign_in,
             self._config,
@@ -133,6 +140,7 @@ class Grants:
             epoch=ring.epoch,
             now=self._clock(),
             entropy=self._entropy,
+            upstream="" if token is None else seal_token(ring, token, name, self._entropy),
         )
         await self._commit.create(encode(grant, ring))
         code = AuthorizationCode(grant.name, secret)
@@ -169,13 +177,14 @@ class Grants:
         """Exchange a refresh token for its successor and a new access token.
 
         Parallel and repeated refreshes of one token get the same successor. A token that was left
-        behind ends the grant.
+        behind ends the grant. If the provider gave a refresh token, it is asked first, once per
+        successor.
 
         Raises:
             InvalidGrant: the token is wrong, of another client, left behind or expired; or its
-                person may not have tokens.
+                person may not have tokens, or the provider refuses them.
             InvalidScope: `scopes` are more than was granted, or none.
-            Unavailable: a failure on our side; the same token works later.
+            Unavailable: a failure on our side or the provider's; the same token works later.
         """
         presented = await self._read(lambda ring: read_refresh(ring, token, self._config.resource))
         claim = transitions.Refresh(
@@ -244,7 +253,10 @@ class Grants:
         """Write the tokens of a stored generation; the same refresh token each time."""
         grant, ring, resource = committed.grant, committed.ring, self._config.resource
         now = self._clock()
-        expires = int(min(now + self._config.access_life, grant.absolute_end))
+        # A repeated refresh does not ask the provider again, so its access token lives no longer
+        # than that of the refresh that did.
+        since = min(now, grant.rotated_at) if grant.upstream else now
+        expires = int(min(since + self._config.access_life, grant.absolute_end))
         access = AccessToken(grant.name, grant.generation, grant.epoch, int(now), expires, scopes)
         secret = transitions.current_secret(grant, presented, ring)
         refresh = RefreshToken(grant.name, grant.generation, secret)

@@ -7,7 +7,6 @@ ProductiveUser's uid, so a ProductiveUser that is created again starts without o
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from typing import Final
 
@@ -17,7 +16,6 @@ from productive_gateway.grants.commit import RetryBudget
 from productive_gateway.grants.errors import Exists, SubjectMismatch
 from productive_gateway.grants.record import Record, RecordKind, person_labels
 from productive_gateway.grants.store import GrantStore
-from productive_gateway.sealing.seal import frame
 
 _DIGEST: Final = "digest"
 
@@ -25,12 +23,6 @@ _DIGEST: Final = "digest"
 def subject_name(user_uid: str) -> str:
     """Return the name of a person's subject binding."""
     return f"subject-{user_uid}"
-
-
-def subject_digest(issuer: str, subject: str, user_uid: str) -> str:
-    """Return what a subject binding holds: SHA-256 over issuer, subject and uid, in hex."""
-    parts = (issuer.encode(), subject.encode(), user_uid.encode())
-    return hashlib.sha256(frame(*parts)).hexdigest()
 
 
 async def bind_subject(store: GrantStore, person: Person, digest: str, budget: RetryBudget) -> None:

@@ -1,8 +1,9 @@
 """How a grant changes: what a client presents, and the step that follows from it.
 
 Pure: time, randomness and keys are arguments, and each function looks at one grant and one claim.
-`commit` stores an `Advance` or an `End` by compare-and-swap and decides again after a conflict, so
-the rules here hold over any number of replicas.
+`commit` stores a step by compare-and-swap and decides again after a conflict, so the rules here
+hold over any number of replicas. Where the provider gave a refresh token, a refresh takes several
+steps: `Lease`, `Ask`, then `Advance`, `Keep` or `End`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import hmac
 from dataclasses import dataclass, field, replace
 
 from productive_contract.clock import Entropy
-from productive_gateway.grants.config import SKEW, GrantConfig
+from productive_gateway.errors import Unavailable
+from productive_gateway.grants.config import LEASE, SKEW, GrantConfig
 from productive_gateway.grants.grant import (
     Cause,
     Grant,
@@ -20,8 +22,10 @@ from productive_gateway.grants.grant import (
     SignIn,
     client_hash,
     ended,
+    without_lease,
 )
 from productive_gateway.grants.pkce import proves
+from productive_gateway.grants.provider import Confirmed, Denied, Reply, Unanswered, Unproven
 from productive_gateway.grants.tokens import digest, grant_name, successor
 from productive_gateway.sealing.keys import KeyRing
 
@@ -46,6 +50,8 @@ class Refresh:
     client: str
     scopes: frozenset[str] | None
     attempt: str
+    reply: Reply | None = None
+    """What the provider said to this request, once it was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,33 @@ class Repeat:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """Store this grant, so that no other request asks the provider; then decide again."""
+
+    grant: Grant
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """The lease is this request's: ask the provider, then decide again with its reply."""
+
+    claim: Refresh
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Another request is asking the provider: read again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Store this grant, then fail: the provider gave no answer that can be used now."""
+
+    grant: Grant
+    failure: Unavailable
+
+
+@dataclass(frozen=True, slots=True)
 class Refuse:
     """Refuse; store nothing."""
 
@@ -87,7 +120,7 @@ class End:
     cause: Cause
 
 
-Step = Advance | Repeat | Refuse | End
+Step = Advance | Repeat | Lease | Ask | Wait | Keep | Refuse | End
 
 
 def issue(
@@ -99,6 +132,7 @@ def issue(
     epoch: int,
     now: float,
     entropy: Entropy,
+    upstream: str = "",
 ) -> Grant:
     """Return the pending grant of a sign-in, waiting for its code.
 
@@ -110,8 +144,10 @@ def issue(
         epoch: of the key ring.
         now: Unix seconds.
         entropy: for the salt and the id of this attempt.
+        upstream: the provider's refresh token, sealed; empty if there is none.
     """
     person = sign_in.person
+    life = config.absolute_life_asked if upstream else config.absolute_life
     return Grant(
         name=grant_name(sign_in.transaction),
         state=GrantState.PENDING,
@@ -126,13 +162,14 @@ def issue(
         scopes=sign_in.scopes,
         auth_time=sign_in.auth_time,
         created=now,
-        absolute_end=now + config.absolute_life,
+        absolute_end=now + life,
         epoch=epoch,
         attempt=entropy(16).hex(),
         code_hash=code_hash,
         challenge=sign_in.challenge,
         code_end=now + config.code_life,
         salt=entropy(16),
+        upstream=upstream,
     )
 
 
@@ -219,12 +256,9 @@ def refresh(
         return Refuse(Refusal.OVERTAKEN) if was_current else over
     if claim.scopes is not None and not (claim.scopes and claim.scopes <= grant.scopes):
         return Refuse(Refusal.SCOPE)
-    if claim.generation == grant.generation:
-        return Advance(_next_generation(grant, claim.secret, ring, attempt=claim.attempt, now=now))
-    mine = digest(current_secret(grant, claim.secret, ring))
-    if not hmac.compare_digest(mine, grant.refresh_hash):
-        return Refuse(Refusal.FORKED)
-    return Repeat(grant)
+    if claim.generation != grant.generation:
+        return _repeat(grant, claim, ring)
+    return _move_on(grant, claim, ring, now=now)
 
 
 def revoke(grant: Grant, claim: Revocation, *, now: float) -> Step:
@@ -244,6 +278,59 @@ def current_secret(grant: Grant, previous: bytes, ring: KeyRing) -> bytes:
     """
     key = ring.require(grant.ratchet_kid)
     return successor(key, previous, grant.salt, grant.generation)
+
+
+def _repeat(grant: Grant, claim: Refresh, ring: KeyRing) -> Step:
+    """Answer a refresh of the previous generation with the successor that it already has."""
+    mine = digest(current_secret(grant, claim.secret, ring))
+    if not hmac.compare_digest(mine, grant.refresh_hash):
+        return Refuse(Refusal.FORKED)
+    return Repeat(grant)
+
+
+def _move_on(grant: Grant, claim: Refresh, ring: KeyRing, *, now: float) -> Step:
+    """Make the next generation, after the provider was asked if it gave a refresh token."""
+    if not grant.upstream:
+        return Advance(_next_generation(grant, claim.secret, ring, attempt=claim.attempt, now=now))
+    if claim.reply is None:
+        return _ask_provider(grant, claim, now=now)
+    return _after_reply(grant, claim, claim.reply, ring, now=now)
+
+
+def _ask_provider(grant: Grant, claim: Refresh, *, now: float) -> Step:
+    """Let one request at a time ask the provider: most accept a refresh token only once."""
+    if grant.lease == claim.attempt:
+        return Ask(claim)
+    # The end was written by another clock.
+    if grant.lease and now < grant.lease_end + SKEW:
+        return Wait()
+    return Lease(replace(grant, lease=claim.attempt, lease_end=now + LEASE, asks=grant.asks + 1))
+
+
+def _after_reply(grant: Grant, claim: Refresh, reply: Reply, ring: KeyRing, *, now: float) -> Step:
+    """Return what follows from the provider's reply.
+
+    A request that took longer than its lease may find another one asking. A new token that it got
+    counts all the same; that it was refused does not, because the other one may have been first.
+    """
+    mine, free = grant.lease == claim.attempt, without_lease(grant)
+    renewed = replace(free, upstream=reply.sealed, asks=0)
+    match reply.answer:
+        case Confirmed():
+            return Advance(
+                _next_generation(renewed, claim.secret, ring, attempt=claim.attempt, now=now)
+            )
+        case Unproven(failure=failure):
+            return Keep(renewed, failure)
+        case Unanswered(failure=failure):
+            return Keep(free if mine else grant, failure)
+        case Denied(cause=Cause.UPSTREAM_REFUSED) if not mine:
+            return Wait()
+        case Denied(cause=Cause.UPSTREAM_REFUSED) if grant.asks > 1:
+            lost = Cause.UPSTREAM_TOKEN_LOST
+            return End(ended(grant, lost, now=now), lost)
+        case Denied(cause=cause):
+            return End(ended(grant, cause, now=now), cause)
 
 
 def _next_generation(

@@ -153,7 +153,7 @@ class AuthorizeHandler:
                 context.keys.ring(), consent.transaction, asked, now, context.entropy
             )
             url = await context.upstream.authorization_url(
-                state=write_state(consent.transaction), secrets=secrets
+                state=write_state(consent.transaction), secrets=secrets, lasting=True
             )
         except UpstreamUnavailable as error:
             audit(Event.SIGN_IN_REFUSED, reason=error.reason, client=label)

@@ -18,6 +18,7 @@ from productive_contract.mapping import Person, State
 from productive_gateway.errors import GatewayError, Unavailable
 from productive_gateway.grants.errors import AlreadyCompleted, StoreFull, SubjectMismatch
 from productive_gateway.grants.grant import SignIn
+from productive_gateway.grants.provider import keepable
 from productive_gateway.oauth.answers import (
     CONNECT_AGAIN,
     error_page,
@@ -142,7 +143,9 @@ class CallbackHandler:
                 email = error.email
             audit(Event.SIGN_IN_REFUSED, reason=error.reason, client=label, email=email)
             return self._refused(request, asked, error, email)
-        audit(Event.SIGNED_IN, email=email, user=person.user, client=label)
+        token = identity.refresh_token
+        kept = "none" if token is None else "kept" if keepable(token) else "too_large"
+        audit(Event.SIGNED_IN, email=email, user=person.user, client=label, provider_token=kept)
         response = redirect_to(asked.answer(context.config.issuer, code=own))
         context.cookies.put(
             request, response, CookieKind.FINISHED, transaction.id, "1", now=context.clock()
@@ -194,6 +197,7 @@ class CallbackHandler:
             scopes=asked.scopes,
             challenge=asked.challenge,
             auth_time=self.context.clock(),
+            provider_token=identity.refresh_token if keepable(identity.refresh_token) else None,
         )
 
     def _refused(

@@ -27,6 +27,8 @@ class Purpose(StrEnum):
     """PKCE verifier sent to the provider."""
     NONCE = "nonce"
     """OIDC nonce sent to the provider."""
+    UPSTREAM = "upstream"
+    """The provider's refresh token inside a grant."""
     CURSOR = "cursor"
     """The place in a list from which a tool's next page begins."""
     LEDGER = "ledger"

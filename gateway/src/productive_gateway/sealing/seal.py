@@ -70,6 +70,11 @@ def unseal(ring: KeyRing, purpose: Purpose, text: str, *, bound: bytes = b"") ->
         raise BrokenSeal("the tag is wrong") from error
 
 
+def seal_kid(text: str) -> str:
+    """Return the id of the key that a sealed text names."""
+    return text.partition(".")[0]
+
+
 def mac(ring_or_key: KeyRing | Key, purpose: Purpose, data: bytes) -> bytes:
     """Return HMAC-SHA-256 of `data`, with a ring's current key or with the given key.
 

@@ -100,6 +100,8 @@ class Settings(BaseModel):
     oidc_token_endpoint_auth_method: AuthMethod | None = None
     """How the client secret is sent; by default as the provider's metadata allow, Basic first, and
     in the body with the ACCESS_* form."""
+    oidc_offline: Annotated[bool, BeforeValidator(values.flag)] = False
+    """Whether to ask the provider for a refresh token (`offline_access`), with either form."""
     access_client_id: Annotated[str | None, _CREDENTIAL] = None
     """The same for Cloudflare Access, in the Worker's form: all five or none."""
     access_client_secret: Annotated[Secret | None, _SECRET] = None
@@ -205,6 +207,7 @@ class Settings(BaseModel):
                 email_trust=self.oidc_email_trust or "claim",
                 required_claims=self.oidc_required_claims,
                 auth_method=self.oidc_token_endpoint_auth_method,
+                offline=self.oidc_offline,
             )
         urls = (
             _given(self.access_authorization_url),
@@ -222,6 +225,7 @@ class Settings(BaseModel):
             email_trust=self.oidc_email_trust or "issuer",
             required_claims=self.oidc_required_claims,
             auth_method=self.oidc_token_endpoint_auth_method,
+            offline=self.oidc_offline,
         )
 
 

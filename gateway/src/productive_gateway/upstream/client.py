@@ -7,12 +7,14 @@ RFC 6749 5.2.
 from __future__ import annotations
 
 import hmac
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
 import httpx2
 
 from productive_contract.clock import Clock, system_clock
+from productive_contract.secret import Secret
 from productive_gateway.outbound.client import Outbound
 from productive_gateway.upstream.code_flow import CodeFlow, SignInSecrets
 from productive_gateway.upstream.config import UpstreamConfig
@@ -24,13 +26,25 @@ from productive_gateway.upstream.errors import (
 )
 from productive_gateway.upstream.id_token import Expectations, verify
 from productive_gateway.upstream.identity import (
+    RenewedIdentity,
     VerifiedIdentity,
     may_be_confirmed,
+    renewed_email,
     require_claims,
     verified_email,
 )
 from productive_gateway.upstream.jwks import cached_keys
 from productive_gateway.upstream.provider import Provider, ProviderEndpoints
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """The provider's answer to a refresh, nothing of which is verified yet."""
+
+    refresh_token: Secret | None
+    """The new one; None if there is none."""
+    id_token: object = field(repr=False)
+    access_token: str | None = field(repr=False)
 
 
 class UpstreamClient:
@@ -74,15 +88,24 @@ class UpstreamClient:
         """Why the last discovery failed, for the readiness detail; None when it succeeded."""
         return self._endpoints.problem
 
-    async def authorization_url(self, *, state: str, secrets: SignInSecrets) -> str:
+    async def authorization_url(
+        self, *, state: str, secrets: SignInSecrets, lasting: bool = False
+    ) -> str:
         """Return the URL where the person signs in.
+
+        Args:
+            state: comes back with the answer.
+            secrets: of the transaction.
+            lasting: ask for a refresh token, if that is configured.
 
         Raises:
             UpstreamUnavailable: the endpoints cannot be discovered now.
             UpstreamRefused: the discovery document cannot be accepted.
         """
         provider = await self._endpoints.get()
-        return await self._flow.authorization_url(provider, state=state, secrets=secrets)
+        return await self._flow.authorization_url(
+            provider, state=state, secrets=secrets, lasting=lasting
+        )
 
     async def check_issuer(self, iss: str | None) -> None:
         """Compare the `iss` of an authorization response with the provider's (RFC 9207 2.4).
@@ -113,22 +136,60 @@ class UpstreamClient:
         # Before the code is spent: without keys its ID token could not be verified.
         await self._keys.get()
         answer = await self._flow.exchange(provider, code, secrets)
-        access_token = answer.get("access_token")
-        expected = Expectations(
-            issuer=self._config.issuer,
-            client_id=self._config.client_id,
-            nonce=secrets.nonce,
-            # RFC 6749 A.12: visible ASCII. Anything else could not be sent to userinfo either.
-            access_token=access_token
-            if isinstance(access_token, str) and access_token.isascii()
-            else None,
-        )
+        expected = self._expected(answer.get("access_token"), nonce=secrets.nonce)
         claims = await self._verified(answer.get("id_token"), expected)
         require_claims(claims, self._config)
         return VerifiedIdentity(
             issuer=self._config.issuer,
             subject=claims["sub"],
             email=await self._email(provider, claims, expected.access_token),
+            refresh_token=_refresh_token(answer),
+        )
+
+    async def renew(self, refresh_token: Secret) -> Renewal:
+        """Use a refresh token of the provider.
+
+        Many providers accept it once, so the caller has to store the new one before anything else.
+
+        Raises:
+            UpstreamUnavailable: the provider is unavailable or slow; the token may have been used.
+            UpstreamRefused: it refuses; the reason is `SPENT_CODE` if it refuses the token itself.
+        """
+        provider = await self._endpoints.get()
+        # Before the token is spent: without keys an ID token could not be verified.
+        await self._keys.get()
+        answer = await self._flow.renew(provider, refresh_token)
+        access_token = answer.get("access_token")
+        return Renewal(
+            _refresh_token(answer),
+            answer.get("id_token"),
+            access_token if isinstance(access_token, str) else None,
+        )
+
+    async def renewed_identity(self, renewal: Renewal) -> RenewedIdentity | None:
+        """Return whom a renewal is about (OpenID Connect Core 12.2); None if it does not say.
+
+        Raises:
+            UpstreamUnavailable: the signing keys cannot be fetched now.
+            IdentityRefused: a required claim is missing, or the address is not verified any more.
+            UpstreamRefused: the ID token breaks a rule.
+        """
+        if renewal.id_token is None:
+            return None
+        expected = self._expected(renewal.access_token, nonce=None)
+        claims = await self._verified(renewal.id_token, expected)
+        require_claims(claims, self._config)
+        return RenewedIdentity(self._config.issuer, claims["sub"], renewed_email(claims))
+
+    def _expected(self, access_token: object, *, nonce: str | None) -> Expectations:
+        return Expectations(
+            issuer=self._config.issuer,
+            client_id=self._config.client_id,
+            nonce=nonce,
+            # RFC 6749 A.12: visible ASCII. Anything else could not be sent to userinfo either.
+            access_token=access_token
+            if isinstance(access_token, str) and access_token.isascii()
+            else None,
         )
 
     async def _verified(self, token: object, expected: Expectations) -> dict[str, Any]:
@@ -189,3 +250,11 @@ class UpstreamClient:
     async def _fetch_keys(self) -> dict[str, Any]:
         provider = await self._endpoints.get()
         return await fetch_object(self._http, provider.jwks_url, what="jwks")
+
+
+def _refresh_token(answer: dict[str, Any]) -> Secret | None:
+    token = answer.get("refresh_token")
+    # RFC 6749 A.17: visible ASCII. Anything else could not be sent back.
+    if not isinstance(token, str) or not token or not token.isascii() or not token.isprintable():
+        return None
+    return Secret(token)

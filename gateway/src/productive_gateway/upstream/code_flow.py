@@ -14,8 +14,15 @@ import structlog
 from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
+from productive_contract.secret import Secret
 from productive_gateway.outbound.client import Outbound
-from productive_gateway.upstream.config import SCOPE, AuthMethod, UpstreamConfig
+from productive_gateway.upstream.config import (
+    GOOGLE,
+    OFFLINE_SCOPE,
+    SCOPE,
+    AuthMethod,
+    UpstreamConfig,
+)
 from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
 from productive_gateway.upstream.provider import Provider
 from productive_gateway.web.json_object import is_json
@@ -35,7 +42,9 @@ _ERROR_WORDS: Final = frozenset(
 )
 """RFC 6749 5.2. A fixed set, so it may be logged; no other text of the provider is."""
 SPENT_CODE: Final = "token_invalid_grant"
-"""Reason of the refusal of a code that was used before, among other causes."""
+"""Reason of the refusal of a code or refresh token that was used before, among other causes."""
+_GOOGLE_OFFLINE: Final = {"access_type": "offline", "prompt": "consent"}
+"""Google knows no scope for it, and without the second it gives one at the first sign-in alone."""
 _CREDENTIALS: Final = (
     "The sign-in provider does not accept the client id and secret of this server. Tell your "
     "administrator: the secret may have expired, or the client is registered for another way to "
@@ -90,15 +99,22 @@ class CodeFlow:
         """What the provider took last."""
 
     async def authorization_url(
-        self, provider: Provider, *, state: str, secrets: SignInSecrets
+        self, provider: Provider, *, state: str, secrets: SignInSecrets, lasting: bool
     ) -> str:
-        """Return the URL where the person signs in."""
+        """Return the URL where the person signs in, and where a lasting sign-in is asked for."""
+        asks = lasting and self._config.offline
+        google = self._config.issuer == GOOGLE
+        # Whatever `scopes_supported` says: a provider need not list all scopes (RFC 8414 2).
+        scope = f"{SCOPE} {OFFLINE_SCOPE}" if asks and not google else SCOPE
+        extra = _GOOGLE_OFFLINE if asks and google else {}
         async with self._client(provider, provider.auth_methods[0]) as client:
             url, _ = client.create_authorization_url(
                 provider.authorization_url,
                 state=state,
                 nonce=secrets.nonce,
                 code_verifier=secrets.verifier,
+                scope=scope,
+                **extra,
             )
         return str(url)
 
@@ -107,35 +123,56 @@ class CodeFlow:
     ) -> dict[str, Any]:
         """Exchange the provider's code for its tokens, once.
 
-        The secret is sent in the way that worked last, else in the first one that the metadata
-        allow. `invalid_client` alone leads to the other way, with the same code: a provider that
-        checks the client first has not spent it (RFC 6749 3.2.1).
-
         Raises:
             UpstreamUnavailable: the provider is unavailable or slow.
             UpstreamRefused: it refuses, or its answer breaks a rule; `reason` says which.
         """
+        return await self._tokens(
+            provider,
+            grant_type="authorization_code",
+            code=code,
+            code_verifier=secrets.verifier,
+            redirect_uri=self._redirect_uri,
+        )
+
+    async def renew(self, provider: Provider, refresh_token: Secret) -> dict[str, Any]:
+        """Exchange a refresh token of the provider for new tokens (RFC 6749 6).
+
+        Raises:
+            UpstreamUnavailable: as for `exchange`; the token may have been spent.
+            UpstreamRefused: as for `exchange`; the reason of a refused token is `SPENT_CODE`.
+        """
+        # Without `scope`, the scopes stay those of the sign-in.
+        return await self._tokens(
+            provider,
+            grant_type="refresh_token",
+            refresh_token=refresh_token.reveal(),
+            scope=None,
+        )
+
+    async def _tokens(self, provider: Provider, **parameters: Any) -> dict[str, Any]:
+        """Call the token endpoint.
+
+        The secret is sent in the way that worked last, else in the first one that the metadata
+        allow. `invalid_client` alone leads to the other way, with the same code or token: a
+        provider that checks the client first has not spent it (RFC 6749 3.2.1).
+        """
         methods = sorted(provider.auth_methods, key=lambda method: method != self._accepted)
         for method in methods[:-1]:
             try:
-                return await self._call(provider, code, secrets, method)
+                return await self._call(provider, method, parameters)
             except UpstreamRefused as error:
                 if error.reason != "token_invalid_client":
                     raise
-        return await self._call(provider, code, secrets, methods[-1])
+        return await self._call(provider, methods[-1], parameters)
 
     async def _call(
-        self, provider: Provider, code: str, secrets: SignInSecrets, method: AuthMethod
+        self, provider: Provider, method: AuthMethod, parameters: dict[str, Any]
     ) -> dict[str, Any]:
         try:
             async with asyncio.timeout(TOKEN_SECONDS), self._client(provider, method) as client:
                 answer = await client.fetch_token(
-                    provider.token_url,
-                    grant_type="authorization_code",
-                    code=code,
-                    code_verifier=secrets.verifier,
-                    redirect_uri=self._redirect_uri,
-                    headers=_HEADERS,
+                    provider.token_url, headers=_HEADERS, **parameters
                 )
         except OAuthError as error:
             # Any other text comes from the provider and must not be passed on.

@@ -11,7 +11,11 @@ from productive_contract.secret import Secret
 AuthMethod = Literal["client_secret_basic", "client_secret_post"]
 
 SCOPE = "openid email"
-"""Only the address is used: no profile, no groups, no refresh token of the provider."""
+"""Only the address is used: no profile, no groups."""
+OFFLINE_SCOPE = "offline_access"
+"""OpenID Connect Core 11: asks for a refresh token."""
+GOOGLE = "https://accounts.google.com"
+"""The issuer that refuses this scope and has a parameter of its own instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,8 @@ class UpstreamConfig:
     """Claim of the ID token (`hd`, `tid`) → the values that are accepted."""
     auth_method: AuthMethod | None = None
     """How the secret is sent; by default as the metadata allow."""
+    offline: bool = False
+    """Whether to ask for a refresh token; one that comes without being asked for is used, too."""
 
     def __post_init__(self) -> None:
         given = [self.authorization_url, self.token_url, self.jwks_url]

@@ -42,8 +42,9 @@ class Expectations:
 
     issuer: str
     client_id: str
-    nonce: str = field(repr=False)
-    """Derived from the transaction: a token of any other transaction is refused."""
+    nonce: str | None = field(repr=False)
+    """Derived from the transaction: a token of any other transaction is refused. None for the token
+    of a refresh, which need not have one (OpenID Connect Core 12.2)."""
     access_token: str | None = field(default=None, repr=False)
     """For `at_hash`."""
 
@@ -164,11 +165,8 @@ def _time(claims: dict[str, Any], name: str) -> float:
 
 
 def _check_binding(claims: dict[str, Any], expected: Expectations) -> None:
-    nonce = claims.get("nonce")
-    if not isinstance(nonce, str) or not hmac.compare_digest(
-        nonce.encode("utf-8", "surrogatepass"), expected.nonce.encode()
-    ):
-        raise _refused("nonce")
+    if expected.nonce is not None:
+        _check_nonce(claims.get("nonce"), expected.nonce)
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 1 <= len(subject) <= MAX_SUBJECT:
         raise _refused("sub")
@@ -176,6 +174,13 @@ def _check_binding(claims: dict[str, Any], expected: Expectations) -> None:
         raise _refused("sub")
     if "at_hash" in claims:
         _check_access_token(claims["at_hash"], expected.access_token)
+
+
+def _check_nonce(nonce: object, expected: str) -> None:
+    if not isinstance(nonce, str) or not hmac.compare_digest(
+        nonce.encode("utf-8", "surrogatepass"), expected.encode()
+    ):
+        raise _refused("nonce")
 
 
 def _check_access_token(at_hash: object, access_token: str | None) -> None:

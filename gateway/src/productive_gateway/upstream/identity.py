@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from productive_contract.email import EmailError, canonical_email
+from productive_contract.secret import Secret
 from productive_gateway.upstream.config import UpstreamConfig
 from productive_gateway.upstream.errors import IdentityRefused
 
@@ -27,6 +28,18 @@ class VerifiedIdentity:
     subject: str
     email: str
     """Canonical."""
+    refresh_token: Secret | None = None
+    """Of the provider, if it gave one."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenewedIdentity:
+    """Whom the ID token of a refresh is about."""
+
+    issuer: str
+    subject: str
+    email: str | None
+    """Canonical; None if the token has no address."""
 
 
 def require_claims(claims: dict[str, Any], config: UpstreamConfig) -> None:
@@ -90,6 +103,20 @@ def verified_email(source: dict[str, Any], trust: Literal["claim", "issuer"]) ->
             reason="email_form",
             email=_shown(email),
         ) from error
+
+
+def renewed_email(claims: dict[str, Any]) -> str | None:
+    """Return the canonical address in the ID token of a refresh, None if it has none.
+
+    It was verified at the sign-in, and some providers confirm it there or in userinfo only. So its
+    absence, or that of `email_verified`, is fine; an explicit false is not.
+
+    Raises:
+        IdentityRefused: it is no longer verified, or cannot be matched.
+    """
+    if "email" not in claims:
+        return None
+    return verified_email({"email_verified": True} | claims, "claim")
 
 
 def _shown(email: object) -> str | None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -288,6 +289,33 @@ async def test_a_refresh_token_is_used_once_and_replaced(http: httpx.AsyncClient
     assert "nonce" not in claims
     assert (await refresh(http, first["refresh_token"])).json()["error"] == "invalid_grant"
     assert (await refresh(http, second["refresh_token"])).status_code == 200
+
+
+@pytest.mark.parametrize("scope", ["openid email", "openid email offline_access"])
+async def test_a_refresh_token_is_issued_to_those_who_ask_for_it(
+    config: IdpConfig, scope: str
+) -> None:
+    transport = httpx.ASGITransport(dev_idp(replace(config, refresh_tokens=False)))
+    async with httpx.AsyncClient(transport=transport, base_url=config.issuer + "/") as http:
+        tokens = (await redeem(http, (await authorize(http, scope=scope))["code"])).json()
+        assert ("refresh_token" in tokens) == ("offline_access" in scope)
+        if "refresh_token" in tokens:
+            renewed = (await refresh(http, tokens["refresh_token"])).json()
+            assert renewed["refresh_token"] != tokens["refresh_token"]
+
+
+async def test_a_refresh_can_fail_before_and_after_its_token_is_used_up(
+    http: httpx.AsyncClient,
+) -> None:
+    token = (await redeem(http, (await authorize(http))["code"])).json()["refresh_token"]
+    for unspent in (True, False):
+        fault = {"token": {"status": 500, "times": 1, "unspent": unspent}}
+        await http.put(ORIGIN + "/_faults", json=fault)
+        assert (await refresh(http, token)).status_code == 500
+        again = await refresh(http, token)
+        assert again.is_success == unspent
+        token = again.json().get("refresh_token", token)
+    assert again.json()["error"] == "invalid_grant"
 
 
 async def test_a_disabled_person_neither_signs_in_nor_refreshes(http: httpx.AsyncClient) -> None:

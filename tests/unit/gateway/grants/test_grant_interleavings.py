@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import example, given, settings
@@ -14,16 +14,21 @@ from hypothesis import strategies as st
 
 from harness.grantfaults import FaultyStore, away
 from harness.grantkit import RESOURCE, RING, HeldKeys, Replica
+from productive_contract.secret import Secret
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.errors import InvalidGrant
-from productive_gateway.grants.grant import GrantState
+from productive_gateway.grants.grant import Cause, GrantState
+from productive_gateway.grants.provider import Answer, Confirmed, Denied, Unanswered
 from productive_gateway.grants.record import Record, decode
 from productive_gateway.grants.service import Tokens
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.grants.tokens import read_refresh
 
 NO_PAUSES = RetryLimits(conflict_pauses=(0, 0), failure_pauses=(0, 0), seconds=60)
+
+NOBODY_WAITS = RetryLimits(conflict_pauses=(0, 0), failure_pauses=(1000, 1000), seconds=60)
+"""Who would have to wait for another request is answered at once."""
 
 T = TypeVar("T")
 
@@ -57,14 +62,14 @@ class ScheduledStore(FaultyStore):
     waiting: list[Call] = field(default_factory=list)
 
     async def get(self, name: str) -> Record | None:
-        record = await self._in_turn(lambda: self.inner.get(name))
+        record = await self.in_turn(lambda: self.inner.get(name))
         request = REQUEST.get()
         if record is not None and request is not None:
             request.read_as_current |= decode(record, RING).generation == request.generation
         return record
 
     async def update(self, record: Record) -> Record:
-        return await self._in_turn(lambda: self._stored(record))
+        return await self.in_turn(lambda: self._stored(record))
 
     async def _stored(self, record: Record) -> Record:
         stored = await self.inner.update(record)
@@ -73,7 +78,7 @@ class ScheduledStore(FaultyStore):
             request.ended_the_grant = True
         return stored
 
-    async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
         request = REQUEST.get()
         if request is None:
             return await call()
@@ -86,20 +91,51 @@ class ScheduledStore(FaultyStore):
         return result
 
 
+@dataclass
+class Provider:
+    """A provider whose refresh tokens are good for one use; its answers, too, can get lost."""
+
+    store: ScheduledStore
+    uses: int = 0
+    sent: list[str] = field(default_factory=list)
+    denials: int = 0
+    lost: int = 0
+
+    @property
+    def current(self) -> str:
+        return f"token-{self.uses}"
+
+    async def ask(self, token: Secret) -> Answer:
+        try:
+            return await self.store.in_turn(lambda: self._use(token.reveal()))
+        except Unavailable as error:
+            self.lost += 1
+            return Unanswered(error)
+
+    async def _use(self, token: str) -> Answer:
+        self.sent.append(token)
+        if token != self.current:
+            self.denials += 1
+            return Denied(Cause.UPSTREAM_REFUSED)
+        self.uses += 1
+        return Confirmed(Secret(self.current), None)
+
+
 class Refreshes:
     """Requests at two replicas, moved on by the test."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: RetryLimits = NO_PAUSES) -> None:
         self.store = ScheduledStore(MemoryGrantStore())
-        first = Replica.over(self.store, keys=HeldKeys(RING), limits=NO_PAUSES)
+        self.provider = Provider(self.store)
+        first = Replica.over(self.store, keys=HeldKeys(RING), limits=limits, ask=self.provider.ask)
         self.replicas = (first, first.another())
         self.requests: list[Request] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._tokens: list[str] = []
 
-    async def begin(self) -> None:
+    async def begin(self, **sign_in: Any) -> None:
         """Sign in."""
-        self._tokens.append((await self.replicas[0].tokens()).refresh_token)
+        self._tokens.append((await self.replicas[0].tokens(**sign_in)).refresh_token)
 
     async def act(self, action: str, number: int) -> None:
         """Do one of ACTIONS."""
@@ -202,6 +238,34 @@ def test_request_that_read_its_token_as_current_never_ends_the_grant(
             if isinstance(request.answer, Tokens):
                 successor = request.answer.refresh_token
                 assert successors.setdefault(request.token, successor) == successor
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.attack("J-03", "J-13", "R-13")
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ACTIONS, max_size=40))
+def test_refreshes_use_a_token_of_the_provider_once_unless_its_answer_got_lost(
+    actions: list[tuple[str, int]],
+) -> None:
+    """The lease of a request that fails is not over in this test: nobody takes it."""
+
+    async def scenario() -> None:
+        refreshes = Refreshes(NOBODY_WAITS)
+        await refreshes.begin(provider_token=Secret("token-0"))
+        for action, number in actions:
+            await refreshes.act(action, number)
+        await refreshes.finish()
+        provider = refreshes.provider
+        again = len(provider.sent) - len(set(provider.sent))
+        assert again <= provider.lost
+        assert provider.denials <= provider.lost
+        for request in refreshes.requests:
+            ended = request.read_as_current and request.ended_the_grant
+            assert not ended or provider.denials, request
+        got = {r.answer.refresh_token for r in refreshes.requests if isinstance(r.answer, Tokens)}
+        # Each successor was confirmed by the provider.
+        assert len(got) <= provider.uses
 
     asyncio.run(scenario())
 

@@ -21,6 +21,7 @@ from harness.grantkit import (
     pending,
     refresh_of,
 )
+from productive_contract.clock import system_entropy
 from productive_contract.names import (
     LABEL_CLIENT,
     LABEL_EXPIRES_DAY,
@@ -28,8 +29,10 @@ from productive_contract.names import (
     LABEL_USER,
     LABEL_USER_UID,
 )
+from productive_contract.secret import Secret
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.grant import Cause, Grant, GrantState, ended
+from productive_gateway.grants.provider import seal_token
 from productive_gateway.grants.record import (
     LABELS,
     Record,
@@ -81,7 +84,17 @@ GRANTS = st.builds(
 )
 
 
-@given(GRANTS)
+GRANTS_OF_PROVIDERS = st.builds(
+    replace,
+    GRANTS,
+    upstream=st.text(string.ascii_letters + ".", min_size=1),
+    lease=st.text(string.hexdigits),
+    lease_end=TIME,
+    asks=st.integers(0, 9),
+)
+
+
+@given(st.one_of(GRANTS, GRANTS_OF_PROVIDERS))
 def test_any_grant_reads_back_as_it_was_written(grant: Grant) -> None:
     record = encode(grant, RING, replacing=READ)
     assert decode(record, RING) == grant
@@ -229,6 +242,36 @@ async def test_key_of_the_current_refresh_token_is_needed_too() -> None:
         await read(record, keys)
     keys.stored = ahead
     assert await read(record, keys) == (grant, ahead)
+
+
+async def test_key_of_the_providers_token_is_needed_too() -> None:
+    newer = new_key()
+    ahead = KeyRing((KEY, newer), newer.kid)
+    sealed = seal_token(ahead, Secret("token"), active().name, system_entropy)
+    grant = active(upstream=sealed)
+    keys = HeldKeys(RING)
+    record = encode(grant, RING, replacing=READ)
+    with pytest.raises(UnknownKey):
+        await read(record, keys)
+    keys.stored = ahead
+    assert await read(record, keys) == (grant, ahead)
+
+
+@pytest.mark.parametrize("name", ["upstream", "lease", "lease-end", "asks"])
+def test_what_is_known_of_the_provider_is_under_the_mac(name: str) -> None:
+    grant = active(upstream="sealed", lease="attempt", lease_end=NOW, asks=1)
+    record = encode(grant, RING, replacing=READ)
+    for data in (
+        {**record.data, name: b"0"},
+        {other: value for other, value in record.data.items() if other != name},
+    ):
+        with pytest.raises(Tampered):
+            decode(replace(record, data=data), RING)
+
+
+def test_a_grant_without_a_provider_token_has_no_fields_about_it() -> None:
+    record = encode(active(), RING, replacing=READ)
+    assert not {"upstream", "lease", "lease-end", "asks"} & set(record.data)
 
 
 def test_record_that_is_being_deleted_is_a_gone_grant() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.grantkit import RESOURCE, SCOPES, new_key
-from productive_gateway.grants.grant import client_hash
-from productive_gateway.grants.subject import subject_digest, subject_name
+from productive_gateway.grants.grant import client_hash, subject_digest
+from productive_gateway.grants.subject import subject_name
 from productive_gateway.grants.tokens import (
     AccessToken,
     AuthorizationCode,

@@ -282,6 +282,14 @@ def test_the_authentication_method_is_the_providers_unless_it_is_set() -> None:
     assert load_settings(WORKER).upstream.auth_method is None
 
 
+@pytest.mark.parametrize("form", [CLUSTER, WORKER])
+def test_a_refresh_token_is_asked_for_in_either_form_only_if_told_so(form: dict[str, str]) -> None:
+    assert not load_settings(form).upstream.offline
+    assert not load_settings(form | {"OIDC_OFFLINE": "false"}).upstream.offline
+    assert load_settings(form | {"OIDC_OFFLINE": "true"}).upstream.offline
+    assert "OIDC_OFFLINE: write true or false" in refused(form | {"OIDC_OFFLINE": "maybe"})
+
+
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [

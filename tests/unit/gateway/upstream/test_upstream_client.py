@@ -32,7 +32,7 @@ from productive_gateway.upstream.errors import (
     UpstreamRefused,
     UpstreamUnavailable,
 )
-from productive_gateway.upstream.identity import VerifiedIdentity
+from productive_gateway.upstream.identity import RenewedIdentity, VerifiedIdentity
 
 SECRETS = SignInSecrets("v" * 43, "n" * 43)
 
@@ -392,3 +392,107 @@ async def test_no_secret_is_in_any_repr(upstream: UpstreamClient) -> None:
         assert CLIENT_SECRET not in text
         assert SECRETS.verifier not in text
         assert SECRETS.nonce not in text
+
+
+# --- refresh tokens
+
+
+async def asked_for(provider: StubProvider, **changes: Any) -> dict[str, str]:
+    """Return the parameters with which people are sent to the provider."""
+    client = make(provider, **changes)
+    lasting = await client.authorization_url(state="s" * 22, secrets=SECRETS, lasting=True)
+    short = await client.authorization_url(state="s" * 22, secrets=SECRETS)
+    await client.aclose()
+    parameters = dict(httpx.URL(short).params)
+    assert parameters["scope"] == "openid email"
+    assert not {"access_type", "prompt"} & set(parameters)
+    return dict(httpx.URL(lasting).params)
+
+
+ACCESS_FORM = {
+    "authorization_url": f"{ISSUER}/authorize",
+    "token_url": f"{ISSUER}/token",
+    "jwks_url": f"{ISSUER}/jwks",
+}
+OFFLINE = "openid email offline_access"
+
+
+@pytest.mark.parametrize(
+    ("changes", "scope"),
+    [
+        ({}, "openid email"),
+        ({"offline": True}, OFFLINE),
+        (ACCESS_FORM, "openid email"),
+        (ACCESS_FORM | {"offline": True}, OFFLINE),
+    ],
+)
+async def test_a_refresh_token_is_asked_for_if_configured(
+    provider: StubProvider, changes: dict[str, Any], scope: str
+) -> None:
+    asked = await asked_for(provider, **changes)
+    assert asked["scope"] == scope
+    assert "access_type" not in asked
+    assert "prompt" not in asked
+
+
+async def test_google_is_asked_in_its_own_way(provider: StubProvider) -> None:
+    google = ACCESS_FORM | {"issuer": "https://accounts.google.com"}
+    asked = await asked_for(provider, offline=True, **google)
+    assert (asked["scope"], asked["access_type"], asked["prompt"]) == (
+        "openid email",
+        "offline",
+        "consent",
+    )
+    assert "access_type" not in await asked_for(provider, **google)
+
+
+async def signed_in(provider: StubProvider, upstream: UpstreamClient) -> Secret:
+    """Sign in and return the provider's refresh token."""
+    provider.refresh_tokens = True
+    url = await upstream.authorization_url(state="s" * 22, secrets=SECRETS)
+    code = provider.sign_in(url).removeprefix("code=").partition("&")[0]
+    token = (await upstream.identify(code, SECRETS)).refresh_token
+    assert token is not None
+    return token
+
+
+async def test_a_renewal_keeps_the_scopes_and_says_whom_it_is_about(
+    provider: StubProvider, upstream: UpstreamClient
+) -> None:
+    token = await signed_in(provider, upstream)
+    renewal = await upstream.renew(token)
+    assert provider.seen[-1] == {
+        "grant_type": "refresh_token",
+        "refresh_token": token.reveal(),
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "authorization": "",
+    }
+    assert renewal.refresh_token is not None
+    assert renewal.refresh_token != token
+    identity = await upstream.renewed_identity(renewal)
+    assert identity == RenewedIdentity(ISSUER, "subject-of-ana", "ana@example.com")
+    shown = repr(renewal) + repr(token)
+    assert "upstream-access" not in shown
+    assert token.reveal() not in shown
+
+
+@pytest.mark.parametrize("nonce", [None, "another"])
+async def test_the_nonce_of_a_renewal_does_not_matter(
+    provider: StubProvider, upstream: UpstreamClient, nonce: str | None
+) -> None:
+    token = await signed_in(provider, upstream)
+    provider.claims = {"nonce": nonce}
+    assert await upstream.renewed_identity(await upstream.renew(token))
+
+
+async def test_without_keys_a_refresh_token_is_not_spent(provider: StubProvider) -> None:
+    first = make(provider)
+    token = await signed_in(provider, first)
+    provider.answers["/jwks"] = lambda: Response(status_code=500)
+    second = make(provider)
+    with pytest.raises(UpstreamUnavailable):
+        await second.renew(token)
+    assert token.reveal() in provider.refreshes
+    await first.aclose()
+    await second.aclose()
