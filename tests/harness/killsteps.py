@@ -7,6 +7,7 @@ signed in, or that was told in plain words to sign in again, and can.
 from __future__ import annotations
 
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Final
@@ -16,7 +17,7 @@ import httpx
 from harness.deployment import Deployment
 from harness.grantrequests import opens_everywhere, stored, works_everywhere
 from harness.kills import Cell
-from harness.processes import eventually
+from harness.processes import eventually, pause
 from harness.signin import Registered, Visitor, is_page, query_of
 from productive_gateway.oauth.clients.client import client_label
 
@@ -99,14 +100,11 @@ class Step(ABC):
 
     def repeat(self) -> httpx.Response:
         """Repeat the request until the answer is not "try again shortly"."""
-        answers: list[httpx.Response] = []
-
-        def is_final() -> bool:
-            answers.append(self.request())
-            return answers[-1].status_code != httpx.codes.SERVICE_UNAVAILABLE
-
-        eventually(is_final, seconds=PATIENT, what="an answer that is not 503")
-        return answers[-1]
+        deadline = time.monotonic() + PATIENT
+        while (answer := self.request()).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            assert time.monotonic() < deadline, answer.text
+            pause(0.5)
+        return answer
 
     def states(self) -> list[str]:
         return sorted(grant["state"] for grant in stored(self.site, self.email))
