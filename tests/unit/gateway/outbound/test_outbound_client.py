@@ -115,3 +115,19 @@ async def test_variables_of_the_environment_do_not_choose_a_proxy(
             with pytest.raises(httpx.ConnectError):
                 await http.get("https://idp.example.test/x")
         assert proxy.requests == []
+
+
+@pytest.mark.attack("G-05", "I-14")
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_an_answer_and_is_not_followed(status: int) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(status, headers={"location": "https://evil.example/"})
+
+    outbound = Outbound(trusted(None))
+    async with outbound.client(transport=httpx.MockTransport(answer)) as http:
+        answered = await http.get("https://idp.example/document")
+    assert answered.status_code == status
+    assert asked == ["https://idp.example/document"]
