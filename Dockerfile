@@ -58,6 +58,8 @@ RUN find /app/lib -regex '.*/kubernetes/.*client/\(api\|models\)/.*' -type f ! -
 COPY contract contract
 COPY kube kube
 COPY operator operator
+# The operator's package links to it: what the doctor compares the rights with.
+COPY charts/productive-mcp/files/rbac charts/productive-mcp/files/rbac
 RUN --mount=type=cache,target=/root/.cache \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     uv sync --package productive-operator --no-editable

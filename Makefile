@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e full docs bench tools-bench eval foreign revocation walks mutants programs setup clean
+.PHONY: help run cluster check test e2e full docs bench tools-bench eval foreign revocation walks mutants sbom advisories programs setup clean
 
 export MODEL
 PYTHON := .venv/bin/python
@@ -29,8 +29,9 @@ check: setup ## run lint, types and unit tests, in at most two minutes
 
 test: check programs ## run check, and all tests that need no pods, on a real Kubernetes API server
 	@$(STEP) "browser" bin/browser
+	@$(STEP) "packages of node" bin/node-packages
 	@$(STEP) "tests" $(PYTEST) -q --durations=10 --junit-xml=$(REPORTS)/tests.xml tests \
-		--ignore=tests/unit --ignore=tests/e2e
+		--ignore=tests/unit --ignore=tests/e2e --ignore=tests/full
 
 e2e: programs ## run the tests of pods, on a three-node kind cluster
 	@$(STEP) "browser" bin/browser
@@ -42,6 +43,8 @@ full: programs ## run what takes longest: other kinds of cluster, mutants, all k
 	@bin/e2e --variant no-key-identifiers
 	@$(STEP) "mutants" $(MAKE) mutants
 	@$(STEP) "kills" $(PYTEST) -q --complete --junit-xml=$(REPORTS)/complete.xml tests/attacks
+	@$(STEP) "packages of node" bin/node-packages
+	@$(STEP) "more clients and providers" $(PYTEST) -q tests/full
 	@$(STEP) "foreign clients" $(MAKE) foreign
 	@$(STEP) "walks" $(MAKE) walks
 	@$(STEP) "bench" $(MAKE) bench
@@ -79,6 +82,14 @@ walks: programs ## count the files that a call, a sign-in and a change of a pers
 mutants: programs ## take out one defence at a time, and see which tests notice (ONLY='F D-10': groups, ids)
 	@bin/browser
 	@PYTHONPATH=tests $(PYTHON) -m mutants $(ONLY)
+
+sbom: ## write what each image contains, as CycloneDX, into .reports
+	@mkdir -p $(REPORTS)
+	@for program in gateway operator; do $$(bin/bootstrap) export --quiet --frozen --no-dev --preview-features sbom-export \
+	    --format cyclonedx1.5 --package productive-$$program --output-file $(REPORTS)/$$program.cdx.json || exit 1; done
+
+advisories: ## look for known vulnerabilities in the locked packages (asks osv.dev)
+	@$$(bin/bootstrap) audit --frozen
 
 clean: ## remove what the targets created in this tree, but not the cache folder
 	rm -rf .venv .reports .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -12,7 +12,12 @@ RULES = TOP / "charts" / "productive-mcp" / "files" / "rbac"
 PAGE = TOP / "docs" / "security.md"
 BEGIN = "<!-- rights -->\n"
 END = "<!-- /rights -->\n"
-PROGRAMS = {"operator": "operator", "gateway": "gateway", "keys": "key ring's Job"}
+PROGRAMS = {
+    "operator": "operator",
+    "gateway": "gateway",
+    "keys": "key ring's Job",
+    "rotation": "key ring's CronJob",
+}
 NAMES = {"MAPPING": "the mapping", "KEY_RING": "the key ring"}
 HEAD = "| program | namespace | resource | names | verbs |\n|---|---|---|---|---|\n"
 

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from harness.build import programs
+from harness.canaries import leaks
 from harness.cluster import Cluster
 from harness.deployment import Deployment, Plan
 from harness.eventloop import TestLoop
@@ -145,14 +146,18 @@ def deployment(plane: Plane) -> Iterator[Deployment]:
     """
     with closing(Cluster(plane)) as cluster, Deployment(cluster).running() as running:
         yield running
+        assert not leaks(running)
 
 
 @pytest.fixture
 def deploy(cluster: Cluster) -> Iterator[Callable[[Plan], Deployment]]:
     """Make a deployment of this test's own, to kill and to configure."""
+    started: list[Deployment] = []
     with ExitStack() as stack:
 
         def start(plan: Plan) -> Deployment:
-            return stack.enter_context(Deployment(cluster, plan).running())
+            started.append(stack.enter_context(Deployment(cluster, plan).running()))
+            return started[-1]
 
         yield start
+        assert not [leak for one in started for leak in leaks(one)]

@@ -101,7 +101,9 @@ async def test_consent_page_is_not_shown_inside_another_page(
 
 
 @pytest.mark.attack("D-10")
-@pytest.mark.parametrize("path", ["/", "/authorize", "/callback", "/authorize?client_id=unknown"])
+@pytest.mark.parametrize(
+    "path", ["/", "/authorize", "/callback", "/authorize?client_id=unknown", "/connections"]
+)
 async def test_no_page_is_shown_inside_another_page(deployment: Deployment, path: str) -> None:
     async with person() as context:
         await serve_without(context, deployment)

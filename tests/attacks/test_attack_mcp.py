@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,7 +19,7 @@ from harness.deployment import Deployment
 from harness.evidence import audited, nothing_stored
 from harness.kube import secret, secrets_path
 from harness.mcpkit import result_of
-from harness.processes import Program, eventually
+from harness.processes import eventually
 from harness.signin import Registered, Visitor
 
 REPLICAS = (0, 1)
@@ -176,10 +175,10 @@ def test_unauthenticated_flows_leave_memory_files_and_records_as_they_were(
     gateway = deployment.gateways[0]
     with nothing_stored(deployment):
         asyncio.run(unauthenticated_flows(deployment, WARM_UP))
-        memory, files = gateway.resident_bytes(), open_files(gateway)
+        memory, files = gateway.resident_bytes(), gateway.open_files()
         asyncio.run(unauthenticated_flows(deployment, FLOWS))
         assert gateway.resident_bytes() - memory < MOST_GROWTH
-        eventually(lambda: open_files(gateway) <= files + 5, what="its connections are closed")
+        eventually(lambda: gateway.open_files() <= files + 5, what="its connections are closed")
 
 
 async def unauthenticated_flows(deployment: Deployment, count: int) -> None:
@@ -208,10 +207,6 @@ async def unauthenticated_flows(deployment: Deployment, count: int) -> None:
         async with asyncio.TaskGroup() as group:
             for _ in range(16):
                 group.create_task(flows())
-
-
-def open_files(program: Program) -> int:
-    return len(list(Path(f"/proc/{program.pid}/fd").iterdir()))
 
 
 # --- with the token of somebody whose access has changed

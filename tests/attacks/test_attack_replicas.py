@@ -6,9 +6,12 @@ The gateways reach the API server through recording proxies, which go wrong as t
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from functools import partial
 from typing import Self
 
 import httpx
@@ -40,11 +43,18 @@ from harness.grantrequests import (
     stored,
     works_everywhere,
 )
-from harness.kube import secrets_path
+from harness.kube import secret, secret_data, secrets_path
 from harness.plane import Plane
 from harness.processes import eventually
 from harness.signin import Visitor, code_of, error_of, new_person
+from productive_contract.names import KEY_RING_KEY
+from productive_gateway.cli import main
+from productive_gateway.sealing.keys import encode_ring, parse_ring
+from productive_gateway.sealing.rotation import KEPT_SECONDS, SETTLED_AFTER
 
+LOADED = re.compile(
+    r'^productive_mcp_key_loaded\{current="(\w+)",kid="(\w+)"\} 1\.0$', re.MULTILINE
+)
 PARALLEL = 30
 LOST_RACES = 5
 """Conflicts at each gateway that are made up, beside those of the API server."""
@@ -331,3 +341,94 @@ def test_a_refresh_whose_answer_is_cut_off_moves_on_once(
     assert trail.events() == ["token_refreshed"]
     assert stored(site, email) == [{"state": "active", "generation": "2"}]
     works_everywhere(visitor, client, refreshed.json())
+
+
+# --- a rotation of keys
+
+
+@pytest.mark.attack("R-07", "E-05", "O-07")
+def test_no_step_of_a_rotation_loses_what_is_in_flight_or_was_issued(
+    site: Deployment, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One replica sees the promotion, the other does not."""
+    monkeypatch.setenv("KUBECONFIG", str(site.cluster.kubeconfig()))
+    email, client = new_person(site), visitor.register()
+    tokens = visitor.tokens(client, email)
+    [(old, _)] = loaded(site, 0).items()
+
+    rotate_keys(site)
+    eventually(lambda: len(loaded(site, 0)) == len(loaded(site, 1)) == 2, what="both accept it")
+    [new] = loaded(site, 0).keys() - {old}
+    age_keys(site, SETTLED_AFTER + 60)
+    site.ingress.pin(0)
+    back = visitor.sign_in_upstream(visitor.approve(client), email)
+    blind = proxies(site)[1].rule(partial(follows_keys, site), HalfOpen(), times=None)
+    try:
+        rotate_keys(site)
+        eventually(lambda: loaded(site, 0)[new], what="the first replica seals with the new key")
+        assert loaded(site, 1) == {old: True, new: False}
+        # Sealed with the old key, opened where the new one is current; then the reverse.
+        code = code_of(visitor.callback(back))
+        site.ingress.pin(1)
+        works_everywhere(visitor, client, visitor.exchange(client, code).json())
+        site.ingress.pin(0)
+        back = visitor.sign_in_upstream(visitor.approve(client), email)
+        site.ingress.pin(1)
+        code = code_of(visitor.callback(back))
+        site.ingress.pin(0)
+        works_everywhere(visitor, client, visitor.exchange(client, code).json())
+        site.ingress.pin(0)
+        later = visitor.register()
+        site.ingress.pin(1)
+        works_everywhere(visitor, later, visitor.tokens(later, email))
+        works_everywhere(visitor, client, tokens)
+    finally:
+        blind.remove()
+
+    age_keys(site, KEPT_SECONDS - 3600)
+    rotate_keys(site, "--if-older-than=3650")
+    eventually(lambda: loaded(site, 1) == {old: False, new: True}, what="both seal with it")
+    works_everywhere(visitor, client, visitor.tokens(client, email))
+    age_keys(site, 3660)
+    rotate_keys(site, "--if-older-than=3650")
+    for number in range(site.plan.replicas):
+        eventually(lambda number=number: loaded(site, number) == {new: True}, what="it is removed")  # type: ignore[misc]
+        site.ingress.pin(number)
+        assert visitor.authorize(client).status_code == httpx.codes.BAD_REQUEST
+        assert visitor.authorize(later).status_code == httpx.codes.OK
+
+
+def rotate_keys(site: Deployment, *options: str) -> None:
+    names = site.cluster.names
+    command = ["keys", "rotate", "--namespace", names.release, "--name", names.key_ring]
+    assert main([*command, *options]) == 0
+
+
+def age_keys(site: Deployment, seconds: float) -> None:
+    """Make all times in the ring earlier, as if it had been left alone for so long."""
+    path = secrets_path(site.cluster.names.release, site.cluster.names.key_ring)
+    found = site.cluster.kube.get(path)
+    ring = parse_ring(secret_data(found)[KEY_RING_KEY])
+    keys = tuple(
+        replace(
+            key,
+            created=key.created - seconds,
+            demoted=None if key.demoted is None else key.demoted - seconds,
+        )
+        for key in ring.keys
+    )
+    document = encode_ring(replace(ring, keys=keys))
+    found["data"] = secret(found["metadata"]["name"], {KEY_RING_KEY: document})["data"]
+    site.cluster.kube.replace(path, found)
+
+
+def loaded(site: Deployment, number: int) -> dict[str, bool]:
+    """Return the keys that a replica reports, and whether each one is current."""
+    url = f"http://127.0.0.1:{site.internal_ports[number]}/metrics"
+    metrics = httpx.get(url, trust_env=False).text
+    return {kid: current == "true" for current, kid in LOADED.findall(metrics)}
+
+
+def follows_keys(site: Deployment, seen: Seen) -> bool:
+    named = seen.query.get("fieldSelector", "") == f"metadata.name={site.cluster.names.key_ring}"
+    return seen.method == "GET" and named

@@ -20,7 +20,7 @@ from harness.deployment import Deployment
 from harness.helm import CHART, Helm, nested
 from harness.processes import free_port
 from productive_gateway.grants.grant import Cause
-from productive_gateway.oauth.clients.redirect_policy import Obstacle, RedirectPolicy
+from productive_gateway.oauth.clients.redirect_policy import Obstacle
 from productive_gateway.oauth.clients.redirect_uri import parse_redirect_uri
 from productive_gateway.observability import metrics as gateway_metrics
 from productive_gateway.observability.audit import Event
@@ -43,6 +43,8 @@ def test_both_programs_accept_the_settings_of_the_chart(
     gateway = rendered.environment("gateway")
     if "CA_BUNDLE" in gateway:
         gateway["CA_BUNDLE"] = certifi.where()
+    if "PREREGISTERED_CLIENTS" in gateway:
+        gateway["PREREGISTERED_CLIENTS"] = "[]"
     assert load_settings(gateway).local is False
     operator = rendered.environment("operator")
     for name, value in operator.items():
@@ -58,14 +60,23 @@ def test_both_programs_accept_the_settings_of_the_chart(
         "https://chatgpt.com/connector_platform_oauth_redirect",
         "https://chatgpt.com/connector/oauth/Zk9dPq3A",
         "https://www.cursor.com/agents/mcp/oauth/callback",
+        "cursor://anysphere.cursor-mcp/oauth/callback",
         "https://vscode.dev/redirect",
         "https://insiders.vscode.dev/redirect",
     ],
 )
 def test_the_known_assistants_may_be_connected_without_a_setting(helm: Helm, uri: str) -> None:
     settings = load_settings(helm.render().environment("gateway"))
-    policy = RedirectPolicy(settings.redirect_hosts, settings.public_url)
-    assert policy.obstacle(parse_redirect_uri(uri)) is None
+    assert settings.redirects.obstacle(parse_redirect_uri(uri)) is None
+
+
+@pytest.mark.attack("B-07")
+@pytest.mark.parametrize(
+    "uri", ["cursor://anysphere.cursor-mcp/oauth/callback/more", "cursor://other/cb", "vscode:/cb"]
+)
+def test_other_private_use_addresses_are_refused(helm: Helm, uri: str) -> None:
+    settings = load_settings(helm.render().environment("gateway"))
+    assert settings.redirects.obstacle(parse_redirect_uri(uri)) is Obstacle.PRIVATE_USE
 
 
 @pytest.mark.parametrize(
@@ -82,8 +93,7 @@ def test_the_known_assistants_may_be_connected_without_a_setting(helm: Helm, uri
 )
 def test_other_addresses_are_refused_also_on_the_hosts_of_assistants(helm: Helm, uri: str) -> None:
     settings = load_settings(helm.render().environment("gateway"))
-    policy = RedirectPolicy(settings.redirect_hosts, settings.public_url)
-    assert policy.obstacle(parse_redirect_uri(uri)) is Obstacle.ADDRESS
+    assert settings.redirects.obstacle(parse_redirect_uri(uri)) is Obstacle.ADDRESS
 
 
 def test_no_secret_is_in_a_manifest(helm: Helm) -> None:
@@ -172,7 +182,23 @@ def test_alerts_are_of_this_release_only(helm: Helm) -> None:
     rendered = helm.render(nested("metrics.prometheusRule.enabled", True), namespace="elsewhere")
     rules = rendered.of("PrometheusRule")[0]["spec"]["groups"][0]["rules"]
     assert all('namespace="elsewhere"' in rule["expr"] for rule in rules)
-    assert not re.search(r"\b(NAMESPACE|RELEASE)\b", yaml.safe_dump(rules))
+    assert not re.search(r"\b(NAMESPACE|RELEASE|GRANTS_QUOTA)\b", yaml.safe_dump(rules))
+
+
+@pytest.mark.attack("R-10")
+def test_the_quota_of_grants_is_alarmed_at_four_fifths(helm: Helm) -> None:
+    monitored = nested("metrics.prometheusRule.enabled", True)
+
+    def expression(quota: int) -> str | None:
+        values = monitored | nested("namespaces.grantsQuota", quota)
+        rules = helm.render(values).of("PrometheusRule")[0]["spec"]["groups"][0]["rules"]
+        found = [one for one in rules if one["alert"] == "ProductiveMcpGrantsNearlyFull"]
+        return found[0]["expr"] if found else None
+
+    limited = expression(500)
+    assert limited is not None
+    assert limited.endswith("> 0.8 * 500")
+    assert expression(0) is None
 
 
 def test_helm_test_passes_for_a_working_gateway(helm: Helm, deployment: Deployment) -> None:
@@ -224,6 +250,7 @@ def test_notes_list_the_next_three_steps(helm: Helm) -> None:
         ({}, "set networkPolicy.ingressFrom"),
         ({}, "admissionPolicies.enabled restricts that to the operator"),
         ({}, "adminContact is empty"),
+        ({}, "Limits per address are off"),
         (
             {"ingress": {"enabled": True, "tls": {"enabled": False}}},
             "The Ingress has no TLS",
@@ -250,6 +277,7 @@ def test_notes_do_not_warn_of_what_is_fixed(helm: Helm) -> None:
             },
             "admissionPolicies": {"enabled": True},
             "adminContact": "#help",
+            "limits": {"trustedProxies": ["10.42.0.0/16"]},
         }
     )
     weak = notes.partition("Weaknesses of this installation:\n")[2].partition("\n\n")[0]

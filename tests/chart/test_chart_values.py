@@ -37,6 +37,7 @@ DEVELOPMENT = yaml.safe_load((CHART / "values-dev.yaml").read_text())
 SCALED = {"gateway": {"autoscaling": {"enabled": True}}}
 DIGEST = "sha256:" + "a" * 64
 
+ROTATION = {"keys": {"rotation": {"enabled": True}}}
 POD = "spec.template.spec"
 CONTAINER = f"{POD}.containers.0"
 OF_UMBRELLAS = {"enabled", "global"}
@@ -65,6 +66,12 @@ def env(
 ) -> Case:
     """Return a case about a variable of the gateway."""
     return Case(path, value, "Deployment/gateway", f"env.{variable}", expected, more or {})
+
+
+def denied(kind: str, one: str) -> str:
+    """Return the variable of the gateway that denies one client."""
+    lists = {"clients": [], "hosts": [], "names": []} | {kind: [one]}
+    return json.dumps(lists, separators=(",", ":"))
 
 
 def _of_programs() -> list[Case]:
@@ -208,6 +215,31 @@ CASES: list[Case] = [
         "REDIRECT_HOSTS",
         "a.example,b.example:8443/callback,c.example/below/",
     ),
+    env("clients.kinds", ["registered"], "CLIENT_KINDS", "registered"),
+    env("clients.existingSecret", "c", "PREREGISTERED_CLIENTS", "/var/run/productive-mcp/clients"),
+    Case(
+        "clients.existingSecret",
+        "c",
+        "Deployment/gateway",
+        f"{POD}.volumes.3",
+        {"name": "clients", "secret": {"secretName": "c", "defaultMode": 0o440}},
+    ),
+    env("clients.redirectSchemes", ["a.example", "b:/c"], "REDIRECT_SCHEMES", "a.example,b:/c"),
+    env("clients.denied.clients", ["c"], "DENIED_CLIENTS", denied("clients", "c")),
+    env("clients.denied.hosts", ["a.example"], "DENIED_CLIENTS", denied("hosts", "a.example")),
+    env("clients.denied.names", ["An App"], "DENIED_CLIENTS", denied("names", "An App")),
+    env(
+        "clients.documentHosts",
+        ["claude.ai", "code.example"],
+        "CLIENT_DOCUMENT_HOSTS",
+        "claude.ai,code.example",
+    ),
+    env(
+        "clients.deniedAddresses",
+        ["203.0.113.0/24", "2001:db8::/32"],
+        "DENIED_ADDRESSES",
+        "203.0.113.0/24,2001:db8::/32",
+    ),
     env("allowedOrigins", ["https://a.example"], "ALLOWED_ORIGINS", "https://a.example"),
     env("adminContact", "#help", "ADMIN_CONTACT", "#help"),
     Case("service.type", "NodePort", "Service/gateway", "spec.type", "NodePort"),
@@ -261,6 +293,14 @@ CASES: list[Case] = [
     ),
     Case("namespaces.create", False, "Namespace/users", "", ABSENT),
     env("namespaces.grants", "g", "GRANTS", "kubernetes://g"),
+    Case(
+        "namespaces.grantsQuota",
+        1_234_567,
+        "ResourceQuota/grants",
+        "spec.hard",
+        {"count/secrets": "1234567"},
+    ),
+    Case("namespaces.grantsQuota", 0, "ResourceQuota/grants", "", ABSENT),
     Case("namespaces.users", "u", "Deployment/operator", "env.USERS_NAMESPACE", "u"),
     Case(
         "crds.install",
@@ -292,6 +332,23 @@ CASES: list[Case] = [
         "Job/keys",
         f"{CONTAINER}.resources.limits.cpu",
         1,
+    ),
+    Case("keys.rotation.enabled", True, "CronJob/rotation"),
+    Case(
+        "keys.rotation.schedule",
+        "0 4 1 * *",
+        "CronJob/rotation",
+        "spec.schedule",
+        "0 4 1 * *",
+        ROTATION,
+    ),
+    Case(
+        "keys.rotation.days",
+        30,
+        "CronJob/rotation",
+        f"spec.jobTemplate.{CONTAINER}.command.4",
+        "--if-older-than=30",
+        ROTATION,
     ),
     Case(
         "openshift.adaptSecurityContext",
@@ -432,9 +489,20 @@ CASES: list[Case] = [
     ),
     Case("gateway.replicas", 3, "Deployment/gateway", "spec.replicas", 3),
     Case("gateway.replicas", 1, "PodDisruptionBudget/gateway", "", ABSENT),
+    env(
+        "limits.trustedProxies", ["10.0.0.0/8", "fd00::1"], "TRUSTED_PROXIES", "10.0.0.0/8,fd00::1"
+    ),
+    env("limits.registerPerMinute", 0, "LIMIT_REGISTER", "0"),
+    env("limits.authorizePerMinute", 600, "LIMIT_AUTHORIZE", "600"),
+    env("limits.tokenPerMinute", 100000, "LIMIT_TOKEN", "100000"),
+    env("limits.failedTokensPerMinute", 300, "LIMIT_FAILED_TOKENS", "300"),
+    env("limits.signInsPerMinute", 20, "LIMIT_SIGN_INS", "20"),
+    env("limits.clientDocumentsPerMinute", 5, "LIMIT_CLIENT_DOCUMENTS", "5"),
     env("gateway.keepAliveSeconds", 620, "KEEP_ALIVE_SECONDS", "620"),
+    env("signIn.accessTokenSeconds", 600, "ACCESS_TOKEN_SECONDS", "600"),
     env("gateway.maxConnections", 5000, "MAX_CONNECTIONS", "5000"),
     env("gateway.logLevel", "debug", "LOG_LEVEL", "debug"),
+    env("gateway.auditEmails", "hashed", "AUDIT_EMAILS", "hashed"),
     Case("gateway.autoscaling.enabled", True, "Deployment/gateway", "spec.replicas", ABSENT),
     Case(
         "gateway.autoscaling.minReplicas",

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.kube import USER_AGENT, Object
+from productive_gateway import ADMIN_USER_AGENT
 
 ADMINISTRATOR = "admin"
-"""No program may run as this user; the log would show it."""
+"""No program may run as this user, but for commands of administrators; the log would show it."""
 POLICY: dict[str, Any] = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -26,8 +27,9 @@ POLICY: dict[str, Any] = {
 }
 """Requests of test accounts and the administrator, without bodies, not the control plane's own."""
 
-TESTS = (USER_AGENT, "kubectl/", "Helm/")
-"""Prefixes of the user agents of requests that a test makes itself, under any account."""
+TESTS = (USER_AGENT, "kubectl/", "Helm/", "productive-operator/doctor")
+"""Prefixes of the user agents of requests that a test makes itself, or that the doctor makes for an
+administrator, under any account."""
 
 DECISION = "authorization.k8s.io/decision"
 
@@ -67,13 +69,20 @@ def asked_by_programs(folder: Path) -> Iterator[Asked]:
             event = json.loads(line)
             # Requests that are rejected earlier, such as by rate limits, have no decision.
             decided = DECISION in event.get("annotations", {})
-            if decided and not event.get("userAgent", "").startswith(TESTS):
+            if decided and not _by_a_person(event):
                 yield _asked(event)
 
 
 def qualified(group: str, resource: str, subresource: str = "") -> str:
     """Return a resource as kubectl writes it."""
     return resource + (f".{group}" if group else "") + (f"/{subresource}" if subresource else "")
+
+
+def _by_a_person(event: Object) -> bool:
+    """Report whether a test made the request, or an administrator with our command."""
+    agent = str(event.get("userAgent", ""))
+    administrator = bool(event["user"]["username"] == ADMINISTRATOR)
+    return agent.startswith(TESTS) or (administrator and agent.startswith(ADMIN_USER_AGENT))
 
 
 def _log(folder: Path) -> Path:

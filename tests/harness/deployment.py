@@ -172,6 +172,8 @@ class Deployment:
             "USERS_NAMESPACE": self.cluster.names.users,
             "MAPPING_SECRET": self.cluster.names.mapping,
             "INTERNAL_PORT": str(self.operator_port),
+            # So that the search for secrets sees all that could be logged.
+            "LOG_LEVEL": "DEBUG",
         }
         self._start("operator", "productive-operator", "run", settings=settings)
 
@@ -181,7 +183,7 @@ class Deployment:
         done = subprocess.run(
             [*command, "--name", self.cluster.names.key_ring],
             check=False,
-            env=_environment({"KUBECONFIG": str(self.cluster.kubeconfig("keys"))}),
+            env=environment({"KUBECONFIG": str(self.cluster.kubeconfig("keys"))}),
             capture_output=True,
             text=True,
         )
@@ -207,6 +209,7 @@ class Deployment:
             "OIDC_CLIENT_SECRET": CLIENT_SECRET,
             "PRODUCTIVE_API_BASE_URL": f"{self.simulator_url}/api/v2",
             "PRODUCTIVE_ORG_ID": ORGANIZATION,
+            "LOG_LEVEL": "debug",
         }
         settings |= self.plan.gateway
         name = f"gateway-{number}"
@@ -214,7 +217,7 @@ class Deployment:
             self._start(name, "productive-gateway", "serve", settings=settings)
         else:
             self.programs[name] = self._forks.start(
-                name, log=self._log(name), environment=_environment(settings)
+                name, log=self._log(name), environment=environment(settings)
             )
 
     def _kubeconfig(self, account: Account, program: str) -> str:
@@ -230,7 +233,7 @@ class Deployment:
             name,
             [PROGRAMS / program, *arguments],
             log=self._log(name),
-            environment=_environment(settings or {}),
+            environment=environment(settings or {}),
         )
 
     def _log(self, name: str) -> Path:
@@ -241,7 +244,7 @@ class Deployment:
             program.kill()
 
 
-def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+def environment(settings: Mapping[str, str]) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
     return inherited | dict(settings)
 

@@ -71,7 +71,7 @@ class HeldPeople:
 
     def snapshot(self) -> Snapshot:
         if self.people is None:
-            raise Unavailable("No mapping was read yet. Try again.", reason="mapping_missing")
+            raise Unavailable("No mapping was read yet. Try again.", reason="mapping_unconfirmed")
         snapshot = Snapshot.of(Mapping(1, MappingProxyType(dict(self.people))))
         return replace(snapshot, proves_absence=self.proves_absence)
 

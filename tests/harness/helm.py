@@ -69,7 +69,9 @@ class Rendered:
         """Return the metadata and spec of each pod in the manifests, by kind/name."""
         found = {}
         for one in self.objects:
-            template = one if one["kind"] == "Pod" else one.get("spec", {}).get("template")
+            spec = one.get("spec", {})
+            job = spec.get("jobTemplate", {}).get("spec", {})
+            template = one if one["kind"] == "Pod" else spec.get("template") or job.get("template")
             if template and "containers" in template.get("spec", {}):
                 found[f"{one['kind']}/{one['metadata']['name']}"] = template
         return found

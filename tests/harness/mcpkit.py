@@ -26,6 +26,7 @@ from productive_gateway.grants.ledger import PersonLedgers
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
+from productive_gateway.mcp.failed_tokens import FailedTokens
 from productive_gateway.mcp.token_watch import Authenticate
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import ALL
@@ -274,6 +275,7 @@ async def mcp_server(
     config: Mapping[str, Any] | None = None,
     recheck: float = 2.0,
     authenticate: Authenticate | None = None,
+    failed_tokens: FailedTokens | None = None,
     **settings: Any,
 ) -> AsyncIterator[McpServer]:
     """Start /mcp; unless the caller authenticates otherwise, the token "good" is Ana's."""
@@ -292,6 +294,7 @@ async def mcp_server(
             authenticate or tokens.authenticate,
             simulated.registry,
             connect_page=lambda: HTMLResponse("<h1>Connect</h1>"),
+            failed_tokens=failed_tokens,
             recheck=recheck,
         )
         async with (

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import html
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +17,7 @@ import httpx2
 import structlog
 from starlette.types import ASGIApp
 
+from harness.auditslugs import is_documented, tells_no_reason
 from harness.grantkit import HeldClock, HeldKeys, HeldPeople, ana
 from harness.oidcstub import CLIENT_ID, CLIENT_SECRET, ISSUER, Person, StubProvider
 from productive_contract.secret import Secret
@@ -27,6 +28,7 @@ from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.service import LIMITS, Grants
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.oauth.clients.directory import Clients
+from productive_gateway.oauth.clients.metadata_documents import MetadataDocuments
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.provider_check import ProviderCheck
@@ -34,6 +36,8 @@ from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.outbound.client import Outbound, trusted
 from productive_gateway.upstream.client import UpstreamClient
 from productive_gateway.upstream.config import UpstreamConfig
+from productive_gateway.web.caller_address import CallerAddresses, parse_networks
+from productive_gateway.web.limits import UNLIMITED, Limits, PerMinute
 
 PUBLIC_URL = "https://mcp.example.test"
 RESOURCE = f"{PUBLIC_URL}/mcp"
@@ -65,14 +69,17 @@ class AuthorizationServer:
     provider: StubProvider
     store: MemoryGrantStore
     grants: Grants
+    limits: Limits
     app: ASGIApp
 
-    def browser(self, **settings: Any) -> Browser:
-        """Open a browser without cookies."""
-        transport = httpx.ASGITransport(app=self.app)
+    def browser(self, *, peer: str = "127.0.0.1", **settings: Any) -> Browser:
+        """Open a browser without cookies, behind a connection from that address."""
+        transport = httpx.ASGITransport(app=self.app, client=(peer, 4711))
         http = httpx.AsyncClient(
             transport=transport, base_url=self.config.public_url, timeout=5, **settings
         )
+        # Why something is refused is for the audit log alone.
+        http.event_hooks["response"].append(tells_no_reason)
         return Browser(self, http)
 
     async def register(self, **metadata: Any) -> dict[str, Any]:
@@ -136,6 +143,39 @@ class Browser:
         assert answer.status_code == 302, answer.text
         return query_of(answer.headers["location"])["code"]
 
+    async def tokens(self, client_id: str, **changes: Any) -> dict[str, Any]:
+        """Connect a client; return its tokens."""
+        answer = await self.redeem(client_id, await self.code(client_id, **changes))
+        assert answer.status_code == 200, answer.text
+        tokens: dict[str, Any] = answer.json()
+        return tokens
+
+    async def press(
+        self, path: str, form: dict[str, Any] | None = None, **headers: str
+    ) -> httpx.Response:
+        """Press a button of the page /connections; an empty header is left out."""
+        sent = {"origin": self.server.config.origin, "sec-fetch-site": "same-origin"} | {
+            name.replace("_", "-"): value for name, value in headers.items()
+        }
+        return await self.http.post(
+            f"/connections/{path}",
+            data=form or {},
+            headers={name: value for name, value in sent.items() if value}
+            | {"content-type": "application/x-www-form-urlencoded"},
+        )
+
+    async def prove(self, person: Person | None = None) -> httpx.Response:
+        """Sign in for the page /connections; return the answer of /callback."""
+        url = moved_on(await self.press("sign-in"))
+        return await self.http.get(f"/callback?{self.server.provider.sign_in(url, person)}")
+
+    async def connections(self, person: Person | None = None) -> httpx.Response:
+        """Sign in for the page /connections, and open it."""
+        answer = await self.prove(person)
+        assert answer.status_code == 302, answer.text
+        assert answer.headers["location"] == self.server.config.connections_url
+        return await self.http.get("/connections")
+
     async def redeem(self, client_id: str, code: str, **changes: Any) -> httpx.Response:
         """Exchange a code as a public client."""
         form = {
@@ -194,9 +234,16 @@ async def authorization_server(
     provider: StubProvider | None = None,
     clock: HeldClock | None = None,
     people: HeldPeople | None = None,
-    limits: RetryLimits = LIMITS,
+    retries: RetryLimits = LIMITS,
+    limits: PerMinute = UNLIMITED,
+    proxies: Sequence[str] = (),
+    documents: MetadataDocuments | None = None,
+    clients: dict[str, Any] | None = None,
 ) -> AsyncIterator[AuthorizationServer]:
-    """Start the authorization server over memory; parts can be shared between replicas."""
+    """Start the authorization server over memory; parts can be shared between replicas.
+
+    `limits` hold by the clock, and `proxies` say who calls.
+    """
     clock, keys = clock or HeldClock(), keys or HeldKeys()
     store, people = store or MemoryGrantStore(clock=clock), people or HeldPeople(ana())
     provider = provider or StubProvider(clock)
@@ -220,12 +267,28 @@ async def authorization_server(
     lives = GrantConfig(config.resource)
     index = GrantIndex(store, keys, lives)
     ask = ProviderCheck(client).ask
-    grants = Grants(store, index, people, keys, lives, ask=ask, clock=clock, limits=limits)
-    clients = Clients(keys, config.issuer)
-    context = OAuthContext(config, keys, grants, people, client, clients, clock)
-    app = public_app(oauth_routes(context), resource=config.resource)
+    counted = Limits.of(limits, clock)
+    grants = Grants(
+        store,
+        index,
+        people,
+        keys,
+        lives,
+        ask=ask,
+        clock=clock,
+        limits=retries,
+        issued=counted.issued,
+    )
+    known = Clients(keys, config.issuer, documents, **clients or {})
+    addresses = CallerAddresses(parse_networks(proxies))
+    context = OAuthContext(
+        config, keys, grants, people, client, known, clock, addresses=addresses, limits=counted
+    )
+    app = public_app(oauth_routes(context), resource=config.resource, addresses=addresses)
     try:
-        yield AuthorizationServer(config, clock, keys, people, provider, store, grants, app)
+        yield AuthorizationServer(
+            config, clock, keys, people, provider, store, grants, counted, app
+        )
     finally:
         await client.aclose()
 
@@ -245,6 +308,8 @@ class AuditLog:
 
 @contextmanager
 def audit_log() -> Iterator[AuditLog]:
-    """Collect the audit lines that are written inside."""
+    """Collect the audit lines that are written inside; docs/audit.md has to explain each."""
     with structlog.testing.capture_logs() as lines:
         yield AuditLog(lines)  # type: ignore[arg-type]
+    reasons = {line["reason"] for line in lines if line.get("audit") and "reason" in line}
+    assert {one for one in reasons if not is_documented(one)} == set()

@@ -133,6 +133,10 @@ class Program:
         pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(pages) * resource.getpagesize()
 
+    def open_files(self) -> int:
+        """Return how many descriptors it has open."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
     def output(self) -> str:
         """Return its output so far."""
         return self.log.read_text(errors="replace")

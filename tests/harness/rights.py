@@ -23,7 +23,7 @@ RULES = Path(__file__).resolve().parents[2] / "charts" / "productive-mcp" / "fil
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
 TOKEN_SECONDS = 12 * 3600
 
-Account = Literal["operator", "gateway", "keys"]
+Account = Literal["operator", "gateway", "keys", "rotation"]
 ACCOUNTS: tuple[Account, ...] = get_args(Account)
 ANY = "any"
 

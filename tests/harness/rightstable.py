@@ -55,6 +55,9 @@ FRESH = (
     "test_a_key_that_the_watch_did_not_tell_of_is_found_by_one_fresh_read"
 )
 KEPT = "tests/cluster/test_keys_ring.py::test_the_job_makes_the_ring_once_and_leaves_it_alone"
+ROTATED = (
+    "tests/cluster/test_keys_rotation.py::test_the_schedule_takes_each_step_with_its_own_rights"
+)
 
 TABLE: Final = (
     Row(
@@ -136,6 +139,16 @@ TABLE: Final = (
     ),
     Row("keys", "release", "secrets", ANY, {"create": Use("creates the key ring", KEPT)}),
     Row("keys", "release", "secrets", "key_ring", {"get": Use("checks an existing ring", KEPT)}),
+    Row(
+        "rotation",
+        "release",
+        "secrets",
+        "key_ring",
+        {
+            "get": Use("reads the ring before a step", ROTATED),
+            "update": Use("stores the next ring, by compare-and-swap", ROTATED),
+        },
+    ),
 )
 
 

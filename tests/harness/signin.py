@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
+from harness.canaries import VERIFIERS
 from harness.deployment import Deployment
 
 REDIRECT_URI = "https://assistant.example/callback"
@@ -53,6 +54,7 @@ class Visitor:
         self.deployment = deployment
         self.verifier = secrets.token_urlsafe(48)
         """The PKCE verifier of all requests of this visitor."""
+        VERIFIERS.add(self.verifier)
         self.http = httpx.Client(base_url=deployment.url, timeout=15, trust_env=False)
 
     def __enter__(self) -> Self:

@@ -19,7 +19,7 @@ from harness.rightstable import Unused, Use, rights
 TOP = Path(__file__).parents[2]
 PAGE = TOP / "docs" / "security.md"
 ARROW = re.compile(r'^ *(\w+) -- "?([a-z, ]+)[^-]*?"? --> (\w+)$', re.MULTILINE)
-PROGRAMS = {"operator": "operator", "gateway": "gateway", "job": "keys"}
+PROGRAMS = {"operator": "operator", "gateway": "gateway", "job": "keys", "rotation": "rotation"}
 DRAWN = {
     ("users", "productiveusers.productive-mcp.dev", ANY): "people",
     ("users", "productiveusers.productive-mcp.dev/status", ANY): "status",

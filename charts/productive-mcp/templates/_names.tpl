@@ -26,9 +26,9 @@
 {{- .Values.keys.existingSecret | default (printf "%s-keys" (include "productive-mcp.fullname" .)) -}}
 {{- end -}}
 
-{{/* ServiceAccount of a program, or of the key ring's Job; takes root and component. */}}
+{{/* ServiceAccount of a program, or of the key ring's Job or CronJob; takes root and component. */}}
 {{- define "productive-mcp.serviceAccountName" -}}
-{{- $account := dig "serviceAccount" "name" "" (index .root.Values .component) -}}
+{{- $account := dig "serviceAccount" "name" "" (index .root.Values .component | default dict) -}}
 {{- $account | default (printf "%s-%s" (include "productive-mcp.fullname" .root) .component) -}}
 {{- end -}}
 

@@ -1,4 +1,4 @@
-{{/* Pods of hooks, with the gateway's image: the Job of the key ring and `helm test`. */}}
+{{/* Pods that run one command with the gateway's image: the key ring's Job and CronJob, and `helm test`. */}}
 
 {{- define "productive-mcp.onePod" -}}
 {{- $gateway := .root.Values.gateway -}}

@@ -152,9 +152,9 @@ spec:
 {{- end -}}
 {{- end -}}
 
-{{/* ServiceAccount of a program or of the Job, unless the user has their own; takes root, component and annotations. */}}
+{{/* ServiceAccount of a program, the Job or the CronJob, unless the user has their own; takes root, component and annotations. */}}
 {{- define "productive-mcp.serviceAccount" -}}
-{{- $values := dig "serviceAccount" dict (index .root.Values .component) -}}
+{{- $values := dig "serviceAccount" dict (index .root.Values .component | default dict) -}}
 {{- if dig "create" true $values -}}
 apiVersion: v1
 kind: ServiceAccount

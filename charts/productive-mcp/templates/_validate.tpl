@@ -32,8 +32,17 @@
 {{- if not (or .Values.hooks.enabled .Values.keys.existingSecret) -}}
 {{- $bad = append $bad (printf "keys.existingSecret is missing: with hooks.enabled off nothing creates the key ring. Print one with `productive-gateway keys new --name %s-keys`, apply it to the namespace %s, and set keys.existingSecret to its name." (include "productive-mcp.fullname" .) .Release.Namespace) -}}
 {{- end -}}
+{{- if and .Values.keys.rotation.enabled .Values.keys.existingSecret -}}
+{{- $bad = append $bad (printf "keys.rotation.enabled rotates the key ring that the chart makes, but keys.existingSecret names your own: what manages it would undo the change, and so end sign-ins. Disable keys.rotation.enabled, and put the output of `productive-gateway keys rotate --print --namespace %s --name %s` where the Secret comes from." .Release.Namespace .Values.keys.existingSecret) -}}
+{{- end -}}
 {{- if eq .Values.keys.existingSecret (include "productive-mcp.mapping" .) -}}
 {{- $bad = append $bad (printf "keys.existingSecret is %s, which is the mapping: use another name for the key ring." .Values.keys.existingSecret) -}}
+{{- end -}}
+{{- if not .Values.clients.documentHosts -}}
+{{- $bad = append $bad "clients.documentHosts is empty: list the hosts that may describe assistants, such as claude.ai, or write * for any." -}}
+{{- end -}}
+{{- if and (has "*" .Values.clients.documentHosts) (gt (len .Values.clients.documentHosts) 1) -}}
+{{- $bad = append $bad "clients.documentHosts: * is any host; remove it, or the others." -}}
 {{- end -}}
 {{- toYaml $bad -}}
 {{- end -}}
@@ -58,6 +67,12 @@
 {{- if or (not (regexMatch "^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?(/|(/[A-Za-z0-9._~-]+)+/?)?$" .)) (regexMatch "/\\.{1,2}(/|$)" .) -}}
 {{- $bad = append $bad (printf "redirectHosts: %q is not a host name in lower case, with or without a path; write each one, there are no patterns." .) -}}
 {{- end -}}
+{{- end -}}
+{{- if and .Values.clients.existingSecret (not (has "preregistered" .Values.clients.kinds)) -}}
+{{- $bad = append $bad "clients.existingSecret has no effect: add preregistered to clients.kinds, or leave the Secret out." -}}
+{{- end -}}
+{{- if and (eq (join "," .Values.clients.kinds) "preregistered") (not .Values.clients.existingSecret) -}}
+{{- $bad = append $bad "clients.existingSecret is missing: clients.kinds allows pre-registered clients only, so nobody could connect." -}}
 {{- end -}}
 {{- toYaml $bad -}}
 {{- end -}}

@@ -30,6 +30,9 @@
 {{- if and .Values.signIn.oidc.issuer (eq .Values.signIn.emailTrust "issuer") (not .Values.signIn.requiredClaims) -}}
 {{- $weak = append $weak "signIn.emailTrust is issuer without signIn.requiredClaims: at a provider of many companies, anybody could claim a colleague's address. Require the claim of your tenant, such as {tid: …}." -}}
 {{- end -}}
+{{- if not .Values.limits.trustedProxies -}}
+{{- $weak = append $weak "Limits per address are off, because all requests come from the ingress: set limits.trustedProxies to the addresses or ranges of its pods or of the load balancer (docs/operations.md says how to find them)." -}}
+{{- end -}}
 {{- if not .Values.adminContact -}}
 {{- $weak = append $weak "adminContact is empty: people whose sign-in is refused do not learn whom to contact." -}}
 {{- end -}}

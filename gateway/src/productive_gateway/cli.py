@@ -1,26 +1,31 @@
-"""`productive-gateway`: serve, and the key ring's commands."""
+"""`productive-gateway`: serve, and the commands for administrators.
+
+Exit codes: 0 done; 1 nothing matched, was confirmed or could be added; 2 an error.
+"""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import os
-import re
 import sys
 from collections.abc import Sequence
-from typing import Final
 
+from productive_contract.clock import system_clock, system_entropy
 from productive_gateway import USER_AGENT, __version__
+from productive_gateway.admin.arguments import object_name
+from productive_gateway.admin.errors import AdminError
+from productive_gateway.admin.grant_commands import add_grant_commands
+from productive_gateway.admin.key_commands import add_key_commands
+from productive_gateway.errors import Unavailable
 from productive_gateway.observability.logs import configure_logs
 from productive_gateway.sealing.errors import KeyRingError
+from productive_gateway.sealing.keys import new_ring
 from productive_gateway.settings import SettingsError, load_settings
 from productive_gateway.watched.init_key_ring import init_key_ring, key_ring_manifest
 from productive_gateway.web.listening import ListenError
 from productive_kube.client import KubeClient
 from productive_kube.errors import ApiError, NoCluster
-
-MAX_NAME: Final = 253
-_NAME: Final = re.compile(r"[a-z0-9]([-.a-z0-9]*[a-z0-9])?")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,7 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-    except (SettingsError, ListenError, NoCluster, ApiError, KeyRingError) as error:
+    except (
+        SettingsError,
+        ListenError,
+        NoCluster,
+        ApiError,
+        KeyRingError,
+        AdminError,
+        Unavailable,
+    ) as error:
         print(f"productive-gateway: {error}", file=sys.stderr)  # noqa: T201
         return 2
     return code
@@ -52,9 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     init.add_argument("--namespace", help="default: the pod's, else the kubeconfig context's")
     init.set_defaults(run=_init_keys)
     new = keys.add_parser("new", help="print the manifest of a Secret with a new key ring")
-    new.add_argument("--name", required=True, type=_name, help="of the Secret")
-    new.add_argument("--namespace", type=_name, help="default: none in the manifest")
+    new.add_argument("--name", required=True, type=object_name, help="of the Secret")
+    new.add_argument("--namespace", type=object_name, help="default: none in the manifest")
     new.set_defaults(run=_new_keys)
+    add_key_commands(keys)
+    grants = commands.add_parser("grants", help="people's sign-ins").add_subparsers(
+        required=True, metavar="COMMAND"
+    )
+    add_grant_commands(grants)
     return parser
 
 
@@ -83,18 +101,9 @@ def _init_keys(options: argparse.Namespace) -> int:
 
 
 def _new_keys(options: argparse.Namespace) -> int:
-    print(key_ring_manifest(options.name, options.namespace), end="")  # noqa: T201
+    ring = new_ring(system_clock(), system_entropy)
+    print(key_ring_manifest(ring, options.name, options.namespace), end="")  # noqa: T201
     return 0
-
-
-def _name(text: str) -> str:
-    """Return the name of an object, as Kubernetes allows it."""
-    if len(text) > MAX_NAME or not _NAME.fullmatch(text):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not a name: use up to {MAX_NAME} lower-case letters, digits, dashes and "
-            "dots, with a letter or digit first and last"
-        )
-    return text
 
 
 def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:

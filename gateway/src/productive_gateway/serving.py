@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import resource
 import signal
 import socket
 from collections.abc import Awaitable, Iterator, Sequence
@@ -26,6 +27,8 @@ from productive_gateway.web.listening import close, listen
 
 _log = structlog.get_logger("gateway")
 
+OWN_DESCRIPTORS: Final = 256
+"""Connections to Productive (100), to the provider and the API server, files, and some more."""
 DRAIN_SECONDS: Final = 25
 """How long running requests may take after SIGTERM: below the 30 s that Kubernetes gives a pod."""
 
@@ -84,7 +87,9 @@ async def serve(settings: Settings) -> int:
 async def _serve(
     settings: Settings, public: list[socket.socket], internal: list[socket.socket]
 ) -> int:
-    limits = Limits(idle=settings.keep_alive_seconds, connections=settings.max_connections)
+    limits = Limits(
+        idle=settings.keep_alive_seconds, connections=open_connections(settings.max_connections)
+    )
     async with compose(settings) as gateway:
         servers = [
             Server(gateway.public, public, limits),
@@ -94,8 +99,48 @@ async def _serve(
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
+        report_unknown_addresses(settings)
         _log.info("gateway.started", public_url=settings.public_url, port=settings.port)
         return await run_gateway(gateway, servers, stop)
+
+
+def report_unknown_addresses(settings: Settings) -> None:
+    """Log that the limits per address are off, if they are, and how to switch them on."""
+    if not settings.trusted_proxies and not settings.local:
+        _log.warning(
+            "limits.addresses_unknown",
+            hint="limits per address are off, because all callers share the address of the "
+            "ingress: set TRUSTED_PROXIES to it. Limits per client, person and replica hold.",
+        )
+
+
+def open_connections(wanted: int) -> int:
+    """Return how many connections each of the two ports may have open, as descriptors allow.
+
+    The soft limit of the process is raised as far as it may be. What the system allows beyond the
+    connections is left for what the gateway itself opens; when none are left, nobody would be
+    accepted any more.
+
+    Args:
+        wanted: MAX_CONNECTIONS.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = 2 * wanted + OWN_DESCRIPTORS
+    most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            soft = most
+    if soft == resource.RLIM_INFINITY or soft >= needed:
+        return wanted
+    possible = max((soft - OWN_DESCRIPTORS) // 2, 1)
+    _log.warning(
+        "gateway.few_descriptors",
+        connections=possible,
+        hint=f"the system allows {soft} open files (ulimit -n), so each port takes {possible} "
+        f"connections instead of MAX_CONNECTIONS={wanted}; allow {needed} files for that.",
+    )
+    return possible
 
 
 async def run_gateway(gateway: Gateway, servers: Sequence[Server], stop: asyncio.Event) -> int:

@@ -13,6 +13,7 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
@@ -61,6 +62,8 @@ class KubeClient:
         self._client = client
         self._observe = observe
         self.namespace = namespace
+        self.server_time: float | None = None
+        """The clock of the API server at its last answer, Unix seconds in whole seconds."""
 
     @classmethod
     async def connect(
@@ -284,6 +287,7 @@ class KubeClient:
         )
         response: aiohttp.ClientResponse = answer.response
         self._observe(verb, str(response.status))
+        self.server_time = _date(response.headers.get("Date"))
         if response.status < 400:
             return response
         try:
@@ -335,6 +339,14 @@ def _drop(response: aiohttp.ClientResponse) -> None:
     if connection is not None and connection.transport is not None:
         connection.transport.abort()
     response.close()
+
+
+def _date(header: str | None) -> float | None:
+    """Return the time of a Date header (RFC 9110 6.6.1)."""
+    try:
+        return parsedate_to_datetime(header).timestamp() if header else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def version_of(found: Mapping[str, Any], request: str) -> str:

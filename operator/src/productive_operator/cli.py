@@ -1,4 +1,4 @@
-"""The commands: `run` works in the cluster, `render` and `import` on files without one."""
+"""The commands: `run` and `doctor` work on a cluster, `render` and `import` on files."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     parsed = parser.parse_args(arguments)
     if parsed.command == "run":
         sys.exit(_run())
+    if parsed.command == "doctor":
+        sys.exit(_doctor(parsed.namespace, parsed.release, as_script=parsed.output == "json"))
     if parsed.command == "import":
         sys.exit(import_worker_mapping(parsed.path, parsed.out))
     sys.exit(_render(parsed.paths, parsed.out, watch=parsed.watch))
@@ -40,6 +42,14 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "run", help="run in a Kubernetes cluster; settings are environment variables"
     )
+    doctor = commands.add_parser(
+        "doctor",
+        help="check an installation and say what is wrong; exit status 0 nothing, 1 warnings, "
+        "2 something wrong",
+    )
+    doctor.add_argument("--namespace", help="namespace of the release; found if there is only one")
+    doctor.add_argument("--release", help="name of the Helm release; found if there is only one")
+    doctor.add_argument("--output", choices=("text", "json"), default="text")
     render = commands.add_parser("render", help="show what YAML files amount to, without a cluster")
     render.add_argument(
         "paths", nargs="+", type=Path, metavar="FILE", help="YAML file, or folder of them"
@@ -85,6 +95,15 @@ def _run() -> int:
         structlog.get_logger("program").exception("operator.crashed")
         return FAILED
     return 0
+
+
+def _doctor(namespace: str | None, release: str | None, *, as_script: bool) -> int:
+    # As for `run`.
+    from productive_operator.doctor.command import examine
+
+    with suppress(KeyboardInterrupt):
+        return asyncio.run(examine(namespace, release, os.environ, as_script=as_script))
+    return FAILED
 
 
 def _render(paths: Sequence[Path], out: Path | None, *, watch: bool) -> int:

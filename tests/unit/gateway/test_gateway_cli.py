@@ -58,3 +58,32 @@ def test_keys_new_refuses_what_is_no_name(
 def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
     assert main(arguments) == 0
     return yaml.safe_load(capsys.readouterr().out)
+
+
+@pytest.mark.parametrize("command", ["rotate", "status", "sign-everybody-out"])
+def test_keys_of_a_setting_are_rotated_in_the_settings(
+    command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KEY_RING_SECRET", raising=False)
+    monkeypatch.setenv("COOKIE_ENCRYPTION_KEY", "0f" * 32)
+    assert main(["keys", command]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "COOKIE_ENCRYPTION_KEY_PREVIOUS" in said.err
+    assert "0f0f" not in said.err
+
+
+@pytest.mark.parametrize("options", [[], ["--all", "--user", "ana"], ["g-x", "--all"]])
+def test_grants_revoke_must_be_told_whose_sign_ins_to_end(
+    options: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["grants", "revoke", "--yes", *options]) == 2
+    assert "say whose sign-ins to end" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("days", ["-1", "x", "1.5", "99999", ""])
+def test_a_schedule_needs_a_number_of_days(days: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["keys", "rotate", "--if-older-than", days])
+    assert ended.value.code == 2
+    assert "write a number of days" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -10,17 +11,36 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
+from structlog.testing import capture_logs
 
 from harness.grantkit import HeldKeys, eventually
 from harness.writeskit import Writer
 from productive_gateway.app import Gateway, public_app
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.observability.metrics import REGISTRY
-from productive_gateway.serving import Server, run_gateway
+from productive_gateway.serving import (
+    Server,
+    open_connections,
+    report_unknown_addresses,
+    run_gateway,
+)
+from productive_gateway.settings import load_settings
 from productive_gateway.web.connection import Limits
 from productive_gateway.web.endpoint import Endpoint
 from productive_gateway.web.listening import listen
 from productive_gateway.web.probes import Readiness, internal_app
+
+CLUSTER = {
+    "PUBLIC_URL": "https://mcp.example.com",
+    "PRODUCTIVE_ORG_ID": "1200",
+    "OIDC_ISSUER": "https://login.example.com",
+    "OIDC_CLIENT_ID": "client",
+    "OIDC_CLIENT_SECRET": "secret",
+    "MAPPING_SECRET": "x-mapping",
+    "KEY_RING_SECRET": "x-keys",
+    "GRANTS": "kubernetes://x-grants",
+    "REDIRECT_HOSTS": "claude.ai",
+}
 
 
 class RunningGateway:
@@ -135,3 +155,56 @@ def test_an_unhandled_error_is_answered_with_a_number_for_the_administrator() ->
     assert answer.headers["cache-control"] == "no-store"
     assert "a detail" not in answer.text
     assert TestClient(public).get("/none").status_code == 404
+
+
+class Descriptors:
+    """The limits of open files, as a system would keep them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, soft: int, hard: int) -> None:
+        self.limits = (soft, hard)
+        monkeypatch.setattr(resource, "getrlimit", lambda _: self.limits)
+        monkeypatch.setattr(resource, "setrlimit", self.set)
+
+    def set(self, _: int, limits: tuple[int, int]) -> None:
+        if limits[1] != self.limits[1] or (self.limits[1] != -1 and limits[0] > self.limits[1]):
+            raise ValueError("not allowed to raise maximum limit")
+        self.limits = limits
+
+
+@pytest.mark.attack("Q-06")
+@pytest.mark.parametrize(
+    ("limits", "wanted", "taken", "raised"),
+    [
+        ((1024, 1_048_576), 1000, 1000, 2256),
+        ((256, -1), 1000, 1000, 2256),
+        ((65_536, 65_536), 1000, 1000, 65_536),
+        (
+            (resource.RLIM_INFINITY, resource.RLIM_INFINITY),
+            100_000,
+            100_000,
+            resource.RLIM_INFINITY,
+        ),
+        ((1024, 1024), 1000, 384, 1024),
+        ((1024, 1500), 1000, 622, 1500),
+        ((100, 100), 1000, 1, 100),
+    ],
+)
+def test_no_more_connections_are_taken_than_there_are_descriptors_for(
+    monkeypatch: pytest.MonkeyPatch, limits: tuple[int, int], wanted: int, taken: int, raised: int
+) -> None:
+    system = Descriptors(monkeypatch, *limits)
+    with capture_logs() as lines:
+        assert open_connections(wanted) == taken
+    assert system.limits[0] == raised
+    assert [line["event"] for line in lines] == (
+        [] if taken == wanted else ["gateway.few_descriptors"]
+    )
+
+
+@pytest.mark.attack("Q-05")
+def test_the_log_says_when_no_address_is_known() -> None:
+    with capture_logs() as lines:
+        report_unknown_addresses(load_settings(CLUSTER))
+        report_unknown_addresses(load_settings(CLUSTER | {"TRUSTED_PROXIES": "10.0.0.0/8"}))
+    assert [line["event"] for line in lines] == ["limits.addresses_unknown"]
+    assert "TRUSTED_PROXIES" in lines[0]["hint"]

@@ -13,6 +13,8 @@
   value: {{ .Values.gateway.maxConnections | quote }}
 - name: LOG_LEVEL
   value: {{ .Values.gateway.logLevel | quote }}
+- name: AUDIT_EMAILS
+  value: {{ .Values.gateway.auditEmails }}
 - name: PRODUCTIVE_ORG_ID
   value: {{ include "productive-mcp.organizationId" . | quote }}
 - name: PRODUCTIVE_API_BASE_URL
@@ -72,6 +74,8 @@
 - name: OIDC_REQUIRED_CLAIMS
   value: {{ toJson . | quote }}
 {{- end }}
+- name: ACCESS_TOKEN_SECONDS
+  value: {{ $signIn.accessTokenSeconds | quote }}
 {{- if or $signIn.caBundle.configMap $signIn.caBundle.secret }}
 - name: CA_BUNDLE
   value: /etc/productive-mcp/ca/{{ $signIn.caBundle.key }}
@@ -94,6 +98,46 @@
 {{- end }}
 - name: REDIRECT_HOSTS
   value: {{ join "," .Values.redirectHosts | quote }}
+{{- with .Values.limits }}
+{{- with .trustedProxies }}
+- name: TRUSTED_PROXIES
+  value: {{ join "," . | quote }}
+{{- end }}
+- name: LIMIT_REGISTER
+  value: {{ .registerPerMinute | quote }}
+- name: LIMIT_AUTHORIZE
+  value: {{ .authorizePerMinute | quote }}
+- name: LIMIT_TOKEN
+  value: {{ .tokenPerMinute | quote }}
+- name: LIMIT_FAILED_TOKENS
+  value: {{ .failedTokensPerMinute | quote }}
+- name: LIMIT_SIGN_INS
+  value: {{ .signInsPerMinute | quote }}
+- name: LIMIT_CLIENT_DOCUMENTS
+  value: {{ .clientDocumentsPerMinute | quote }}
+{{- end }}
+- name: CLIENT_KINDS
+  value: {{ join "," .Values.clients.kinds | quote }}
+{{- if .Values.clients.existingSecret }}
+- name: PREREGISTERED_CLIENTS
+  value: /var/run/productive-mcp/clients
+{{- end }}
+{{- with .Values.clients.redirectSchemes }}
+- name: REDIRECT_SCHEMES
+  value: {{ join "," . | quote }}
+{{- end }}
+{{- with .Values.clients.denied }}
+{{- if or .clients .hosts .names }}
+- name: DENIED_CLIENTS
+  value: {{ toJson . | quote }}
+{{- end }}
+{{- end }}
+- name: CLIENT_DOCUMENT_HOSTS
+  value: {{ join "," .Values.clients.documentHosts | quote }}
+{{- with .Values.clients.deniedAddresses }}
+- name: DENIED_ADDRESSES
+  value: {{ join "," . | quote }}
+{{- end }}
 {{- with .Values.allowedOrigins }}
 - name: ALLOWED_ORIGINS
   value: {{ join "," . | quote }}

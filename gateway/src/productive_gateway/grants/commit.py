@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
@@ -130,6 +130,18 @@ class RetryBudget:
                 "The store of sign-ins does not answer in time. Try again shortly.",
                 reason="grants_slow",
             ) from error
+
+    async def repeat(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Make a call that changes nothing, again while it fails.
+
+        Raises:
+            Unavailable: it failed too often, or the time is over.
+        """
+        while True:
+            try:
+                return await self.call(ask())
+            except Unavailable as error:
+                await self.failure(error)
 
     async def conflict(self) -> None:
         """Wait before the next try after another write came first.

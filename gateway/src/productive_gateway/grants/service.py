@@ -1,6 +1,7 @@
 """Grants as the endpoints use them.
 
-Begun at /callback, redeemed and refreshed at /token, shown to /mcp, ended at /revoke.
+Begun at /callback, redeemed and refreshed at /token, shown to /mcp, ended at /revoke, listed and
+ended by their person at /connections.
 
 What can be checked without the store (form, seal, MAC) comes first, then the stored grant, read
 again. Nothing is answered that is not stored. A failure on our side is Unavailable, never
@@ -15,16 +16,18 @@ from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
+from productive_contract.mapping import Person
 from productive_gateway.grants import transitions
 from productive_gateway.grants.commit import Commit, Committed, RetryBudget, RetryLimits
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.errors import InvalidGrant, TokenFault, invalid_token
-from productive_gateway.grants.grant import Grant, SignIn, client_hash, subject_digest
+from productive_gateway.grants.grant import Cause, Grant, SignIn, client_hash, subject_digest
 from productive_gateway.grants.index import GrantIndex
+from productive_gateway.grants.of_person import connected
 from productive_gateway.grants.provider import AskProvider, seal_token
 from productive_gateway.grants.record import encode
 from productive_gateway.grants.store import GrantStore
-from productive_gateway.grants.subject import bind_subject
+from productive_gateway.grants.subject import bind_subject, check_subject
 from productive_gateway.grants.tokens import (
     ACCESS_PREFIX,
     SECRET_BYTES,
@@ -44,6 +47,7 @@ from productive_gateway.observability.audit import Event, audit
 from productive_gateway.people.snapshot import People
 from productive_gateway.sealing.errors import SealError
 from productive_gateway.sealing.keys import KeyRing, Keys, with_known_key
+from productive_gateway.web.limits import Limit
 
 LEEWAY: Final = 5
 """Seconds for which an expired access token still opens, for clocks that differ a little."""
@@ -91,6 +95,7 @@ class Grants:
         clock: Clock = system_clock,
         entropy: Entropy = system_entropy,
         limits: RetryLimits = LIMITS,
+        issued: Limit | None = None,
     ) -> None:
         """Connect the parts.
 
@@ -104,6 +109,7 @@ class Grants:
             clock: Unix seconds.
             entropy: for secrets and ids.
             limits: retries of one request.
+            issued: how often one grant may get tokens; by default as often as it likes.
         """
         self._store = store
         self._index = index
@@ -116,6 +122,7 @@ class Grants:
         self._commit = Commit(
             store, index, keys, config, ask=ask, clock=clock, entropy=entropy, limits=limits
         )
+        self._issued = issued or Limit("issued", 0)
 
     async def begin(self, sign_in: SignIn) -> str:
         """Make a pending grant of a sign-in and return its authorization code.
@@ -156,18 +163,38 @@ class Grants:
         return await RetryBudget(self._limits).call(held) is not None
 
     async def redeem(
-        self, code: str, *, client_id: str, redirect_uri: str | None, verifier: str
+        self,
+        code: str,
+        *,
+        client_id: str,
+        redirect_uri: str | None,
+        verifier: str,
+        registered: Callable[[str], bool] | None = None,
     ) -> Tokens:
         """Exchange a code for the first tokens, once.
+
+        Args:
+            code: as it was sent to the client.
+            client_id: of the client that presents it.
+            redirect_uri: what the client says the code was sent to, if it says so.
+            verifier: of PKCE.
+            registered: whether a redirect URI still is the client's.
 
         Raises:
             InvalidGrant: the code is wrong, used, expired, or of another client, redirect URI or
                 verifier; or its person may not have tokens.
+            TooManyRequests: more often than one grant may; nothing was changed.
             Unavailable: a failure on our side; the same code may work later.
         """
         presented = await self._read(lambda ring: read_code(ring, code, self._config.resource))
+        self._issued.take(presented.grant, grant=presented.grant)
         claim = transitions.Redemption(
-            presented.secret, client_hash(client_id), redirect_uri, verifier, self._attempt()
+            presented.secret,
+            client_hash(client_id),
+            redirect_uri,
+            verifier,
+            self._attempt(),
+            registered,
         )
         committed = await self._commit.apply(presented.grant, claim, self._people.snapshot())
         _audit(Event.TOKEN_ISSUED, committed.grant)
@@ -185,8 +212,11 @@ class Grants:
                 person may not have tokens, or the provider refuses them.
             InvalidScope: `scopes` are more than was granted, or none.
             Unavailable: a failure on our side or the provider's; the same token works later.
+            TooManyRequests: more often than one grant may; nothing was changed.
+            Unavailable: a failure on our side; the same token works later.
         """
         presented = await self._read(lambda ring: read_refresh(ring, token, self._config.resource))
+        self._issued.take(presented.grant, grant=presented.grant)
         claim = transitions.Refresh(
             presented.generation, presented.secret, client_hash(client_id), scopes, self._attempt()
         )
@@ -229,6 +259,52 @@ class Grants:
             presented = await self._read(read)
             claim = transitions.Revocation(client_hash(client_id))
             await self._commit.apply(presented.grant, claim)
+
+    async def recognise(self, person: Person, *, issuer: str, subject: str) -> str:
+        """Return the digest of the upstream account that signed in as a person; store nothing.
+
+        Raises:
+            SubjectMismatch: the person is bound to another account; to be audited.
+            Unavailable: the store cannot be reached.
+        """
+        account = subject_digest(issuer, subject, person.uid)
+        await self.check_subject(person, account)
+        return account
+
+    async def check_subject(self, person: Person, account: str) -> None:
+        """See that the person is still not bound to another account than the one of this digest.
+
+        Raises:
+            SubjectMismatch: they are.
+            Unavailable: the store cannot be reached.
+        """
+        await check_subject(self._store, person.uid, account, RetryBudget(self._limits))
+
+    async def of_person(self, person: Person) -> list[Grant]:
+        """Return the grants of a person that are in use or about to be, the newest first.
+
+        The list comes from the store, never from the index, and is complete.
+
+        Raises:
+            Unavailable: store or keys cannot be reached.
+        """
+        budget = RetryBudget(self._limits)
+        found = await budget.repeat(
+            lambda: connected(self._store, self._keys, self._config, person, now=self._clock())
+        )
+        return sorted(found, key=lambda grant: grant.created, reverse=True)
+
+    async def end(self, name: str, person: Person) -> bool:
+        """End a grant for its person; return False if it is not theirs, or over already.
+
+        Raises:
+            Unavailable: a failure on our side; the grant may live on.
+        """
+        try:
+            await self._commit.apply(name, transitions.Disconnection(person.uid))
+        except InvalidGrant as outcome:
+            return outcome.reason == Cause.DISCONNECTED.value
+        return False
 
     async def _read(self, read: Callable[[KeyRing], T]) -> T:
         try:

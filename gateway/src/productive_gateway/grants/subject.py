@@ -25,6 +25,26 @@ def subject_name(user_uid: str) -> str:
     return f"subject-{user_uid}"
 
 
+async def check_subject(store: GrantStore, user_uid: str, digest: str, budget: RetryBudget) -> None:
+    """See that nobody else is bound to the person; nothing is stored.
+
+    A person who never connected an app is bound to nobody yet.
+
+    Args:
+        store: where bindings are.
+        user_uid: of the person.
+        digest: of the subject that signed in.
+        budget: tries and time.
+
+    Raises:
+        SubjectMismatch: the person is bound to another subject.
+        Unavailable: the store cannot be reached.
+    """
+    held = await budget.repeat(lambda: store.get(subject_name(user_uid)))
+    if held is not None:
+        _compare(held, digest)
+
+
 async def bind_subject(store: GrantStore, person: Person, digest: str, budget: RetryBudget) -> None:
     """Bind the person to an upstream subject, or see that they are bound to it.
 
@@ -52,5 +72,9 @@ async def bind_subject(store: GrantStore, person: Person, digest: str, budget: R
             await budget.conflict()
         except Unavailable as error:
             await budget.failure(error)
+    _compare(held, digest)
+
+
+def _compare(held: Record, digest: str) -> None:
     if not hmac.compare_digest(held.data.get(_DIGEST, b""), digest.encode()):
         raise SubjectMismatch

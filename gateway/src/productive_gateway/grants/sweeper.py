@@ -35,7 +35,7 @@ from productive_gateway.grants.ledger import without_content, written_at
 from productive_gateway.grants.record import Record, RecordKind, Tampered, decode
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.observability.audit import Event, audit
-from productive_gateway.observability.metrics import SWEPT
+from productive_gateway.observability.metrics import GRANTS_STORED, SWEPT
 from productive_gateway.people.snapshot import People
 from productive_gateway.sealing.errors import UnknownKey
 from productive_gateway.sealing.keys import KeyRing, Keys
@@ -146,7 +146,9 @@ class Sweeper:
         )
         ledgers = await self._store.list(RecordKind.LEDGER, without_content)
         removals = [one.removal for one in seen if one.removal is not None]
-        if crowded := self._crowded(len(bindings) + len(seen) + len(ledgers)):
+        stored = len(bindings) + len(seen) + len(ledgers)
+        GRANTS_STORED.set(stored)
+        if crowded := self._crowded(stored):
             everybody = {one.user_uid for one in bindings} | {one.user_uid for one in seen}
             orphans = frozenset(everybody - present)
             removals = await self._orphaned(seen, orphans, ring) + removals
@@ -278,15 +280,30 @@ class Sweeper:
         except (Changed, Missing):
             return 0  # renewed, or another replica was first
         SWEPT.labels(cause=one.cause.value).inc()
-        if one.grant is not None and one.grant.state is GrantState.ACTIVE:
+        reason = _audited_reason(one)
+        if one.grant is not None and reason is not None:
             audit(
                 Event.GRANT_ENDED,
-                reason=one.cause.value,
+                reason=reason,
                 user=one.grant.user,
                 grant=one.grant.name,
                 client=one.grant.client_label,
             )
         return 1
+
+
+def _audited_reason(one: _Removal) -> str | None:
+    """Return the reason for an audit line; None if there is nothing to audit.
+
+    Whoever ends a grant audits it, but for an administrator's command, which is no gateway. The
+    replica whose removal succeeds does it then, so that there is one line, whatever their number.
+    """
+    if one.grant is None:
+        return None
+    if one.grant.state is GrantState.ACTIVE:
+        return one.cause.value
+    by_command = one.grant.ended_cause == Cause.ADMINISTRATOR.value
+    return Cause.ADMINISTRATOR.value if by_command else None
 
 
 def _read(record: Record, ring: KeyRing) -> Grant | None:

@@ -9,6 +9,7 @@ steps: `Lease`, `Ask`, then `Advance`, `Keep` or `End`.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from productive_contract.clock import Entropy
@@ -39,6 +40,8 @@ class Redemption:
     redirect_uri: str | None
     verifier: str = field(repr=False)
     attempt: str
+    registered: Callable[[str], bool] | None = None
+    """Whether a redirect URI still is the client's; None: it cannot have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,15 @@ class Revocation:
     client: str
 
 
-Claim = Redemption | Refresh | Revocation
+@dataclass(frozen=True, slots=True)
+class Disconnection:
+    """A person's wish to end one of their grants."""
+
+    user_uid: str
+    """uid of the ProductiveUser of somebody who proved that they are this person."""
+
+
+Claim = Redemption | Refresh | Revocation | Disconnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +215,8 @@ def decide(
             return refresh(grant, claim, ring, standing, config, now=now, was_current=was_current)
         case Revocation():
             return revoke(grant, claim, now=now)
+        case Disconnection():
+            return disconnect(grant, claim, now=now)
 
 
 def redeem(
@@ -268,6 +281,15 @@ def revoke(grant: Grant, claim: Revocation, *, now: float) -> Step:
     if not hmac.compare_digest(grant.client, claim.client):
         return Refuse(Refusal.WRONG_CLIENT)
     return End(ended(grant, Cause.REVOKED, now=now), Cause.REVOKED)
+
+
+def disconnect(grant: Grant, claim: Disconnection, *, now: float) -> Step:
+    """End the grant, if it is this person's and not over yet."""
+    if grant.user_uid != claim.user_uid:
+        return Refuse(Refusal.WRONG_PERSON)
+    if grant.state is GrantState.GONE:
+        return Refuse(Refusal.GONE)
+    return End(ended(grant, Cause.DISCONNECTED, now=now), Cause.DISCONNECTED)
 
 
 def current_secret(grant: Grant, previous: bytes, ring: KeyRing) -> bytes:
@@ -354,6 +376,8 @@ def _wrong_redemption(grant: Grant, claim: Redemption) -> Refusal | None:
     if not hmac.compare_digest(grant.client, claim.client):
         return Refusal.WRONG_CLIENT
     if claim.redirect_uri is not None and claim.redirect_uri != grant.redirect_uri:
+        return Refusal.WRONG_REDIRECT
+    if claim.registered is not None and not claim.registered(grant.redirect_uri):
         return Refusal.WRONG_REDIRECT
     if not proves(claim.verifier, grant.challenge):
         return Refusal.WRONG_VERIFIER

@@ -20,7 +20,23 @@ from productive_gateway.people.snapshot import People
 class Authenticator:
     """Decides whom a request acts as."""
 
-    def __init__(self, grants: Grants, people: People, *, admin_contact: str | None = None) -> None:
+    def __init__(
+        self,
+        grants: Grants,
+        people: People,
+        *,
+        denied: frozenset[str] = frozenset(),
+        admin_contact: str | None = None,
+    ) -> None:
+        """Connect the parts.
+
+        Args:
+            grants: judge the token.
+            people: the current mapping.
+            denied: labels of clients that the administrator has shut out.
+            admin_contact: whom people are told to ask.
+        """
+        self._denied = denied
         self._grants = grants
         self._people = people
         self._whom_to_ask = admin_contact or "the administrator of this server"
@@ -31,11 +47,17 @@ class Authenticator:
         A person without a usable Productive token is let through: the tools explain what is wrong.
 
         Raises:
-            InvalidToken: the token is not valid, its person is gone, or its sign-in was ended.
+            InvalidToken: the token is not valid, its client is shut out, its person is gone, or its
+                sign-in was ended.
             AccessDenied: the person is suspended.
             Unavailable: it cannot be decided now.
         """
         grant = await self._grants.authenticate(access_token)
+        if grant.client in self._denied:
+            raise InvalidToken(
+                f"This app is not allowed here any more. Ask {self._whom_to_ask}.",
+                reason="client_denied",
+            )
         person = self._people.snapshot().person(grant.user_uid)
         denial = check(person, grant.auth_time)
         if person is None or denial is Denial.PERSON_GONE:

@@ -19,11 +19,12 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from productive_gateway.errors import GatewayError
+from productive_gateway.errors import GatewayError, InvalidToken
 from productive_gateway.mcp import responses
 from productive_gateway.mcp.batch import Batch
 from productive_gateway.mcp.config import MAX_BODY, McpConfig
-from productive_gateway.mcp.flood import OpenRequests, TooManyRequests
+from productive_gateway.mcp.failed_tokens import FailedTokens
+from productive_gateway.mcp.flood import OpenRequests
 from productive_gateway.mcp.message import MalformedMessage, check_message, decode
 from productive_gateway.mcp.prebuilt import PrebuiltAnswers
 from productive_gateway.mcp.sdk import SdkTransport
@@ -68,6 +69,7 @@ class McpEndpoint:
         registry: ToolRegistry,
         *,
         connect_page: ConnectPage,
+        failed_tokens: FailedTokens | None = None,
         recheck: float = RECHECK,
     ) -> None:
         """Build the SDK's server around the registry.
@@ -78,12 +80,14 @@ class McpEndpoint:
                 AccessDenied or Unavailable.
             registry: the tools.
             connect_page: returns the page for browsers.
+            failed_tokens: how many tokens may be refused; by default any number.
             recheck: seconds between two checks of the token of a running request.
         """
         self._config = config
         self._authenticate = authenticate
         self._registry = registry
         self._connect_page = connect_page
+        self._failed_tokens = failed_tokens
         self._open = OpenRequests()
         self._watch = TokenWatch(authenticate, recheck)
         server = build_server(registry, version=config.server_version)
@@ -136,6 +140,7 @@ class McpEndpoint:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
         """Serve a request that needs a token; None when the response was sent already."""
+        token: str | None = None
         try:
             token = bearer(scope["headers"])
             if token is None:
@@ -146,7 +151,12 @@ class McpEndpoint:
                 return await self._answer(exchange)
         except responses.Refused as refused:
             return refused.response
-        except (GatewayError, MalformedMessage, TooManyRequests) as error:
+        except InvalidToken as error:
+            # Counted only now: a token that is good costs nothing, and passes whatever others sent.
+            counted = self._failed_tokens
+            answer = error if counted is None else counted.answer(scope, token, error)
+            return responses.of_error(self._config, answer)
+        except (GatewayError, MalformedMessage) as error:
             return responses.of_error(self._config, error)
         except ClientDisconnect:
             return None

@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from productive_gateway.errors import TooManyRequests
+from productive_gateway.web.limits import HitReport
+
 MOST_REQUESTS: Final = 64
 """Requests of one person at the same time, on one replica."""
 RETRY_AFTER: Final = 5
 """Seconds after which a refused client should try again."""
-
-
-class TooManyRequests(Exception):
-    """The person has too many requests open."""
 
 
 class OpenRequests:
@@ -26,6 +25,7 @@ class OpenRequests:
 
     def __init__(self, most: int = MOST_REQUESTS) -> None:
         self._most = most
+        self._report = HitReport("open_requests")
         self._open: Counter[str] = Counter()
 
     @contextmanager
@@ -36,7 +36,12 @@ class OpenRequests:
             TooManyRequests: the person has as many open as are allowed.
         """
         if self._open[person] >= self._most:
-            raise TooManyRequests
+            self._report.hit(person, person=person)
+            raise TooManyRequests(
+                "You have too many requests open. Wait for some of them, then try again.",
+                reason="open_requests",
+                retry_after=RETRY_AFTER,
+            )
         self._open[person] += 1
         try:
             yield

@@ -11,6 +11,8 @@ from typing import Any, Final
 
 import mcp_types as types
 
+from productive_gateway.web.json_depth import is_too_deep
+
 Message = dict[str, Any]
 """A request, a notification, or a response to a request of this server."""
 
@@ -40,6 +42,8 @@ def decode(body: bytes) -> Any:
     Raises:
         MalformedMessage: it is not JSON, or nested too deeply.
     """
+    if is_too_deep(body):
+        raise MalformedMessage("The body is nested too deeply.", code=types.PARSE_ERROR)
     try:
         return _DECODER.decode(body.decode())
     except (ValueError, RecursionError) as error:

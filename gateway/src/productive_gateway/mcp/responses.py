@@ -13,9 +13,8 @@ from typing import Final
 from starlette.responses import JSONResponse, Response
 from starlette.types import Message, Send
 
-from productive_gateway.errors import GatewayError, InvalidToken, Unavailable
+from productive_gateway.errors import GatewayError, InvalidToken, TooManyRequests, Unavailable
 from productive_gateway.mcp.config import McpConfig
-from productive_gateway.mcp.flood import RETRY_AFTER, TooManyRequests
 from productive_gateway.mcp.message import MalformedMessage
 from productive_gateway.people.scopes import ALL
 from productive_gateway.web.errors import BadRequest
@@ -68,16 +67,14 @@ def insufficient_scope(config: McpConfig, tool: str) -> Response:
     return refusal(403, "insufficient_scope", message, {"www-authenticate": challenge})
 
 
-def of_error(
-    config: McpConfig, error: GatewayError | MalformedMessage | TooManyRequests
-) -> Response:
+def of_error(config: McpConfig, error: GatewayError | MalformedMessage) -> Response:
     """Return the response to a request that an error ended."""
     match error:
         case MalformedMessage():
             return JSONResponse(error.answer, 400)
         case TooManyRequests():
-            message = "You have too many requests open. Wait for some of them, then try again."
-            return refusal(429, "too_many_requests", message, {"retry-after": str(RETRY_AFTER)})
+            headers = {"retry-after": str(error.retry_after)}
+            return refusal(429, "too_many_requests", str(error), headers)
         case BadRequest():
             # After 408 the rest of the body may still come: the connection cannot be used again.
             closing = {"connection": "close"} if error.status == 408 else None
@@ -87,7 +84,8 @@ def of_error(
             return refusal(401, "invalid_token", str(error), headers)
         case Unavailable():
             headers = {"retry-after": str(error.retry_after)}
-            return refusal(503, error.reason, str(error), headers)
+            # Why is for our logs; the reason names parts of the installation.
+            return refusal(503, "temporarily_unavailable", str(error), headers)
         case _:
             # No challenge: the person is known, and signing in again would not help.
             return refusal(403, error.reason, str(error))

@@ -11,11 +11,12 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from productive_gateway.errors import GatewayError, Unavailable
+from productive_gateway.errors import GatewayError, TooManyRequests, Unavailable
 from productive_gateway.oauth.errors import ErrorCode, code_of, described, status_of
-from productive_gateway.web.pages import problem
+from productive_gateway.web.pages import Link, problem
 
 CONNECT_AGAIN = "Go back to your app and connect it again."
+START_AGAIN = "Go back to your app and connect it again, or open the page again that you came from."
 _PAGE_STATUSES = frozenset({403, 408, 413, 414, 415})
 """What a page may say by its status; all else is 400 (a 401 would ask a browser for a password)."""
 
@@ -29,7 +30,7 @@ def json_error(error: GatewayError, *, challenge: bool = False) -> JSONResponse:
     """
     status = status_of(error)
     headers: dict[str, str] = {}
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | TooManyRequests):
         headers["retry-after"] = str(error.retry_after)
     if status == 401 and challenge:
         headers["www-authenticate"] = 'Basic realm="productive-mcp"'
@@ -76,6 +77,8 @@ def error_page(request: Request, error: GatewayError) -> Response:
     """Report an error to the person, where no client can be trusted with an answer."""
     if isinstance(error, Unavailable):
         return _unavailable_page(request, error)
+    if isinstance(error, TooManyRequests):
+        return too_many_page(request, error, "This page can then be loaded again.")
     status = status_of(error)
     return problem(
         request,
@@ -83,6 +86,29 @@ def error_page(request: Request, error: GatewayError) -> Response:
         "This app cannot be connected",
         str(error),
         error=code_of(error).value,
+    )
+
+
+def too_many_page(
+    request: Request, error: TooManyRequests, *paragraphs: str, link: Link | None = None
+) -> Response:
+    """Tell the person that a limit was hit, and when to try again.
+
+    Args:
+        request: its `Accept` decides between page and JSON.
+        error: the limit.
+        paragraphs: what to do then.
+        link: the way on.
+    """
+    return problem(
+        request,
+        429,
+        "Too many requests",
+        str(error),
+        *paragraphs,
+        error=ErrorCode.TEMPORARILY_UNAVAILABLE.value,
+        link=link,
+        headers={"retry-after": str(error.retry_after)},
     )
 
 

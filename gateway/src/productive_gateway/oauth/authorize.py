@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 from starlette.responses import Response
 
-from productive_gateway.errors import GatewayError, Unavailable
+from productive_gateway.errors import GatewayError, TooManyRequests, Unavailable
 from productive_gateway.oauth.answers import CONNECT_AGAIN, error_page, error_redirect
 from productive_gateway.oauth.authorization_request import (
     AuthorizationRequest,
@@ -20,6 +20,7 @@ from productive_gateway.oauth.authorization_request import (
     returnable_state,
 )
 from productive_gateway.oauth.clients.client import Client, UnknownClient, client_label
+from productive_gateway.oauth.clients.deny_list import ClientDenied
 from productive_gateway.oauth.clients.redirect_policy import Obstacle
 from productive_gateway.oauth.clients.redirect_uri import RedirectUri
 from productive_gateway.oauth.config import MAX_FORM, MAX_QUERY, OAuthConfig
@@ -32,6 +33,7 @@ from productive_gateway.observability.audit import Event, audit
 from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
 from productive_gateway.web.errors import BadRequest
 from productive_gateway.web.form import Form, form_of, query_of
+from productive_gateway.web.form_source import FormSource, form_source
 from productive_gateway.web.pages import Link, move_on, problem
 
 
@@ -47,7 +49,9 @@ class AuthorizeHandler:
         try:
             form = query_of(request, limit=MAX_QUERY)
             client, redirect = await self._destination(form)
-        except (BadRequest, OAuthError, Unavailable) as error:
+        except ClientDenied as error:
+            return self._denied_client(request, error)
+        except (BadRequest, OAuthError, TooManyRequests, Unavailable) as error:
             return error_page(request, error)
         try:
             asked = read_request(form, client, redirect, config.resource)
@@ -55,7 +59,7 @@ class AuthorizeHandler:
         except GatewayError as error:
             return error_redirect(redirect.text, returnable_state(form), config.issuer, error)
         try:
-            return consent_page(self.context, request, asked)
+            return consent_page(self.context, request, asked, client)
         except Unavailable as error:
             return error_page(request, error)
 
@@ -78,6 +82,7 @@ class AuthorizeHandler:
 
         Raises:
             OAuthError: there is no client or no redirect URI that can be trusted with an answer.
+            TooManyRequests: a limit keeps the client from being looked up.
             Unavailable: this cannot be decided now.
         """
         if form.repeated() & {"client_id", "redirect_uri"}:
@@ -97,8 +102,23 @@ class AuthorizeHandler:
                 "The address to return to is not one that this app registered. Remove the server "
                 "from your app and connect it again.",
             )
-        _check_policy(redirect, self.context.config)
+        obstacle = client.obstacle(redirect, self.context.config.redirects)
+        if obstacle is not None:
+            explained = _explained(obstacle, redirect, self.context.config)
+            raise OAuthError(ErrorCode.INVALID_REQUEST, explained)
         return client, redirect
+
+    def _denied_client(self, request: Request, error: ClientDenied) -> Response:
+        audit(Event.SIGN_IN_REFUSED, reason=error.reason, client=error.client)
+        contact = self.context.config.admin_contact
+        return problem(
+            request,
+            403,
+            "This app cannot be connected",
+            str(error),
+            *([f"Your administrator is {contact}."] if contact else []),
+            error=ErrorCode.ACCESS_DENIED.value,
+        )
 
     async def _consent(self, request: Request, form: Form) -> Consent:
         """Return the page that was decided on, if it was shown in this browser.
@@ -206,19 +226,15 @@ class AuthorizeHandler:
         return response
 
 
-def _check_policy(redirect: RedirectUri, config: OAuthConfig) -> None:
-    obstacle = config.redirects.obstacle(redirect)
-    if obstacle is not None:
-        raise OAuthError(ErrorCode.INVALID_REQUEST, _explained(obstacle, redirect, config))
-
-
 def _explained(obstacle: Obstacle, redirect: RedirectUri, config: OAuthConfig) -> str:
+    contact = config.admin_contact or "your administrator"
     match obstacle:
         case Obstacle.PRIVATE_USE:
             return (
                 f"This app wants its answer at {redirect.scheme}:, an address that any program on "
                 "your computer could claim. Update the app, or use one that takes its answer by "
-                "https or at http://localhost."
+                f"https or at http://localhost. Or ask {contact} to allow {redirect.shown} in "
+                "REDIRECT_SCHEMES."
             )
         case Obstacle.OWN_ADDRESS:
             remedy = (
@@ -228,7 +244,6 @@ def _explained(obstacle: Obstacle, redirect: RedirectUri, config: OAuthConfig) -
             own = f"This app wants its answer at {redirect.shown}, which is this server itself."
             return own + (remedy if config.local else "")
         case Obstacle.ADDRESS:
-            contact = config.admin_contact or "your administrator"
             return (
                 f"Access would go to {redirect.shown}, which is not allowed here. Ask {contact} to "
                 "add this address to REDIRECT_HOSTS if you trust it."
@@ -246,11 +261,9 @@ def _check_source(request: Request, config: OAuthConfig) -> None:
     """Refuse a form that another site posted.
 
     The handle and its cookie already suffice against that; this check still holds where a browser
-    would send the cookie along by mistake. Browsers send `Origin` with every posted form.
+    would send the cookie along by mistake.
     """
-    origins = request.headers.getlist("origin")
-    foreign = any(origin != config.origin for origin in origins)
-    if foreign or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+    if form_source(request, config.origin) is FormSource.OTHER:
         raise OAuthError(
             ErrorCode.INVALID_REQUEST,
             f"This form was sent from another site. {CONNECT_AGAIN}",

@@ -1,49 +1,45 @@
-"""GET /callback: the provider's answer becomes a code for the client, or a page.
+"""GET /callback: the provider's answer, proven to belong to this browser, and who signed in.
 
-Until the answer is proven to belong to a request that was approved in this very browser, every
-error is a page. After that errors are reported to the client, unless only the person can act on
-them.
+Until the answer is proven to belong to a transaction that was approved in this very browser, every
+error is a page. What follows depends on what the transaction was approved for, which its sealed
+cookie alone decides: a client's request (`client_sign_in`) or a page of the person's own
+(`person_sign_in`).
 """
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from productive_contract.mapping import Person, State
+from productive_contract.mapping import Person
 from productive_gateway.errors import GatewayError, Unavailable
-from productive_gateway.grants.errors import AlreadyCompleted, StoreFull, SubjectMismatch
-from productive_gateway.grants.grant import SignIn
-from productive_gateway.grants.provider import keepable
-from productive_gateway.oauth.answers import (
-    CONNECT_AGAIN,
-    error_page,
-    error_redirect,
-    redirect_to,
-)
-from productive_gateway.oauth.authorization_request import AuthorizationRequest
-from productive_gateway.oauth.clients.client import client_label
+from productive_gateway.grants.errors import AlreadyCompleted
+from productive_gateway.oauth.answers import START_AGAIN, error_page
+from productive_gateway.oauth.client_sign_in import ClientSignIn
 from productive_gateway.oauth.config import MAX_QUERY
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.cookies import CookieKind
 from productive_gateway.oauth.errors import ErrorCode, OAuthError
-from productive_gateway.oauth.transaction import Transaction, find_transaction, read_state
+from productive_gateway.oauth.no_access import admitted
+from productive_gateway.oauth.person_sign_in import PersonSignIn
+from productive_gateway.oauth.transaction import (
+    PURPOSES,
+    Transaction,
+    find_transaction,
+    read_state,
+)
 from productive_gateway.observability.audit import Event, audit
-from productive_gateway.upstream.code_flow import SPENT_CODE
 from productive_gateway.upstream.errors import IdentityRefused
 from productive_gateway.upstream.identity import VerifiedIdentity
 from productive_gateway.web.errors import BadRequest
 from productive_gateway.web.form import Form, query_of
-from productive_gateway.web.pages import Link, problem, render, wants_json
+from productive_gateway.web.pages import problem
 
 MAX_CODE: Final = 4096
 """Characters."""
-_PAUSES: Final = (0.0, 0.2, 0.4, 0.8)
-"""Seconds before each look for a grant that another request may be making."""
 _UPSTREAM_ERRORS: Final = {
     "access_denied": ErrorCode.ACCESS_DENIED,
     "login_required": ErrorCode.ACCESS_DENIED,
@@ -60,14 +56,29 @@ _UPSTREAM_MESSAGES: Final = {
 }
 
 
-class NoAccess(GatewayError):
-    """The person is genuine and has no access; the message does not say whether they are known."""
+class SignIn(Protocol):
+    """What a sign-in at the provider is for, and so how it ends."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(
-            "This account has no access to Productive here. Ask the administrator for it.",
-            reason=reason,
-        )
+    @property
+    def client(self) -> str | None:
+        """The client as audit lines name it; None for a page of the person's own."""
+        ...
+
+    async def complete(self, identity: VerifiedIdentity, person: Person) -> Response:
+        """Answer somebody who signed in and may use this server.
+
+        Raises:
+            GatewayError: the sign-in cannot be completed.
+        """
+        ...
+
+    async def cause(self, failure: GatewayError) -> GatewayError:
+        """Return the true reason of a failure."""
+        ...
+
+    def refuse(self, request: Request, error: GatewayError, email: str | None) -> Response:
+        """Answer a sign-in that ended in `error`; `email` is the address, if it is known."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +105,17 @@ class CallbackHandler:
         if transaction is None:
             return self._unbound(request, transaction_id)
         response = await self._finish(request, form, transaction)
-        for kind in (CookieKind.CONSENT, CookieKind.TRANSACTION):
+        for kind in (CookieKind.CONSENT, *PURPOSES):
             self.context.cookies.clear(response, kind, transaction.id)
         return response
 
     async def _transaction(self, request: Request, transaction: bytes) -> Transaction | None:
         context = self.context
-        for value in context.cookies.values(request, CookieKind.TRANSACTION, transaction):
-            found = await find_transaction(context.keys, transaction, value)
-            if found is not None:
-                return found
+        for kind in PURPOSES:
+            for value in context.cookies.values(request, kind, transaction):
+                found = await find_transaction(context.keys, kind, transaction, value)
+                if found is not None:
+                    return found
         return None
 
     def _unbound(self, request: Request, transaction: bytes) -> Response:
@@ -119,8 +131,7 @@ class CallbackHandler:
         )
 
     async def _finish(self, request: Request, form: Form, transaction: Transaction) -> Response:
-        context, asked = self.context, transaction.request
-        label = client_label(asked.client_id)
+        context = self.context
         if transaction.expired(context.clock()):
             return _incomplete_page(request, "expired", 400, "This sign-in took too long.")
         code, upstream_error = form.one("code"), form.one("error")
@@ -128,6 +139,7 @@ class CallbackHandler:
             return _incomplete_page(
                 request, "answer_form", 400, "The answer of the sign-in provider cannot be read."
             )
+        sign_in = self._sign_in(transaction)
         email: str | None = None
         try:
             await context.upstream.check_issuer(form.one("iss"))
@@ -135,139 +147,24 @@ class CallbackHandler:
                 raise _upstream_error(upstream_error)
             identity = await context.upstream.identify(code, transaction.secrets)
             email = identity.email
-            person = self._person(identity)
-            own = await context.grants.begin(self._sign_in(transaction, identity, person))
+            person = admitted(context.people.snapshot().person_of(email))
+            context.limits.sign_ins.take(person.uid, user=person.user)
+            response = await sign_in.complete(identity, person)
         except GatewayError as failure:
-            error = await self._repeated(failure, transaction) or failure
+            error = await sign_in.cause(failure)
             if isinstance(error, IdentityRefused):
                 email = error.email
-            audit(Event.SIGN_IN_REFUSED, reason=error.reason, client=label, email=email)
-            return self._refused(request, asked, error, email)
-        token = identity.refresh_token
-        kept = "none" if token is None else "kept" if keepable(token) else "too_large"
-        audit(Event.SIGNED_IN, email=email, user=person.user, client=label, provider_token=kept)
-        response = redirect_to(asked.answer(context.config.issuer, code=own))
+            audit(Event.SIGN_IN_REFUSED, reason=error.reason, client=sign_in.client, email=email)
+            return sign_in.refuse(request, error, email)
         context.cookies.put(
             request, response, CookieKind.FINISHED, transaction.id, "1", now=context.clock()
         )
         return response
 
-    async def _repeated(
-        self, failure: GatewayError, transaction: Transaction
-    ) -> AlreadyCompleted | None:
-        """Return the true reason of a code that the provider calls spent: it was spent here.
-
-        The same address is opened twice by a reload, or when the answer was lost on its way; the
-        client has a code then, and must not be told that its sign-in failed. The other request may
-        still be under way.
-        """
-        if failure.reason != SPENT_CODE:
-            return None
-        for pause in _PAUSES:
-            await asyncio.sleep(pause)
-            try:
-                if await self.context.grants.completed(transaction.id):
-                    return AlreadyCompleted()
-            except Unavailable:
-                break
-        return None
-
-    def _person(self, identity: VerifiedIdentity) -> Person:
-        person = self.context.people.snapshot().person_of(identity.email)
-        if person is None:
-            raise NoAccess("not_mapped")
-        if person.state is State.SUSPENDED:
-            raise NoAccess("suspended")
-        return person
-
-    def _sign_in(
-        self, transaction: Transaction, identity: VerifiedIdentity, person: Person
-    ) -> SignIn:
-        asked = transaction.request
-        return SignIn(
-            transaction=transaction.id,
-            person=person,
-            subject_issuer=identity.issuer,
-            subject=identity.subject,
-            client_id=asked.client_id,
-            client_name=asked.client_name,
-            client_host=asked.redirect.shown_host,
-            redirect_uri=asked.redirect_uri,
-            resource=asked.resource,
-            scopes=asked.scopes,
-            challenge=asked.challenge,
-            auth_time=self.context.clock(),
-            provider_token=identity.refresh_token if keepable(identity.refresh_token) else None,
-        )
-
-    def _refused(
-        self, request: Request, asked: AuthorizationRequest, error: GatewayError, email: str | None
-    ) -> Response:
-        """Answer a callback that ended in `error`: by a page where only the person can act.
-
-        Args:
-            request: the callback.
-            asked: what the client had asked for.
-            error: why there is no grant.
-            email: the address that the person signed in with, if it is known.
-        """
-        if isinstance(error, NoAccess | IdentityRefused | SubjectMismatch):
-            return self._no_access_page(request, asked, error, email)
-        if isinstance(error, AlreadyCompleted):
-            return problem(
-                request,
-                400,
-                "This sign-in was already completed",
-                str(error),
-                error=ErrorCode.INVALID_REQUEST.value,
-            )
-        if isinstance(error, StoreFull):
-            return problem(
-                request,
-                503,
-                "No room for new sign-ins",
-                str(error),
-                error=ErrorCode.TEMPORARILY_UNAVAILABLE.value,
-                link=self._back(asked, ErrorCode.TEMPORARILY_UNAVAILABLE, str(error)),
-                headers={"retry-after": str(error.retry_after)},
-            )
-        return error_redirect(asked.redirect_uri, asked.state, self.context.config.issuer, error)
-
-    def _no_access_page(
-        self, request: Request, asked: AuthorizationRequest, error: GatewayError, email: str | None
-    ) -> Response:
-        """Show the person which account was used; the client is told once they have seen it."""
-        config = self.context.config
-        # The client learns that there is no access, not why: that is between person and company.
-        link = self._back(asked, ErrorCode.ACCESS_DENIED, "This account has no access.")
-        if not isinstance(error, NoAccess) or wants_json(request):
-            seen = [f"You signed in as {email}."] if email else []
-            contact = (
-                [f"Your administrator is {config.admin_contact}."] if config.admin_contact else []
-            )
-            return problem(
-                request,
-                403,
-                "This account cannot be used here",
-                *seen,
-                str(error),
-                *contact,
-                error=ErrorCode.ACCESS_DENIED.value,
-                link=link,
-            )
-        # One page for unknown and for suspended people: it reveals to nobody who is known.
-        return render(
-            "no_access",
-            403,
-            host=config.host,
-            email=email,
-            admin_contact=config.admin_contact,
-            link=link,
-        )
-
-    def _back(self, asked: AuthorizationRequest, code: ErrorCode, message: str) -> Link:
-        url = asked.answer(self.context.config.issuer, error=code.value, error_description=message)
-        return Link(url, f"Return to {asked.client_name}")
+    def _sign_in(self, transaction: Transaction) -> SignIn:
+        if transaction.request is None:
+            return PersonSignIn(self.context)
+        return ClientSignIn(self.context, transaction.id, transaction.request)
 
 
 def _incomplete_page(request: Request, reason: str, status: int, message: str) -> Response:
@@ -277,7 +174,7 @@ def _incomplete_page(request: Request, reason: str, status: int, message: str) -
         status,
         "This sign-in cannot be completed",
         message,
-        CONNECT_AGAIN,
+        START_AGAIN,
         error=ErrorCode.INVALID_REQUEST.value,
     )
 

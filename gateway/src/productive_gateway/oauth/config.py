@@ -25,6 +25,8 @@ class OAuthConfig:
     """Canonical URL of the MCP endpoint."""
     redirect_hosts: Allowed = "*"
     """What https redirects of clients may lead to; loopback ones are always allowed."""
+    redirect_schemes: tuple[str, ...] = ()
+    """Private-use redirects of clients that may be used: each a scheme, or one whole URI."""
     admin_contact: str | None = None
     """Whom people are told to ask for access."""
     local: bool = False
@@ -46,9 +48,14 @@ class OAuthConfig:
         return self.public_url
 
     @property
+    def connections_url(self) -> str:
+        """Where people see their connected apps."""
+        return f"{self.public_url}/connections"
+
+    @property
     def redirects(self) -> RedirectPolicy:
         """Where codes may be sent to."""
-        return RedirectPolicy(self.redirect_hosts, self.public_url)
+        return RedirectPolicy(self.redirect_hosts, self.public_url, self.redirect_schemes)
 
     @property
     def origin(self) -> str:

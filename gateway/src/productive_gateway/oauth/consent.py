@@ -21,6 +21,8 @@ from productive_gateway.oauth.authorization_request import (
     decode_request,
     encode_request,
 )
+from productive_gateway.oauth.clients.client import Client, ClientKind
+from productive_gateway.oauth.clients.redirect_uri import RedirectKind
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.cookies import CookieKind
 from productive_gateway.oauth.scope import WORDS
@@ -58,8 +60,16 @@ class Consent:
         return any(hmac.compare_digest(self.binding, _hash(value)) for value in cookies)
 
 
-def consent_page(context: OAuthContext, request: Request, asked: AuthorizationRequest) -> Response:
+def consent_page(
+    context: OAuthContext, request: Request, asked: AuthorizationRequest, client: Client
+) -> Response:
     """Return the page that shows what a client asks for, bound to this browser.
+
+    Args:
+        context: what the endpoints share.
+        request: brings the browser's other cookies.
+        asked: what the client asks for.
+        client: where what is known of it comes from is shown, too.
 
     Raises:
         Unavailable: there is no key ring to seal with.
@@ -77,7 +87,13 @@ def consent_page(context: OAuthContext, request: Request, asked: AuthorizationRe
         action=f"{context.config.public_url}/authorize",
         client_name=asked.client_name,
         redirect_address=redirect.shown,
+        named=client.kind is ClientKind.PREREGISTERED,
         loopback=asked.loopback,
+        scheme=redirect.scheme if redirect.kind is RedirectKind.PRIVATE_USE else None,
+        described_by=client.described_by,
+        # Anybody can send a browser here with the id of such a client: nothing but the program
+        # that listens on the person's own machine decides who gets the code.
+        anybody=client.described_by is not None and client.loopback_only,
         permissions=[WORDS[scope] for scope in ALL if scope in asked.scopes],
         handle=_write(context.keys.ring(), consent),
     )

@@ -1,6 +1,8 @@
-"""Cookies of one transaction each: their names, attributes and number.
+"""The cookies: their names, attributes and number.
 
-A name ends in a hash of the transaction's id, so two tabs do not disturb each other. With `__Host-`
+All but the person's own (`proven_person`) belong to one transaction each.
+
+Their names end in a hash of its id, so two tabs do not disturb each other. With `__Host-`
 no sibling domain can plant one (RFC 6265bis 4.1.3.2). On plain http, which is allowed on this
 machine only, some browsers refuse Secure cookies, so the names there have no prefix.
 """
@@ -23,7 +25,7 @@ MAX_OPEN: Final = 2
 """Of each kind per browser, so that the Cookie line stays under 8 KB."""
 MAX_VALUE: Final = 3 * 1024
 
-_NAME = re.compile(r"(?:__Host-)?pmcp-(?P<kind>[cft])-[0-9a-f]{16}")
+_NAME = re.compile(r"(?:__Host-)?pmcp-(?:[cfpt]-[0-9a-f]{16}|person)")
 _ISSUED = re.compile(r"(?P<issued>[0-9]{1,12})\.(?P<value>.*)")
 
 
@@ -34,6 +36,8 @@ class CookieKind(StrEnum):
     """Binds an open consent page to the browser that it was shown in."""
     TRANSACTION = "t"
     """The approved request, sealed, while the person is at the provider."""
+    PERSON_SIGN_IN = "p"
+    """A sign-in for a page of the person's own, sealed, while the person is at the provider."""
     FINISHED = "f"
     """Only says that the transaction ended in this browser: it distinguishes a reload of /callback
     from a link that somebody else sent."""
@@ -52,8 +56,7 @@ class Cookies:
 
     def values(self, request: Request, kind: CookieKind, transaction: bytes) -> list[str]:
         """Return what the browser sent under that name: one value, unless somebody tampered."""
-        name = self.name(kind, transaction)
-        return [value for sent, _, value in self._sent(request) if sent == name][:MAX_OPEN]
+        return self._values(request, self.name(kind, transaction))
 
     def put(
         self,
@@ -77,6 +80,32 @@ class Cookies:
     def clear(self, response: Response, kind: CookieKind, transaction: bytes) -> None:
         """Remove a transaction's cookie."""
         self._set(response, self.name(kind, transaction), "", 0)
+
+    def persons(self, request: Request) -> list[str]:
+        """Return what the browser sent as the person's own cookie."""
+        return self._values(request, self._person)
+
+    def put_person(self, response: Response, value: str, *, now: float, max_age: int) -> None:
+        """Set the person's own cookie; there is one per browser.
+
+        Args:
+            response: that sets it.
+            value: sealed.
+            now: Unix seconds.
+            max_age: seconds for which the browser keeps it.
+        """
+        self._set(response, self._person, f"{int(now)}.{value}", max_age)
+
+    def clear_person(self, response: Response) -> None:
+        """Remove the person's own cookie."""
+        self._set(response, self._person, "", 0)
+
+    @property
+    def _person(self) -> str:
+        return f"{self._prefix}pmcp-person"
+
+    def _values(self, request: Request, name: str) -> list[str]:
+        return [value for sent, _, value in self._sent(request) if sent == name][:MAX_OPEN]
 
     @property
     def _prefix(self) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from productive_gateway.errors import GatewayError, Unavailable
+from productive_gateway.errors import GatewayError, TooManyRequests, Unavailable
 from productive_gateway.grants.errors import (
     InvalidGrant,
     InvalidScope,
@@ -66,6 +66,7 @@ _TABLE: Final[tuple[tuple[type[GatewayError], ErrorCode], ...]] = (
     (InvalidGrant, ErrorCode.INVALID_GRANT),
     (InvalidTarget, ErrorCode.INVALID_TARGET),
     (InvalidScope, ErrorCode.INVALID_SCOPE),
+    (TooManyRequests, ErrorCode.TEMPORARILY_UNAVAILABLE),
     (Unavailable, ErrorCode.TEMPORARILY_UNAVAILABLE),
     (SubjectMismatch, ErrorCode.ACCESS_DENIED),
     (IdentityRefused, ErrorCode.ACCESS_DENIED),
@@ -87,6 +88,8 @@ def status_of(error: GatewayError) -> int:
     """Return the HTTP status under which a client learns of `error`."""
     if isinstance(error, OAuthError | BadRequest):
         return error.status
+    if isinstance(error, TooManyRequests):
+        return 429  # RFC 6585 4: OAuth has no code of its own for it
     return _STATUS.get(code_of(error), 400)
 
 

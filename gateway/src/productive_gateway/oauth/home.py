@@ -30,6 +30,7 @@ class HomeHandler:
         own = config.local and request.headers.get("host") == config.host
         return connect_page(
             config.resource,
+            connections=config.connections_url,
             admin_contact=config.admin_contact,
             people=self._people() if own else (),
             parts=self.parts if own else (),

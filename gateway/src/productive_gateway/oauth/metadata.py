@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
-from productive_gateway.oauth.clients.client import AuthMethod
+from productive_gateway.oauth.clients.client import AuthMethod, ClientKind
+from productive_gateway.oauth.clients.client_metadata import GRANT_TYPES
 from productive_gateway.oauth.config import OAuthConfig
-from productive_gateway.oauth.register import GRANT_TYPES
 from productive_gateway.people.scopes import ALL
 
 SERVER_PATH = "/.well-known/oauth-authorization-server"
@@ -18,15 +18,21 @@ OPENID_PATH = "/.well-known/openid-configuration"
 RESOURCE_PATH = "/.well-known/oauth-protected-resource"
 
 
-def server_metadata(config: OAuthConfig) -> dict[str, Any]:
-    """Return the authorization server metadata (RFC 8414 2)."""
+def server_metadata(config: OAuthConfig, kinds: frozenset[ClientKind]) -> dict[str, Any]:
+    """Return the authorization server metadata (RFC 8414 2).
+
+    Args:
+        config: has the addresses.
+        kinds: of clients that may connect.
+    """
     base = config.public_url
-    methods = [method.value for method in AuthMethod]
-    return {
+    # A client with a metadata document has no secret.
+    only_public = kinds <= {ClientKind.METADATA_DOCUMENT}
+    methods = [AuthMethod.NONE.value] if only_public else [method.value for method in AuthMethod]
+    metadata: dict[str, Any] = {
         "issuer": config.issuer,
         "authorization_endpoint": f"{base}/authorize",
         "token_endpoint": f"{base}/token",
-        "registration_endpoint": f"{base}/register",
         "revocation_endpoint": f"{base}/revoke",
         "scopes_supported": list(ALL),
         "response_types_supported": ["code"],
@@ -38,6 +44,11 @@ def server_metadata(config: OAuthConfig) -> dict[str, Any]:
         "authorization_response_iss_parameter_supported": True,
         "protected_resources": [config.resource],
     }
+    if ClientKind.REGISTERED in kinds:
+        metadata["registration_endpoint"] = f"{base}/register"
+    if ClientKind.METADATA_DOCUMENT in kinds:
+        metadata["client_id_metadata_document_supported"] = True
+    return metadata
 
 
 def resource_metadata(config: OAuthConfig) -> dict[str, Any]:

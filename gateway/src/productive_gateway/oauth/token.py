@@ -11,17 +11,19 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from productive_gateway.errors import GatewayError
+from productive_gateway.errors import GatewayError, TooManyRequests
 from productive_gateway.grants.errors import InvalidGrant
 from productive_gateway.grants.pkce import is_verifier
 from productive_gateway.grants.service import Tokens
 from productive_gateway.oauth.answers import json_error
 from productive_gateway.oauth.clients.authentication import authenticate_client, uses_basic
 from productive_gateway.oauth.clients.client import Client
+from productive_gateway.oauth.clients.client_metadata import GRANT_TYPES
+from productive_gateway.oauth.clients.deny_list import ClientDenied
 from productive_gateway.oauth.config import MAX_FORM
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.errors import ErrorCode, InvalidTarget, OAuthError
-from productive_gateway.oauth.register import GRANT_TYPES
+from productive_gateway.oauth.limits import counted_refusal
 from productive_gateway.oauth.resource import require_resource
 from productive_gateway.oauth.scope import parse_scope, write_scope
 from productive_gateway.observability.audit import Event, audit
@@ -40,23 +42,25 @@ class TokenHandler:
     async def post(self, request: Request) -> Response:
         """Answer with tokens, or with the error that tells the client what to do."""
         client: Client | None = None
+        label: str | None = None
         try:
             form = await form_of(request, limit=MAX_FORM)
             grant_type = _grant_type(form)
             client = await authenticate_client(request, form, self.context.clients)
+            label = client.label
             tokens = await self._tokens(grant_type, form, client)
-        except GatewayError as error:
-            audit(
-                Event.TOKEN_REFUSED,
-                reason=error.reason,
-                client=client.label if client is not None else None,
-            )
+        except GatewayError as refusal:
+            error = counted_refusal(self.context, client, refusal)
+            if isinstance(error, ClientDenied):
+                label = error.client
+            if not isinstance(error, TooManyRequests):
+                audit(Event.TOKEN_REFUSED, reason=error.reason, client=label)
             return json_error(error, challenge=uses_basic(request))
         return _answer(tokens)
 
     async def _tokens(self, grant_type: str, form: Form, client: Client) -> Tokens:
         require_resource(form.all("resource"), self.context.config.resource)
-        if not client.registration.usable(self.context.config.redirects):
+        if not client.usable(self.context.config.redirects):
             # The administrator removed its host; what the client holds must not live on.
             raise InvalidGrant("redirect_host")
         if grant_type == "authorization_code":
@@ -79,6 +83,8 @@ class TokenHandler:
             client_id=client.client_id,
             # It may be omitted: PKCE already binds the code to its request (OAuth 2.1 4.1.3).
             redirect_uri=form.one("redirect_uri"),
+            # What a client describes in a document may have changed since the consent.
+            registered=lambda uri: client.redirect(uri) is not None,
             verifier=verifier,
         )
 

@@ -14,6 +14,15 @@ REGISTRY: Final = CollectorRegistry()
 AUDIT_EVENTS: Final = Counter(
     "productive_mcp_audit_events", "Decisions about access", ["event", "reason"], registry=REGISTRY
 )
+LIMIT_HITS: Final = Counter(
+    "productive_mcp_limit_hits", "Requests refused by a limit", ["limit"], registry=REGISTRY
+)
+CLIENT_DOCUMENTS: Final = Counter(
+    "productive_mcp_client_documents",
+    "Documents of clients by what became of their fetch",
+    ["outcome"],
+    registry=REGISTRY,
+)
 REQUESTS: Final = Counter(
     "productive_mcp_http_requests",
     "HTTP requests by route and status",
@@ -44,6 +53,11 @@ KUBERNETES_REQUESTS: Final = Counter(
 GRANTS: Final = Gauge(
     "productive_mcp_grants", "Grants in the index by state", ["state"], registry=REGISTRY
 )
+GRANTS_STORED: Final = Gauge(
+    "productive_mcp_grants_stored",
+    "Secrets in the namespace of grants (grants, subject bindings, ledgers) at the last sweep",
+    registry=REGISTRY,
+)
 WATCH_HEALTHY: Final = Gauge(
     "productive_mcp_watch_healthy", "1 while the watch is healthy", ["watch"], registry=REGISTRY
 )
@@ -73,6 +87,16 @@ SWEPT: Final = Counter(
 KEY_RING_BROKEN: Final = Gauge(
     "productive_mcp_key_ring_broken",
     "1 while the published key ring is missing or unreadable and the last good one is in use",
+    registry=REGISTRY,
+)
+CLIENTS_BROKEN: Final = Gauge(
+    "productive_mcp_clients_broken",
+    "1 while the pre-registered clients are missing or wrong and the last good ones are in use",
+    registry=REGISTRY,
+)
+PREREGISTERED_CLIENTS: Final = Gauge(
+    "productive_mcp_preregistered_clients",
+    "Clients in the list of pre-registered ones",
     registry=REGISTRY,
 )
 

@@ -2,12 +2,15 @@
 
 A rotation has three phases, because replicas load a changed ring at different times: the new key
 is added accept-only, then made current, and the old one is removed after the longest life of
-anything sealed with it. Each phase is just another ring.
+anything sealed with it. Each phase is just another ring; `rotation` decides which one comes next.
 
 The document of the key ring Secret (`keys.json`):
 
     {"version": 1, "current": "<kid>", "epoch": 0,
      "keys": [{"kid": "…", "created": "2026-11-23T12:00:00Z", "secret": "<base64url, 32 bytes>"}]}
+
+A key that was current before may have `demoted`, the time at which it stopped sealing. Readers that
+do not know the field ignore it.
 """
 
 from __future__ import annotations
@@ -60,6 +63,8 @@ class Key:
     secret: bytes = field(repr=False)
     created: float
     """Unix seconds; 0 if unknown."""
+    demoted: float | None = None
+    """When it stopped being the current key, Unix seconds; None if it never was, or unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +184,8 @@ def encode_ring(ring: KeyRing) -> bytes:
         "keys": [
             {
                 "kid": key.kid,
-                "created": format_time(datetime.fromtimestamp(key.created, UTC)),
+                "created": _time(key.created),
+                **({} if key.demoted is None else {"demoted": _time(key.demoted)}),
                 "secret": base64.urlsafe_b64encode(key.secret).rstrip(b"=").decode(),
             }
             for key in ring.keys
@@ -250,14 +256,20 @@ def _parse_key(entry: Any) -> Key:
     try:
         secret = base64.b64decode(_padded(str(secret_text)), altchars=b"-_", validate=True)
         created = parse_time(str(created_text)).timestamp()
+        demoted = parse_time(str(entry["demoted"])).timestamp() if "demoted" in entry else None
     except (ValueError, binascii.Error) as error:
         raise KeyRingError(
-            f"key {kid} of the key ring needs secret (base64url) and created (a time); {_REMEDY}"
+            f"key {kid} of the key ring needs secret (base64url) and created (a time); demoted, if "
+            f"there is one, is a time too; {_REMEDY}"
         ) from error
     weakness = _weakness(secret)
     if weakness:
         raise KeyRingError(f"key {kid} of the key ring {weakness}; {_REMEDY}")
-    return Key(kid, secret, created)
+    return Key(kid, secret, created, demoted)
+
+
+def _time(moment: float) -> str:
+    return format_time(datetime.fromtimestamp(moment, UTC))
 
 
 def _padded(text: str) -> bytes:

@@ -12,6 +12,12 @@ class Purpose(StrEnum):
     """The parsed authorization request while its consent page is open."""
     TRANSACTION = "transaction"
     """The approved request, in the browser's cookie while the person is at the provider."""
+    PERSON_SIGN_IN = "person-sign-in"
+    """A sign-in for a page of the person's own, while they are at the provider."""
+    PERSON = "person"
+    """Who proved within the last minutes that they are this person themself."""
+    CONNECTIONS = "connections"
+    """A form of the page /connections."""
     CLIENT = "client"
     """Registration data inside a client_id."""
     CLIENT_SECRET = "client-secret"  # noqa: S105 (a name)
@@ -37,3 +43,5 @@ class Purpose(StrEnum):
     """The tags of an undo handle."""
     CONFIRM = "confirm"
     """A confirmation token, and what it is bound to."""
+    AUDIT_EMAIL = "audit-email"
+    """What audit lines write in place of an address."""

@@ -10,6 +10,9 @@ from pydantic import ValidationError
 from productive_contract.mapping import MappingError, decode
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
 from productive_contract.secret import Secret
+from productive_gateway.oauth.clients.client import ClientKind
+from productive_gateway.oauth.clients.preregistered import PreregistrationError
+from productive_gateway.oauth.clients.preregistered_file import check_preregistered
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.settings.model import Settings, variables
 from productive_gateway.settings.names import PROXY_VARIABLES, is_service_link, near_misses
@@ -107,6 +110,7 @@ def _contradictions(settings: Settings) -> Iterator[str]:
     yield from _bad_keys(settings)
     yield from _bad_provider(settings)
     yield from _bad_mapping(settings)
+    yield from _bad_clients(settings)
     if not settings.local:
         yield from _only_local(settings)
 
@@ -161,6 +165,25 @@ def _bad_mapping(settings: Settings) -> Iterator[str]:
             )
     elif isinstance(given, Path):
         yield from _bad_mapping_path(given)
+
+
+def _bad_clients(settings: Settings) -> Iterator[str]:
+    given, kinds = settings.preregistered_clients, settings.client_kinds
+    if given is None:
+        if kinds == {ClientKind.PREREGISTERED}:
+            yield (
+                "Nobody can connect: CLIENT_KINDS allows pre-registered clients only, so set "
+                "PREREGISTERED_CLIENTS, or allow another kind."
+            )
+        return
+    if ClientKind.PREREGISTERED not in kinds:
+        yield (
+            "PREREGISTERED_CLIENTS has no effect: add preregistered to CLIENT_KINDS, or remove it."
+        )
+    try:
+        check_preregistered(given, settings.redirects)
+    except PreregistrationError as error:
+        yield f"PREREGISTERED_CLIENTS: {error}."
 
 
 def _bad_mapping_path(path: Path) -> Iterator[str]:

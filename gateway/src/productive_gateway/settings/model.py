@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 from urllib.parse import urlsplit
@@ -10,22 +11,32 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from productive_contract.secret import Secret
+from productive_gateway.oauth.clients.client import ALL_KINDS, ClientKind
+from productive_gateway.oauth.clients.deny_list import NOBODY, DenyList, read_deny_list
+from productive_gateway.oauth.clients.redirect_policy import RedirectPolicy
+from productive_gateway.observability.audit import EmailStyle
 from productive_gateway.outbound.proxy import Proxy
 from productive_gateway.sealing.keys import KeyRing, ring_of_cookie_key
 from productive_gateway.settings import values
 from productive_gateway.settings.provider import derived_issuer
 from productive_gateway.settings.values import SecretRef
 from productive_gateway.upstream.config import AuthMethod, UpstreamConfig
+from productive_gateway.web.caller_address import Network
+from productive_gateway.web.limits import UNLIMITED, PerMinute
 from productive_gateway.web.listening import ALL_INTERFACES, THIS_MACHINE
 from productive_gateway.web.loopback import LOOPBACK
 
 T = TypeVar("T")
+
+CURSOR: Final = "cursor://anysphere.cursor-mcp/oauth/callback"
+"""The private-use redirect URI that Cursor registers and prefers."""
 
 _URL: Final = BeforeValidator(values.service_url)
 _SECRET: Final = BeforeValidator(values.secret)
 _CREDENTIAL: Final = BeforeValidator(values.credential)
 _SECRET_REF: Final = BeforeValidator(values.secret_ref)
 _PORT: Final = BeforeValidator(values.port)
+_PER_MINUTE: Final = BeforeValidator(values.per_minute)
 
 
 class Settings(BaseModel):
@@ -53,6 +64,8 @@ class Settings(BaseModel):
     closed."""
     log_level: Annotated[str, BeforeValidator(values.level)] = "info"
     """debug, info, warning or error; audit lines are written at every level."""
+    audit_emails: Annotated[EmailStyle, BeforeValidator(values.email_style)] = EmailStyle.FULL
+    """How audit lines name people's addresses."""
 
     productive_org_id: Annotated[str, BeforeValidator(values.organization)]
     """Organization of people whose entry names none."""
@@ -85,6 +98,10 @@ class Settings(BaseModel):
     )
     """`kubernetes://<namespace>`, or `memory:` in local mode (its default)."""
 
+    access_token_seconds: Annotated[int, BeforeValidator(values.access_life)] = 3600
+    """How long an access token is good. Clients refresh it by themselves; with a short life more of
+    them ask at once."""
+
     oidc_issuer: Annotated[str | None, _URL] = None
     """Issuer of the sign-in provider, exactly as the provider writes it."""
     oidc_client_id: Annotated[str | None, _CREDENTIAL] = None
@@ -114,6 +131,43 @@ class Settings(BaseModel):
     ] = Field(default=None, alias="REDIRECT_HOSTS")
     """What https redirect URIs of clients may lead to: hosts, each with a path where it is known; a
     path that ends in a slash allows those below. `*` in local mode (its default)."""
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(values.proxies)] = ()
+    """Addresses or ranges of the ingress, whose X-Forwarded-For and X-Forwarded-Proto are believed.
+    Without them nobody's address is known, and limits per address are off."""
+    limit_register: Annotated[int | None, _PER_MINUTE] = None
+    """Registrations of one address in a minute; 0 is no limit, as it is for each in local mode."""
+    limit_authorize: Annotated[int | None, _PER_MINUTE] = None
+    """Requests to /authorize, and as many to /callback, of one address in a minute."""
+    limit_token: Annotated[int | None, _PER_MINUTE] = None
+    """Requests to /token that are refused, and requests to /revoke, of one client and address in a
+    minute; and tokens of one sign-in."""
+    limit_failed_tokens: Annotated[int | None, _PER_MINUTE] = None
+    """Access tokens of one address that /mcp refuses in a minute; good ones always pass."""
+    limit_sign_ins: Annotated[int | None, _PER_MINUTE] = None
+    """Sign-ins of one person in a minute."""
+    limit_client_documents: Annotated[int | None, _PER_MINUTE] = None
+    """Documents of clients that are fetched for one address in a minute."""
+    client_kinds: Annotated[frozenset[ClientKind], BeforeValidator(values.client_kinds)] = ALL_KINDS
+    """Which clients may connect: those that register themselves, those with a metadata document,
+    and pre-registered ones; all by default."""
+    preregistered_clients: Annotated[
+        Secret | Path | None, BeforeValidator(values.preregistered_clients)
+    ] = None
+    """Clients that the administrator names: JSON, a file, or the folder where its Secret is
+    mounted."""
+    denied_clients: Annotated[DenyList, BeforeValidator(read_deny_list)] = NOBODY
+    """JSON: clients that may not connect, by id, by redirect host and by name."""
+    given_redirect_schemes: Annotated[
+        tuple[str, ...] | None, BeforeValidator(values.redirect_schemes)
+    ] = Field(default=None, alias="REDIRECT_SCHEMES")
+    """Private-use redirect URIs that clients may use: schemes, or whole URIs; Cursor's in local
+    mode."""
+    client_document_hosts: Annotated[
+        tuple[str, ...] | Literal["*"], BeforeValidator(values.document_hosts)
+    ] = "*"
+    """Hosts that may describe clients in a document; `*` is any public one."""
+    denied_addresses: Annotated[tuple[Network, ...], BeforeValidator(values.networks)] = ()
+    """Networks that no such document comes from, besides all that are not public."""
     allowed_origins: Annotated[tuple[str, ...], BeforeValidator(values.origins)] = ()
     """Origins of web pages that may call /mcp, besides the gateway's own."""
     admin_contact: Annotated[str | None, BeforeValidator(values.contact)] = None
@@ -152,6 +206,34 @@ class Settings(BaseModel):
         if self.given_redirect_hosts is None:
             return "*" if self.local else ()
         return self.given_redirect_hosts
+
+    @property
+    def limits(self) -> PerMinute:
+        """What callers may do in a minute."""
+        defaults = UNLIMITED if self.local else PerMinute()
+        given = {
+            "register": self.limit_register,
+            "authorize": self.limit_authorize,
+            "token": self.limit_token,
+            "failed_tokens": self.limit_failed_tokens,
+            "sign_ins": self.limit_sign_ins,
+            "client_documents": self.limit_client_documents,
+        }
+        return replace(
+            defaults, **{name: count for name, count in given.items() if count is not None}
+        )
+
+    @property
+    def redirects(self) -> RedirectPolicy:
+        """Where codes may be sent to."""
+        return RedirectPolicy(self.redirect_hosts, self.public_url, self.redirect_schemes)
+
+    @property
+    def redirect_schemes(self) -> tuple[str, ...]:
+        """Private-use redirect URIs that may be used."""
+        if self.given_redirect_schemes is None:
+            return (CURSOR,) if self.local else ()
+        return self.given_redirect_schemes
 
     @property
     def grants_namespace(self) -> str | None:

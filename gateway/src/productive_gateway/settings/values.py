@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 import ssl
@@ -13,7 +14,16 @@ from urllib.parse import SplitResult, urlsplit
 
 from productive_contract.mapping import MappingError, decode_document
 from productive_contract.secret import Secret
+from productive_gateway.oauth.clients.client import ClientKind
+from productive_gateway.oauth.clients.document_url import DocumentUrlError, parse_document_url
+from productive_gateway.oauth.clients.redirect_uri import (
+    RedirectKind,
+    RedirectUriError,
+    parse_redirect_uri,
+)
+from productive_gateway.observability.audit import EmailStyle
 from productive_gateway.tools.registry import TOOLSETS
+from productive_gateway.web.caller_address import Network, parse_networks
 from productive_gateway.web.loopback import LOOPBACK
 
 LEVELS: Final = ("debug", "info", "warning", "error")
@@ -117,6 +127,27 @@ def connections(text: str) -> int:
     return _number(text, 100, 100_000)
 
 
+def access_life(text: str) -> int:
+    """Read for how many seconds an access token is good."""
+    return _number(text, 10, 86_400)
+
+
+def per_minute(text: str) -> int:
+    """Read how often something may happen in a minute."""
+    return _number(text, 0, 100_000)
+
+
+def proxies(text: str) -> tuple[Network, ...]:
+    """Read addresses and ranges, separated by commas or spaces."""
+    try:
+        return parse_networks(words(text))
+    except ValueError as error:
+        raise ValueError(
+            "write the addresses or ranges of your ingress, such as 10.0.0.0/8, separated by "
+            "commas; a range must begin at its first address, and cannot be everybody"
+        ) from error
+
+
 def flag(text: str) -> bool:
     """Read true or false."""
     match text.lower():
@@ -144,6 +175,14 @@ def level(text: str) -> str:
     return text.lower()
 
 
+def email_style(text: str) -> EmailStyle:
+    """Read how audit lines name addresses."""
+    try:
+        return EmailStyle(text.lower())
+    except ValueError as error:
+        raise ValueError(f"write one of {', '.join(EmailStyle)}") from error
+
+
 def redirect_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
     """Read hosts, each with a path or not, separated by commas or spaces."""
     if text == "*":
@@ -156,6 +195,60 @@ def redirect_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
             "supported"
         )
     return hosts
+
+
+def client_kinds(text: str) -> frozenset[ClientKind]:
+    """Read which kinds of clients may connect, separated by commas or spaces."""
+    kinds = words(text)
+    if not kinds or not set(kinds) <= set(ClientKind):
+        raise ValueError(f"write some of {', '.join(ClientKind)}, separated by commas")
+    return frozenset(map(ClientKind, kinds))
+
+
+def preregistered_clients(text: str) -> Secret | Path:
+    """Read PREREGISTERED_CLIENTS: the list itself, or its path."""
+    return Secret(text) if text.lstrip().startswith(("[", "{")) else Path(text)
+
+
+def redirect_schemes(text: str) -> tuple[str, ...]:
+    """Read private-use schemes and whole URIs of such, separated by commas or spaces."""
+    problem = ValueError(
+        "write schemes such as com.example.app, or whole addresses such as "
+        "cursor://anysphere.cursor-mcp/oauth/callback, separated by commas; https addresses belong "
+        "to REDIRECT_HOSTS"
+    )
+    schemes = words(text)
+    for one in schemes:
+        try:
+            uri = parse_redirect_uri(one if ":" in one else f"{one}:/")
+        except RedirectUriError as error:
+            raise problem from error
+        if uri.kind is not RedirectKind.PRIVATE_USE:
+            raise problem
+    return schemes
+
+
+def document_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
+    """Read hosts, separated by commas or spaces, or `*`."""
+    if text == "*":
+        return "*"
+    hosts = words(text)
+    if not all(map(_describes_clients, hosts)):
+        raise ValueError(
+            "write public host names in lower case, separated by commas, such as claude.ai; * "
+            "allows any"
+        )
+    return hosts
+
+
+def networks(text: str) -> tuple[Network, ...]:
+    """Read networks, separated by commas or spaces."""
+    try:
+        return tuple(ipaddress.ip_network(word) for word in words(text))
+    except ValueError as error:
+        raise ValueError(
+            "write networks such as 203.0.113.0/24 or 2001:db8:1::/48, separated by commas"
+        ) from error
 
 
 def origins(text: str) -> tuple[str, ...]:
@@ -241,6 +334,14 @@ def secrets(text: str) -> tuple[Secret, ...]:
 def words(text: str) -> tuple[str, ...]:
     """Split at commas and white space."""
     return tuple(text.replace(",", " ").split())
+
+
+def _describes_clients(host: str) -> bool:
+    """Whether it is a host as the address of a client document has one."""
+    try:
+        return parse_document_url(f"https://{host}/client.json").host == host
+    except DocumentUrlError:
+        return False
 
 
 def _number(text: str, least: int, most: int, *, what: str = "number") -> int:

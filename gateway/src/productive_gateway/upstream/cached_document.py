@@ -19,7 +19,7 @@ FRESH: Final = 3600.0
 STALE: Final = 24 * 3600.0
 """Seconds for which an older document still serves while no new one can be fetched."""
 COOL_DOWN: Final = 30.0
-"""Seconds between two attempts while a document is held, whatever the caller."""
+"""Seconds between two attempts to replace a document that is held, whatever the caller."""
 
 Value = TypeVar("Value")
 
@@ -68,7 +68,7 @@ class CachedDocument(Generic[Value]):
         return await self.newer()
 
     async def newer(self) -> Value:
-        """Fetch the document again, unless that was tried in the last 30 seconds.
+        """Fetch the document again, unless that was already tried in the last 30 seconds.
 
         Raises:
             UpstreamUnavailable: as for `get`.
@@ -89,7 +89,9 @@ class CachedDocument(Generic[Value]):
         return self._value is not None and self._clock() - self._tried < COOL_DOWN
 
     async def _attempt(self) -> None:
-        self._tried = self._clock()
+        if self._value is not None:
+            # The first document does not count: a provider may rotate its keys right after it.
+            self._tried = self._clock()
         try:
             self._value = await self._load()
         except (UpstreamUnavailable, UpstreamRefused) as error:

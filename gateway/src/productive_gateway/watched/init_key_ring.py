@@ -3,8 +3,8 @@
 `productive-gateway keys init`, run by a hook Job, creates the Secret. The Job may create Secrets
 and read this one. It never changes a ring that exists: another one would sign everybody out.
 
-`productive-gateway keys new` prints the Secret as a manifest, for those who keep their Secrets
-encrypted in git or in a vault and install without hooks.
+`productive-gateway keys new` and `keys rotate --print` print the Secret as a manifest, for those
+who keep their Secrets encrypted in git or in a vault.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, Final
 from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.names import KEY_RING_KEY, KEY_RING_TYPE
 from productive_gateway.sealing.errors import KeyRingError
-from productive_gateway.sealing.keys import encode_ring, new_ring, parse_ring
+from productive_gateway.sealing.keys import KeyRing, encode_ring, new_ring, parse_ring
 from productive_kube.client import KubeClient
 from productive_kube.collection import secret_data
 from productive_kube.errors import AlreadyExists
@@ -46,22 +46,15 @@ async def init_key_ring(
     return f"Made the key ring {namespace}/{name}."
 
 
-def key_ring_manifest(
-    name: str,
-    namespace: str | None,
-    *,
-    clock: Clock = system_clock,
-    entropy: Entropy = system_entropy,
-) -> str:
-    """Return the manifest (YAML) of a key ring Secret with one new key.
+def key_ring_manifest(ring: KeyRing, name: str, namespace: str | None) -> str:
+    """Return the manifest (YAML) of a key ring Secret.
 
     Args:
+        ring: its content.
         name: of the Secret, a valid name of an object.
         namespace: of the Secret; None: the one that `kubectl` applies it to.
-        clock: when the key was made.
-        entropy: where the key comes from.
     """
-    document = encode_ring(new_ring(clock(), entropy)).decode()
+    document = encode_ring(ring).decode()
     # Quoted: a name such as 1e3 or true would be a number or a boolean.
     place = f'  namespace: "{namespace}"\n' if namespace else ""
     return (

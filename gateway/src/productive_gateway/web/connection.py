@@ -43,8 +43,9 @@ class Limits:
     drain_bytes: int = 1024 * 1024
     """Bytes that are thrown away meanwhile."""
     head_bytes: int = 32 * 1024
-    """Of an incomplete head: two transaction cookies and a sealed client id fit easily. A head that
-    arrives in one read may be longer."""
+    """Of a head: two transaction cookies and a sealed client id fit easily."""
+    headers: int = 128
+    """Of one request, each part of a split Cookie line included; others send fewer than 50."""
     connections: int = 1000
     """Open at a time. Above that, the one that has waited longest for its client is closed."""
     bodies: int = 256
@@ -111,6 +112,8 @@ class Connection(HttpToolsProtocol):
         self._unparsed = 0
         """Bytes since the parser last completed a head or a piece of a body, or since the answer:
         those of an incomplete head, of trailers, or of nothing that begins a request."""
+        self._read = 0
+        """Bytes that were read together with what is being parsed."""
         self._last: RequestResponseCycle | None = None
         """The request whose answer said that the connection ends."""
 
@@ -131,7 +134,8 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse the data, or throw them away after the last answer."""
-        self._unparsed += len(data)
+        self._read = len(data)
+        self._unparsed += self._read
         if self._phase is Phase.DRAIN:
             if self._unparsed > self._limits.drain_bytes:
                 self.transport.abort()
@@ -165,10 +169,14 @@ class Connection(HttpToolsProtocol):
         """Expect the body.
 
         Raises:
-            ValueError: the Host header is not as RFC 9112 3.2 demands; uvicorn then answers 400.
+            ValueError: there are too many headers, which is answered already, or the Host header is
+                not as RFC 9112 3.2 demands; uvicorn then answers 400.
         """
         if not has_valid_host(self.headers, required=self.parser.get_http_version() != "1.0"):
             raise ValueError("Host")
+        if len(self.headers) > self._limits.headers or self._head_is_too_long():
+            self._refuse(431, "The request has too many headers, or too long ones.")
+            raise ValueError("headers")
         super().on_headers_complete()
         self._enter(Phase.BODY)
 
@@ -267,6 +275,13 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
         else:
             self._refuse(408, "The request took too long to arrive. Send it again.")
+
+    def _head_is_too_long(self) -> bool:
+        """Whether a head that is complete is longer than an incomplete one may be."""
+        most = self._limits.head_bytes
+        if self._unparsed + self._read <= most:
+            return False
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > most
 
     def _answering(self) -> bool:
         """Whether a complete request is being answered, or one before it is."""

@@ -1,4 +1,4 @@
-"""Strict reading of JSON objects, and compact writing of JSON.
+"""Strict reading of JSON objects and arrays, and compact writing of JSON.
 
 Two readers of one document must not see two things: repeated names and the constants that JSON
 does not have (NaN, Infinity) are refused wherever a document decides about access.
@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from productive_gateway.web.json_depth import is_too_deep
+
 
 class JsonError(ValueError):
-    """The text is no JSON object that can be read in only one way; `str()` says why."""
+    """The text cannot be read, or not in only one way; `str()` says why."""
 
 
 def read_object(raw: bytes) -> dict[str, Any]:
@@ -20,14 +22,21 @@ def read_object(raw: bytes) -> dict[str, Any]:
     Raises:
         JsonError: not UTF-8, not JSON, not an object, a repeated name, or too deep.
     """
-    try:
-        document = json.loads(
-            raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant
-        )
-    except (ValueError, RecursionError) as error:
-        raise JsonError("it is not a JSON document, or repeats a name") from error
+    document = _read(raw)
     if not isinstance(document, dict):
         raise JsonError("it is not a JSON object")
+    return document
+
+
+def read_array(raw: bytes) -> list[Any]:
+    """Return the JSON array in `raw`.
+
+    Raises:
+        JsonError: not UTF-8, not JSON, not an array, a repeated name, or too deep.
+    """
+    document = _read(raw)
+    if not isinstance(document, list):
+        raise JsonError("it is not a JSON array")
     return document
 
 
@@ -42,6 +51,15 @@ def is_json(content_type: str) -> bool:
     return media == "application/json" or (
         media.startswith("application/") and media.endswith("+json")
     )
+
+
+def _read(raw: bytes) -> Any:
+    if is_too_deep(raw):
+        raise JsonError("it is nested too deeply")
+    try:
+        return json.loads(raw.decode(), object_pairs_hook=_unique, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise JsonError("it is not a JSON document, or repeats a name") from error
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

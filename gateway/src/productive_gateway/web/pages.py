@@ -87,9 +87,16 @@ def problem(
         headers: further headers.
     """
     if wants_json(request):
-        body = {"error": error, "error_description": " ".join((f"{title}.", *paragraphs))}
-        return JSONResponse(body, status, headers=headers)
+        return problem_json(status, title, *paragraphs, error=error, headers=headers)
     return render("problem", status, headers=headers, title=title, paragraphs=paragraphs, link=link)
+
+
+def problem_json(
+    status: int, title: str, *paragraphs: str, error: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return in JSON what `problem` says on a page."""
+    body = {"error": error, "error_description": " ".join((f"{title}.", *paragraphs))}
+    return JSONResponse(body, status, headers=headers)
 
 
 def move_on(url: str, *, where: str) -> HTMLResponse:
@@ -105,6 +112,7 @@ def move_on(url: str, *, where: str) -> HTMLResponse:
 def connect_page(
     resource: str,
     *,
+    connections: str,
     admin_contact: str | None = None,
     people: Sequence[str] = (),
     parts: Sequence[tuple[str, str]] = (),
@@ -113,6 +121,7 @@ def connect_page(
 
     Args:
         resource: URL of the MCP endpoint.
+        connections: URL of the page where people see their connected apps.
         admin_contact: whom to ask for access.
         people: addresses that may sign in; given in local mode only.
         parts: the services that this server uses, by name and address; given in local mode only.
@@ -121,6 +130,7 @@ def connect_page(
         "connect",
         host=urlsplit(resource).netloc,
         resource=resource,
+        connections=connections,
         cursor=_cursor_link(resource),
         vscode=_vscode_link(resource),
         admin_contact=admin_contact,

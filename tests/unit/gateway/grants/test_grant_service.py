@@ -775,3 +775,16 @@ async def test_authentication_judges_token_and_grant_and_not_the_person(replica:
     replica.people.people = None
     live = await replica.grants.authenticate(tokens.access_token)
     assert (live.user_uid, live.auth_time) == (ana().uid, NOW)
+
+
+@pytest.mark.attack("P-06")
+@pytest.mark.parametrize("challenge", ["", "none", "=", "plain"])
+async def test_a_verifier_proves_nothing_to_a_stored_grant_without_a_challenge(
+    replica: Replica, store: FaultyStore, audited: AuditLog, challenge: str
+) -> None:
+    code = await replica.code(challenge=challenge)
+    before = await snapshot(store)
+    for verifier in ("v" * 43, "v" * 64):
+        await refused(replica.redeem(code, verifier=verifier), "wrong_verifier")
+    assert await snapshot(store) == before
+    assert audited.events() == []

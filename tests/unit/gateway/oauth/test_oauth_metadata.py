@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from harness.oauthkit import PUBLIC_URL, RESOURCE, authorization_server
+from productive_gateway.oauth.clients.client import ALL_KINDS
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.metadata import (
     resource_metadata_url,
@@ -52,6 +53,7 @@ async def test_the_server_metadata_names_exactly_what_exists() -> None:
         ],
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
+        "client_id_metadata_document_supported": True,
         "protected_resources": [RESOURCE],
     }
 
@@ -64,7 +66,7 @@ async def test_the_openid_alias_is_the_same_document() -> None:
 @pytest.mark.attack("H-06")
 async def test_every_endpoint_that_is_named_is_served() -> None:
     async with authorization_server() as server:
-        document = server_metadata(server.config)
+        document = server_metadata(server.config, ALL_KINDS)
         for name, url in document.items():
             if name.endswith("_endpoint"):
                 answer = await server.browser().http.request("PATCH", url)

@@ -70,7 +70,7 @@ class SignedIn:
 
 @asynccontextmanager
 async def signed_in(
-    *, replicas: int = 1, limits: RetryLimits = QUICK, **upstream: Any
+    *, replicas: int = 1, retries: RetryLimits = QUICK, **upstream: Any
 ) -> AsyncIterator[SignedIn]:
     """Sign in at replicas that share the store, the keys, the provider and the clock."""
     clock, keys, people = HeldClock(), HeldKeys(), HeldPeople(ana())
@@ -82,7 +82,7 @@ async def signed_in(
         "people": people,
         "store": store,
         "provider": provider,
-        "limits": limits,
+        "retries": retries,
         "upstream": {"offline": True} | upstream,
     }
     async with authorization_server(**shared) as first, authorization_server(**shared) as second:
@@ -380,7 +380,7 @@ async def test_replicas_that_refresh_at_once_ask_once_and_get_one_successor() ->
 
 
 async def test_a_request_that_waits_too_long_is_told_to_try_again() -> None:
-    async with signed_in(replicas=2, limits=IMPATIENT) as one:
+    async with signed_in(replicas=2, retries=IMPATIENT) as one:
         others: list[httpx.Response] = []
 
         async def meanwhile() -> None:
@@ -422,7 +422,7 @@ async def test_a_grant_that_is_revoked_meanwhile_stays_revoked() -> None:
 async def test_a_lease_whose_holder_died_ends_and_its_token_is_tried_once_more(
     spent: bool,
 ) -> None:
-    async with signed_in(replicas=2, limits=IMPATIENT) as one:
+    async with signed_in(replicas=2, retries=IMPATIENT) as one:
         asking = asyncio.Event()
 
         async def forever() -> None:
@@ -453,7 +453,7 @@ async def test_a_lease_whose_holder_died_ends_and_its_token_is_tried_once_more(
 
 @pytest.mark.parametrize("skew", [-SKEW, SKEW])
 async def test_a_replica_whose_clock_differs_respects_a_lease(skew: float) -> None:
-    async with signed_in(replicas=2, limits=IMPATIENT) as one:
+    async with signed_in(replicas=2, retries=IMPATIENT) as one:
 
         async def meanwhile() -> None:
             one.clock.forward(skew)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from productive_contract.secret import Secret
+from productive_gateway.oauth.clients.client import ClientKind
+from productive_gateway.oauth.clients.deny_list import NOBODY
 from productive_gateway.outbound.proxy import Proxy
 from productive_gateway.settings import SettingsError, load_settings
 from productive_gateway.settings.model import variables
 from productive_gateway.settings.values import SecretRef
+from productive_gateway.web.limits import UNLIMITED, PerMinute
 
 KEY = "8f2a6c1d9b3e5f7081a2c4d6e8f01325374b5d6f8091a3b5c7d9ebfd0f213243"
 OLD = "9f2a6c1d9b3e5f7081a2c4d6e8f01325374b5d6f8091a3b5c7d9ebfd0f213243"
@@ -95,6 +99,38 @@ def test_settings_of_the_workers_local_mode_are_read() -> None:
     assert upstream.email_trust == "issuer"
     assert upstream.jwks_url == f"{BASE}/jwks"
     assert not upstream.discovers
+
+
+def test_every_kind_of_client_may_connect_and_cursor_come_back_by_default() -> None:
+    local, cluster = load_settings(WORKER), load_settings(CLUSTER)
+    assert local.client_kinds == cluster.client_kinds == frozenset(ClientKind)
+    assert cluster.redirect_schemes == ()
+    assert local.redirect_schemes == ("cursor://anysphere.cursor-mcp/oauth/callback",)
+    assert cluster.preregistered_clients is None
+    assert cluster.denied_clients == NOBODY
+    named = load_settings(CLUSTER | {"REDIRECT_SCHEMES": "cursor, com.example.app"})
+    assert named.redirects.private_use == ("cursor", "com.example.app")
+
+
+def test_the_administrators_clients_are_read(tmp_path: Path) -> None:
+    client = {
+        "client_id": "a",
+        "client_name": "A",
+        "redirect_uris": ["https://a.example/cb"],
+        "token_endpoint_auth_method": "none",
+    }
+    file = tmp_path / "clients.json"
+    file.write_text(json.dumps([client]))
+    given = {
+        "CLIENT_KINDS": "preregistered, metadata_document",
+        "DENIED_CLIENTS": '{"hosts": ["bad.example"]}',
+    }
+    settings = load_settings(CLUSTER | given | {"PREREGISTERED_CLIENTS": json.dumps([client])})
+    assert settings.preregistered_clients == Secret(json.dumps([client]))
+    assert settings.client_kinds == {ClientKind.PREREGISTERED, ClientKind.METADATA_DOCUMENT}
+    assert settings.denied_clients.hosts == {"bad.example"}
+    path = load_settings(CLUSTER | {"PREREGISTERED_CLIENTS": str(file)})
+    assert path.preregistered_clients == file
 
 
 def test_a_stricter_trust_may_be_asked_of_the_workers_form_too() -> None:
@@ -189,7 +225,21 @@ def test_a_missing_setting_is_reported_once_with_what_to_write(name: str) -> Non
         ({"OIDC_CLIENT_SECRET": "canary with space"}, "OIDC_CLIENT_SECRET: copy it again"),
         ({"INTERNAL_PORT": "8787"}, "INTERNAL_PORT is the same as PORT"),
         ({"CA_BUNDLE": "/absent.pem"}, "CA_BUNDLE: write the path"),
+        ({"CLIENT_KINDS": "dynamic"}, "CLIENT_KINDS: write some of registered"),
+        ({"CLIENT_KINDS": "preregistered"}, "Nobody can connect"),
+        (
+            {"CLIENT_KINDS": "registered", "PREREGISTERED_CLIENTS": "[]"},
+            "PREREGISTERED_CLIENTS has no effect",
+        ),
+        ({"PREREGISTERED_CLIENTS": "/absent"}, "PREREGISTERED_CLIENTS: the list of clients is m"),
+        (
+            {"PREREGISTERED_CLIENTS": '[{"client_secret": "canary"}]'},
+            "PREREGISTERED_CLIENTS: the list of clients cannot be used: entry 1: client_id",
+        ),
+        ({"DENIED_CLIENTS": "bad.example"}, "DENIED_CLIENTS: write a JSON object"),
+        ({"REDIRECT_SCHEMES": "https"}, "REDIRECT_SCHEMES: write schemes"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: write one of"),
+        ({"AUDIT_EMAILS": "some"}, "AUDIT_EMAILS: write one of full, hashed, none"),
         ({"OIDC_REQUIRED_CLAIM": "{}"}, "did you mean OIDC_REQUIRED_CLAIMS?"),
     ],
 )
@@ -295,6 +345,7 @@ def test_a_refresh_token_is_asked_for_in_either_form_only_if_told_so(form: dict[
     [
         ("KEEP_ALIVE_SECONDS", "620", ["0", "3601", "-1", "75s"]),
         ("MAX_CONNECTIONS", "5000", ["99", "100001", "many"]),
+        ("LIMIT_REGISTER", "0", ["-1", "100001", "10/min"]),
         ("OIDC_TOKEN_ENDPOINT_AUTH_METHOD", "client_secret_basic", ["basic", "private_key_jwt"]),
     ],
 )
@@ -302,6 +353,34 @@ def test_bounds_and_choices_are_named(name: str, good: str, bad: list[str]) -> N
     assert str(getattr(load_settings(CLUSTER | {name: good}), name.lower())) == good
     for text in bad:
         assert f"{name}: write " in refused(CLUSTER | {name: text})
+
+
+@pytest.mark.attack("Q-05")
+def test_limits_are_safe_by_default_and_each_can_be_changed() -> None:
+    assert load_settings(CLUSTER).limits == PerMinute(10, 60, 120, 30, 10, 10)
+    changed = {
+        "LIMIT_REGISTER": "1",
+        "LIMIT_AUTHORIZE": "2",
+        "LIMIT_TOKEN": "3",
+        "LIMIT_FAILED_TOKENS": "4",
+        "LIMIT_SIGN_INS": "5",
+        "LIMIT_CLIENT_DOCUMENTS": "0",
+    }
+    assert load_settings(CLUSTER | changed).limits == PerMinute(1, 2, 3, 4, 5, 0)
+
+
+def test_one_persons_own_machine_has_the_limits_that_are_set() -> None:
+    assert load_settings(WORKER).limits == UNLIMITED
+    assert load_settings(WORKER | {"LIMIT_TOKEN": "9"}).limits == replace(UNLIMITED, token=9)
+
+
+@pytest.mark.attack("Q-05")
+def test_trusted_proxies_are_addresses_and_ranges_and_never_everybody() -> None:
+    assert load_settings(CLUSTER).trusted_proxies == ()
+    given = load_settings(CLUSTER | {"TRUSTED_PROXIES": "10.0.0.0/8, fd00::/8 192.0.2.1"})
+    assert [str(one) for one in given.trusted_proxies] == ["10.0.0.0/8", "fd00::/8", "192.0.2.1/32"]
+    for text in ("0.0.0.0/0", "::/0", "10.0.0.1/8", "ingress", "*"):
+        assert "TRUSTED_PROXIES: write " in refused(CLUSTER | {"TRUSTED_PROXIES": text})
 
 
 def test_the_environment_of_this_process_is_no_near_miss() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import string
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 import certifi
@@ -25,6 +26,11 @@ READERS = [
     values.flag,
     values.level,
     values.redirect_hosts,
+    values.redirect_schemes,
+    values.client_kinds,
+    values.preregistered_clients,
+    values.document_hosts,
+    values.networks,
     values.origins,
     values.required_claims,
     values.ca_bundle,
@@ -125,6 +131,64 @@ def test_lists_are_separated_by_commas_or_spaces() -> None:
         "localhost:3000",
     )
     assert values.origins("https://A.example.com:443/") == ("https://a.example.com",)
+
+
+@pytest.mark.attack("B-07")
+def test_private_use_schemes_are_read_alone_or_with_the_whole_uri() -> None:
+    text = "cursor://anysphere.cursor-mcp/oauth/callback, com.example.app"
+    assert values.redirect_schemes(text) == tuple(text.split(", "))
+
+
+@pytest.mark.attack("B-07", "Q-07")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https",
+        "http",
+        "javascript",
+        "data:text/html",
+        "file",
+        "https://claude.ai/cb",
+        "Cursor",
+        "cursor://x#y",
+        "cursor://x?code=1",
+        "*",
+        "9p",
+    ],
+)
+def test_schemes_that_are_not_private_use_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="write schemes such as"):
+        values.redirect_schemes(text)
+
+
+@pytest.mark.attack("K-12")
+def test_hosts_of_client_documents_are_names_of_the_public_dns() -> None:
+    assert values.document_hosts("*") == "*"
+    assert values.document_hosts("claude.ai, code.example") == ("claude.ai", "code.example")
+    for text in ("*.example.com", "claude.ai *", "https://claude.ai", "claude.ai/x", "Claude.ai"):
+        with pytest.raises(ValueError, match="public host names in lower case"):
+            values.document_hosts(text)
+    for text in (
+        "localhost",
+        "10.0.0.1",
+        "gateway.svc",
+        "claude.ai:8443",
+        "claude.ai@evil.example",
+    ):
+        with pytest.raises(ValueError, match="public host names in lower case"):
+            values.document_hosts(text)
+
+
+@pytest.mark.attack("K-02")
+def test_denied_addresses_are_networks() -> None:
+    assert values.networks("203.0.113.0/24, 2001:db8::/32 192.0.2.1") == (
+        IPv4Network("203.0.113.0/24"),
+        IPv6Network("2001:db8::/32"),
+        IPv4Network("192.0.2.1/32"),
+    )
+    for text in ("10.0.0.1/8", "10.0.0.0/33", "cluster.local", "10.0.0"):
+        with pytest.raises(ValueError, match="write networks"):
+            values.networks(text)
 
 
 @pytest.mark.attack("Q-07")

@@ -356,3 +356,17 @@ async def test_a_provider_that_does_not_answer_is_unavailable() -> None:
     async with httpx.AsyncClient(transport=Broken()) as http:
         with pytest.raises(UpstreamUnavailable):
             await fetch_object(http, "https://a.example/", what="jwks")
+
+
+@pytest.mark.attack("I-13")
+async def test_keys_that_change_right_after_the_first_fetch_are_found(clock: HeldClock) -> None:
+    source = Source()
+    jwks = cached_keys(source, clock=clock)
+    await jwks.get()
+    source.document = {"keys": [jwk(2)]}
+    assert ids((await jwks.newer()).keys) == [jwk(2)["kid"]]
+    await jwks.newer()
+    assert source.fetches == 2, "a second unknown key within 30 s is not looked for"
+    clock.forward(30)
+    await jwks.newer()
+    assert source.fetches == 3

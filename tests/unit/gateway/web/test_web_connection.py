@@ -205,6 +205,41 @@ async def test_a_head_of_sixteen_kilobytes_and_a_long_body_are_served() -> None:
             assert await asyncio.wait_for(reader.readexactly(len(body)), 10) == body
 
 
+@pytest.mark.attack("E-04")
+async def test_a_head_of_too_many_headers_is_refused() -> None:
+    async with serving(headers=20) as connect:
+        for count, status in ((19, b"200"), (20, b"431"), (3000, b"431")):
+            reader, writer = await connect()
+            writer.write(GET[:-2] + b"a: b\r\n" * count + b"\r\n")
+            answered = await one_answer(reader)
+            assert answered.startswith(b"HTTP/1.1 " + status)
+            if status == b"431":
+                assert b"connection: close" in answered
+                assert await rest(reader) == b""
+
+
+@pytest.mark.attack("E-04")
+async def test_too_many_headers_in_a_next_request_end_the_connection() -> None:
+    async with serving(headers=20) as connect:
+        reader, writer = await connect()
+        writer.write(GET)
+        assert (await one_answer(reader)).startswith(b"HTTP/1.1 200 ")
+        writer.write(HEAD + b"a: b\r\n" * 30 + b"content-length: 5\r\n\r\nhello" + GET)
+        assert (await rest(reader)).count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.attack("E-04")
+async def test_a_head_is_too_long_also_if_it_arrives_at_once() -> None:
+    async with serving(head_bytes=1000) as connect:
+        reader, writer = await connect()
+        writer.write(GET[:-2] + b"cookie: " + b"c" * 2000 + b"\r\n\r\n")
+        assert (await rest(reader)).startswith(b"HTTP/1.1 431 ")
+        reader, writer = await connect()
+        body = HEAD + b"content-length: 2000\r\n\r\n" + b"b" * 2000
+        writer.write(body)
+        assert (await one_answer(reader)).startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.attack("L-10")
 async def test_a_head_that_takes_too_long_is_refused() -> None:
     async with serving(head=0.1) as connect:

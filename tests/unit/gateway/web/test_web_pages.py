@@ -20,10 +20,13 @@ from harness.oauthkit import (
     RESOURCE,
     AuthorizationServer,
     authorization_server,
+    handle_of,
     moved_on,
 )
 from productive_contract.mapping import State
 from productive_gateway.web.pages import Link, connect_page, move_on, problem, render
+
+CONNECTIONS = f"{PUBLIC_URL}/connections"
 
 
 def request_of(accept: str) -> Request:
@@ -35,6 +38,11 @@ async def pages(server: AuthorizationServer) -> list[httpx.Response]:
     client, browser = await server.register(), server.browser()
     consent = await browser.authorize(client["client_id"])
     approved = await browser.decide(consent)
+    sign_in_page = await browser.http.get("/connections")
+    await browser.tokens(client["client_id"])
+    list_page = await browser.connections()
+    form = {"handle": handle_of(list_page), "grant": "all"}
+    disconnected = await browser.press("disconnect", form)
     server.people.people = {}
     url = moved_on(approved)
     refused = await browser.http.get(f"/callback?{server.provider.sign_in(url)}")
@@ -46,6 +54,11 @@ async def pages(server: AuthorizationServer) -> list[httpx.Response]:
         await browser.http.get("/callback"),
         await browser.http.get("/authorize"),
         await browser.http.post("/authorize", data={"x": "y"}),
+        sign_in_page,
+        list_page,
+        disconnected,
+        await browser.press("disconnect"),
+        await browser.http.get("/connections"),
     ]
 
 
@@ -100,11 +113,14 @@ async def test_no_page_has_a_script_an_image_or_a_style_of_its_own() -> None:
 
 
 @pytest.mark.attack("F-10", "C-08")
-async def test_only_the_consent_page_sends_a_referrer_and_only_to_its_own_origin() -> None:
+async def test_only_pages_with_a_form_send_a_referrer_and_only_to_their_own_origin() -> None:
     async with authorization_server() as server:
-        _, consent, *others = await pages(server)
+        found = await pages(server)
         # Under no-referrer browsers would send `Origin: null` with the form.
-        assert consent.headers["referrer-policy"] == "same-origin"
+        with_form = [page for page in found if "<form" in page.text]
+        others = [page for page in found if "<form" not in page.text]
+        assert len(with_form) == 4
+        assert {page.headers["referrer-policy"] for page in with_form} == {"same-origin"}
         assert {page.headers["referrer-policy"] for page in others} == {"no-referrer"}
 
 
@@ -116,6 +132,10 @@ async def test_only_the_consent_page_sends_a_referrer_and_only_to_its_own_origin
         ("GET", "/authorize"),
         ("DELETE", "/authorize"),
         ("GET", "/callback"),
+        ("GET", "/connections"),
+        ("POST", "/connections/sign-in"),
+        ("GET", "/connections/disconnect"),
+        ("POST", "/connections/sign-out"),
         ("POST", "/callback"),
         ("POST", "/register"),
         ("OPTIONS", "/register"),
@@ -161,7 +181,7 @@ async def test_the_start_page_says_how_to_connect() -> None:
 
 
 def test_the_buttons_carry_the_address() -> None:
-    text = unescape(bytes(connect_page(RESOURCE).body).decode())
+    text = unescape(bytes(connect_page(RESOURCE, connections=CONNECTIONS).body).decode())
     cursor = re.search(r"cursor://[^\"]+config=([^\"]+)", text)
     vscode = re.search(r"vscode:mcp/install\?([^\"]+)", text)
     assert cursor is not None
@@ -186,10 +206,16 @@ async def test_people_are_listed_in_local_mode_only(local: bool, named: bool) ->
 
 
 def test_the_local_page_lists_the_services_in_use() -> None:
-    text = bytes(connect_page(RESOURCE, parts=[("Sign-in", "http://127.0.0.1:9/x")]).body).decode()
+    text = bytes(
+        connect_page(
+            RESOURCE, connections=CONNECTIONS, parts=[("Sign-in", "http://127.0.0.1:9/x")]
+        ).body
+    ).decode()
     assert "What runs here" in text
     assert "http://127.0.0.1:9/x" in text
-    assert "What runs here" not in bytes(connect_page(RESOURCE).body).decode()
+    assert (
+        "What runs here" not in bytes(connect_page(RESOURCE, connections=CONNECTIONS).body).decode()
+    )
 
 
 @pytest.mark.attack("G-01", "D-12")
@@ -203,7 +229,11 @@ def test_every_value_is_escaped() -> None:
             action=f"{PUBLIC_URL}/authorize",
             client_name=evil,
             redirect_address=evil,
+            named=False,
             loopback=False,
+            scheme=evil,
+            described_by=evil,
+            anybody=True,
             permissions=[evil],
             handle=evil,
         ),
@@ -212,9 +242,10 @@ def test_every_value_is_escaped() -> None:
             host=evil,
             email=evil,
             admin_contact=evil,
+            again=evil,
             link=Link("https://a.example/", evil),
         ),
-        connect_page(RESOURCE, admin_contact=evil, people=[evil]),
+        connect_page(RESOURCE, connections=evil, admin_contact=evil, people=[evil]),
         move_on("https://a.example/", where=evil),
     ]
     for answer in answers:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from productive_gateway.oauth.clients.client import AuthMethod, Client
 from productive_gateway.oauth.clients.directory import Clients
+from productive_gateway.oauth.clients.document_errors import DocumentRefused, document_unusable
 from productive_gateway.oauth.errors import ErrorCode, OAuthError
 from productive_gateway.web.form import Form
 
@@ -32,7 +33,12 @@ async def authenticate_client(request: Request, form: Form, clients: Clients) ->
         Unavailable: this cannot be decided now.
     """
     presented = _presented(request, form)
-    client = await clients.find(presented.client_id)
+    try:
+        client = await clients.find(presented.client_id)
+    except DocumentRefused as error:
+        # A client that is told `invalid_client` throws its tokens away, and a broken file on a web
+        # server may be whole again in a minute.
+        raise document_unusable(error) from error
     if not _proven(client, presented):
         raise _failed("The client could not prove itself. Register again and use the new secret.")
     return client

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
 
-from productive_contract.secret import Secret
 from productive_gateway.grants.grant import CLIENT_PREFIX, client_hash
 from productive_gateway.oauth.clients.redirect_policy import Obstacle, RedirectPolicy
 from productive_gateway.oauth.clients.redirect_uri import (
+    RedirectKind,
     RedirectUri,
     RedirectUriError,
     find_registered,
@@ -35,6 +38,9 @@ class ClientKind(StrEnum):
     """Its client_id is the address of a document about it (Client ID Metadata Documents)."""
     PREREGISTERED = "preregistered"
     """The administrator named it."""
+
+
+ALL_KINDS: Final = frozenset(ClientKind)
 
 
 class UnknownClient(OAuthError):
@@ -67,13 +73,6 @@ class Registration:
         obstacles = frozenset(one for one in found if one is not None)
         return frozenset() if None in found else obstacles
 
-    def usable(self, policy: RedirectPolicy) -> bool:
-        """Whether a code may be sent to at least one of its redirect URIs."""
-        try:
-            return not self.obstacles(policy)
-        except RedirectUriError:
-            return False
-
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -81,8 +80,8 @@ class Client:
 
     client_id: str
     registration: Registration
-    secret: Secret | None
-    """None of a public client."""
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    """SHA-256 of each secret that it may use: none of a public client, and two during a change."""
     kind: ClientKind = ClientKind.REGISTERED
 
     @property
@@ -90,17 +89,54 @@ class Client:
         """Hash prefix, for audit lines: the same as in the labels of its grants."""
         return client_label(self.client_id)
 
-    def holds(self, secret: str) -> bool:
-        """Whether that is its secret."""
-        return self.secret is not None and hmac.compare_digest(
-            self.secret.reveal().encode(), secret.encode("utf-8", "surrogatepass")
+    @property
+    def described_by(self) -> str | None:
+        """The host whose document describes it, proven by TLS; None of other kinds of clients."""
+        if self.kind is not ClientKind.METADATA_DOCUMENT:
+            return None
+        return urlsplit(self.client_id).hostname
+
+    @property
+    def loopback_only(self) -> bool:
+        """Whether all its redirect URIs lead to programs on the person's own machine."""
+        return all(
+            parse_redirect_uri(uri).kind is RedirectKind.LOOPBACK
+            for uri in self.registration.redirect_uris
         )
+
+    def holds(self, secret: str) -> bool:
+        """Whether that is one of its secrets."""
+        presented = secret_digest(secret)
+        return any(hmac.compare_digest(presented, own) for own in self.secrets)
 
     def redirect(self, given: str) -> RedirectUri | None:
         """Return the redirect URI, parsed, if it is registered."""
         return find_registered(self.registration.redirect_uris, given)
 
+    def obstacle(self, uri: RedirectUri, policy: RedirectPolicy) -> Obstacle | None:
+        """Return why no code may be sent to this redirect URI of the client; None if it may.
+
+        The redirect URIs of a pre-registered client need no other permission: whoever writes the
+        policy named them, too.
+        """
+        obstacle = policy.obstacle(uri)
+        named = self.kind is ClientKind.PREREGISTERED
+        return obstacle if obstacle is Obstacle.OWN_ADDRESS or not named else None
+
+    def usable(self, policy: RedirectPolicy) -> bool:
+        """Whether a code may be sent to at least one of its redirect URIs."""
+        try:
+            uris = [parse_redirect_uri(text) for text in self.registration.redirect_uris]
+        except RedirectUriError:
+            return False
+        return any(self.obstacle(uri, policy) is None for uri in uris)
+
 
 def client_label(client_id: str) -> str:
     """Return the hash prefix of a client_id."""
     return client_hash(client_id)[:CLIENT_PREFIX]
+
+
+def secret_digest(secret: str) -> bytes:
+    """Return SHA-256 of a client's secret, which is random and long, so that this hides it."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -25,7 +25,7 @@ class Obstacle(StrEnum):
     """Why a redirect URI may not be used."""
 
     PRIVATE_USE = "private_use"
-    """Any program could claim its scheme."""
+    """Any program could claim its scheme, and the administrator has not allowed it."""
     OWN_ADDRESS = "own_address"
     """It leads to this server itself."""
     ADDRESS = "address"
@@ -39,11 +39,14 @@ class RedirectPolicy:
     allowed: Allowed
     public_url: str
     """Of this server."""
+    private_use: tuple[str, ...] = ()
+    """Private-use redirects that may be used: each a scheme (`cursor`), or one whole URI."""
 
     def obstacle(self, uri: RedirectUri) -> Obstacle | None:
         """Return why no code may be sent there; None if it may."""
         if uri.kind is RedirectKind.PRIVATE_USE:
-            return Obstacle.PRIVATE_USE
+            known = uri.scheme in self.private_use or uri.text in self.private_use
+            return None if known else Obstacle.PRIVATE_USE
         if self._is_own(uri):
             return Obstacle.OWN_ADDRESS
         if uri.kind is RedirectKind.LOOPBACK or self.allowed == "*":

@@ -30,7 +30,8 @@ class RedirectKind(StrEnum):
     LOOPBACK = "loopback"
     """http, to a program on the person's own machine."""
     PRIVATE_USE = "private-use"
-    """A scheme that some program may have claimed: it may be registered, but is never used."""
+    """A scheme that some program may have claimed: it may be registered, and is used only if the
+    administrator allows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,12 @@ class RedirectUri:
 
     @property
     def shown_host(self) -> str:
-        """Host and port for a person to read; an internationalised name is xn--…."""
+        """Host and port for a person to read; an internationalised name is xn--….
+
+        Of a private-use URI it is the scheme: what comes after that may have any meaning.
+        """
+        if self.kind is RedirectKind.PRIVATE_USE:
+            return f"{self.scheme}:"
         return f"{self.host}:{self.port}" if self.port else self.host
 
 
@@ -99,6 +105,7 @@ def parse_redirect_uri(text: str) -> RedirectUri:
     if scheme in _DANGEROUS:
         raise RedirectUriError(f"a redirect URI must not have the scheme {scheme}")
     if scheme not in {"http", "https"}:
+        _check_query(rest.partition("?")[2])
         return RedirectUri(text, RedirectKind.PRIVATE_USE, scheme, "", "", rest)
     return _of_host(text, scheme, rest)
 
@@ -143,7 +150,11 @@ def _of_host(text: str, scheme: str, rest: str) -> RedirectUri:
     path, _, query = rest[end:].partition("?")
     if _DOT_SEGMENT.search(path):
         raise RedirectUriError("a redirect URI must have no . or .. in its path")
-    if _OWN_PARAMETER.search(query):
-        raise RedirectUriError("a redirect URI must not have parameters that belong to the answer")
+    _check_query(query)
     kind = RedirectKind.LOOPBACK if scheme == "http" else RedirectKind.WEB
     return RedirectUri(text, kind, scheme, host, port, rest[end:])
+
+
+def _check_query(query: str) -> None:
+    if _OWN_PARAMETER.search(query):
+        raise RedirectUriError("a redirect URI must not have parameters that belong to the answer")

@@ -18,6 +18,7 @@ from productive_gateway.oauth.clients.client import (
     Client,
     Registration,
     UnknownClient,
+    secret_digest,
 )
 from productive_gateway.oauth.errors import ErrorCode, OAuthError
 from productive_gateway.sealing.errors import SealError
@@ -33,8 +34,8 @@ MAX_ID: Final = 2048
 
 def register_client(
     ring: KeyRing, registration: Registration, issuer: str, entropy: Entropy
-) -> Client:
-    """Return a client with a client_id made from its registration.
+) -> tuple[Client, Secret | None]:
+    """Return a client with a client_id made from its registration, and its secret if it has one.
 
     Raises:
         OAuthError: the id would be longer than is allowed.
@@ -58,7 +59,8 @@ def register_client(
             ErrorCode.INVALID_CLIENT_METADATA,
             "The registration is too long. Register fewer or shorter redirect URIs.",
         )
-    return _client(client_id, registration, ring.sealing_key())
+    client_secret = _secret(client_id, registration, ring.sealing_key())
+    return _client(client_id, registration, client_secret), client_secret
 
 
 async def read_client_id(keys: Keys, client_id: str, issuer: str) -> Client:
@@ -76,7 +78,8 @@ async def read_client_id(keys: Keys, client_id: str, issuer: str) -> Client:
         payload = unseal(ring, Purpose.CLIENT, sealed, bound=issuer.encode())
         name, redirect_uris, method, chosen = json.loads(payload)
         registration = Registration(name, tuple(redirect_uris), AuthMethod(method), bool(chosen))
-        return _client(client_id, registration, ring.require(sealed.partition(".")[0]))
+        key = ring.require(sealed.partition(".")[0])
+        return _client(client_id, registration, _secret(client_id, registration, key))
 
     try:
         return await with_known_key(keys, read)
@@ -84,8 +87,12 @@ async def read_client_id(keys: Keys, client_id: str, issuer: str) -> Client:
         raise UnknownClient from error
 
 
-def _client(client_id: str, registration: Registration, key: Key) -> Client:
-    secret = None
-    if registration.auth_method is not AuthMethod.NONE:
-        secret = Secret(encode_text(mac(key, Purpose.CLIENT_SECRET, client_id.encode("ascii"))))
-    return Client(client_id, registration, secret)
+def _secret(client_id: str, registration: Registration, key: Key) -> Secret | None:
+    if registration.auth_method is AuthMethod.NONE:
+        return None
+    return Secret(encode_text(mac(key, Purpose.CLIENT_SECRET, client_id.encode("ascii"))))
+
+
+def _client(client_id: str, registration: Registration, secret: Secret | None) -> Client:
+    secrets = () if secret is None else (secret_digest(secret.reveal()),)
+    return Client(client_id, registration, secrets)

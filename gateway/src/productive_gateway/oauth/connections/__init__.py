@@ -1,0 +1,1 @@
+"""The page /connections: a person sees their connected apps, and ends them."""
