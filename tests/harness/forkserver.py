@@ -2,8 +2,8 @@
 
 A gateway starts in a tenth of a second this way; tests that kill dozens of them need that. Requests
 are lines of JSON on standard input, answers are lines on standard output. It is the gateway as
-installed, but for two things: it sweeps when it gets SIGUSR1, not at random times, and a person may
-have `CAP` grants.
+installed, but for three things: it sweeps when it gets SIGUSR1, not at random times, a person may
+have `CAP` grants, and nobody waits long for the lease of a gateway that died.
 
 Started by `harness.gatewayforks`.
 """
@@ -20,12 +20,15 @@ from importlib import import_module
 from typing import Any
 
 from productive_gateway import app, cli
+from productive_gateway.grants import transitions
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.sweeper import INTERVAL, Sweeper
 from productive_gateway.outbound.client import trusted
 
 CAP = 3
 """Grants that a person may have."""
+LEASE, SKEW = 3.0, 1.0
+"""Seconds; see the constants of these names."""
 IDLE = "the sweeper waits"
 """What a gateway prints before it waits for SIGUSR1."""
 
@@ -68,6 +71,7 @@ def _become_gateway(log: str, environment: dict[str, str]) -> None:
         "GrantConfig": functools.partial(GrantConfig, per_person=CAP),
     }
     vars(app).update(changed)
+    vars(transitions).update({"LEASE": LEASE, "SKEW": SKEW})
     code = cli.main(["serve"])
     sys.stdout.flush()
     os._exit(code)
