@@ -18,8 +18,9 @@ import httpcore
 
 from harness.certificates import Authority, KeyPair
 from harness.grantkit import HeldClock
+from productive_gateway.networks import Address, Network
 from productive_gateway.oauth.clients.metadata_documents import Hosts, MetadataDocuments
-from productive_gateway.outbound.addresses import Address, AddressPolicy, Network
+from productive_gateway.outbound.addresses import AddressPolicy
 from productive_gateway.outbound.errors import FetchFailed
 from productive_gateway.outbound.guarded import GuardedClient, connect_directly
 from productive_gateway.outbound.proxy import Proxy

@@ -318,8 +318,7 @@ def _oauth_config(settings: Settings) -> OAuthConfig:
     return OAuthConfig(
         public_url=settings.public_url,
         resource=settings.resource,
-        redirect_hosts=settings.redirect_hosts,
-        redirect_schemes=settings.redirect_schemes,
+        redirects=settings.redirects,
         admin_contact=settings.admin_contact,
         local=settings.local,
     )

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.mapping import Person
 from productive_gateway.grants import transitions
-from productive_gateway.grants.commit import Commit, Committed, RetryBudget, RetryLimits
+from productive_gateway.grants.commit import Commit, Committed
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.errors import InvalidGrant, TokenFault, invalid_token
 from productive_gateway.grants.grant import Cause, Grant, SignIn, client_hash, subject_digest
@@ -26,6 +26,7 @@ from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.of_person import connected
 from productive_gateway.grants.provider import AskProvider, seal_token
 from productive_gateway.grants.record import encode
+from productive_gateway.grants.retry_budget import RetryBudget, RetryLimits
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.grants.subject import bind_subject, check_subject
 from productive_gateway.grants.tokens import (

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from productive_contract.secret import Secret
+from productive_gateway.networks import Network
 from productive_gateway.oauth.clients.client import ALL_KINDS, ClientKind
 from productive_gateway.oauth.clients.deny_list import NOBODY, DenyList, read_deny_list
 from productive_gateway.oauth.clients.redirect_policy import RedirectPolicy
@@ -21,7 +22,6 @@ from productive_gateway.settings import values
 from productive_gateway.settings.provider import derived_issuer
 from productive_gateway.settings.values import SecretRef
 from productive_gateway.upstream.config import AuthMethod, UpstreamConfig
-from productive_gateway.web.caller_address import Network
 from productive_gateway.web.limits import UNLIMITED, PerMinute
 from productive_gateway.web.listening import ALL_INTERFACES, THIS_MACHINE
 from productive_gateway.web.loopback import LOOPBACK
