@@ -27,7 +27,7 @@ from productive_gateway import app, cli
 from productive_gateway.grants import transitions
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.sweeper import INTERVAL, Sweeper
-from productive_gateway.outbound.addresses import Address
+from productive_gateway.networks import Address
 from productive_gateway.outbound.client import trusted
 from productive_gateway.outbound.resolver import SystemResolver
 

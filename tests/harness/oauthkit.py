@@ -254,14 +254,10 @@ async def authorization_server(
         "redirect_schemes": (),
     } | (oauth or {})
     hosts, schemes = given.pop("redirect_hosts"), given.pop("redirect_schemes")
-    config = OAuthConfig(
-        **{
-            "resource": RESOURCE,
-            "redirects": RedirectPolicy(hosts, given["public_url"], schemes),
-            "admin_contact": "it@example.com",
-        }
-        | given
-    )
+    policy = RedirectPolicy(hosts, given["public_url"], schemes)
+    standard = {"resource": RESOURCE, "redirects": policy, "admin_contact": "it@example.com"}
+    given = standard | given
+    config = OAuthConfig(**given)
     settings: dict[str, Any] = {
         "issuer": ISSUER,
         "client_id": CLIENT_ID,
