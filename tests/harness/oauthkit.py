@@ -255,7 +255,11 @@ async def authorization_server(
     } | (oauth or {})
     hosts, schemes = given.pop("redirect_hosts"), given.pop("redirect_schemes")
     policy = RedirectPolicy(hosts, given["public_url"], schemes)
-    standard = {"resource": RESOURCE, "redirects": policy, "admin_contact": "it@example.com"}
+    standard: dict[str, Any] = {
+        "resource": RESOURCE,
+        "redirects": policy,
+        "admin_contact": "it@example.com",
+    }
     given = standard | given
     config = OAuthConfig(**given)
     settings: dict[str, Any] = {
