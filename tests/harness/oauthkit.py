@@ -250,18 +250,14 @@ async def authorization_server(
     provider = provider or StubProvider(clock)
     given: dict[str, Any] = {
         "public_url": PUBLIC_URL,
+        "resource": RESOURCE,
         "redirect_hosts": "*",
         "redirect_schemes": (),
+        "admin_contact": "it@example.com",
     } | (oauth or {})
     hosts, schemes = given.pop("redirect_hosts"), given.pop("redirect_schemes")
-    config = OAuthConfig(
-        **{
-            "resource": RESOURCE,
-            "redirects": RedirectPolicy(hosts, given["public_url"], schemes),
-            "admin_contact": "it@example.com",
-        }
-        | given
-    )
+    policy = RedirectPolicy(hosts, given["public_url"], schemes)
+    config = OAuthConfig(redirects=policy, **given)
     settings: dict[str, Any] = {
         "issuer": ISSUER,
         "client_id": CLIENT_ID,

@@ -61,7 +61,9 @@ def read_document(raw: bytes, content_type: str, client_id: str) -> Registration
         check_flows(document)
     except OAuthError as error:
         about_uris = error.code is ErrorCode.INVALID_REDIRECT_URI
-        raise MetadataDocumentError("document_redirect_uris" if about_uris else "document_flows") from error
+        raise MetadataDocumentError(
+            "document_redirect_uris" if about_uris else "document_flows"
+        ) from error
     return Registration(_name(document), redirect_uris, AuthMethod.NONE, method_chosen=True)
 
 
