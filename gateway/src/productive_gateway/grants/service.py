@@ -333,7 +333,7 @@ class Grants:
         # A repeated refresh does not ask the provider again, so its access token lives no longer
         # than that of the refresh that did.
         since = min(now, grant.rotated_at) if grant.upstream else now
-        expires = int(min(since + self._config.access_life, grant.absolute_end))
+        expires = int(min(since + self._config.access_life, grant.last_moment(self._config)))
         access = AccessToken(grant.name, grant.generation, grant.epoch, int(now), expires, scopes)
         secret = transitions.current_secret(grant, presented, ring)
         refresh = RefreshToken(grant.name, grant.generation, secret)
