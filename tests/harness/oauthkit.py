@@ -250,18 +250,14 @@ async def authorization_server(
     provider = provider or StubProvider(clock)
     given: dict[str, Any] = {
         "public_url": PUBLIC_URL,
+        "resource": RESOURCE,
         "redirect_hosts": "*",
         "redirect_schemes": (),
+        "admin_contact": "it@example.com",
     } | (oauth or {})
     hosts, schemes = given.pop("redirect_hosts"), given.pop("redirect_schemes")
     policy = RedirectPolicy(hosts, given["public_url"], schemes)
-    standard: dict[str, Any] = {
-        "resource": RESOURCE,
-        "redirects": policy,
-        "admin_contact": "it@example.com",
-    }
-    given = standard | given
-    config = OAuthConfig(**given)
+    config = OAuthConfig(redirects=policy, **given)
     settings: dict[str, Any] = {
         "issuer": ISSUER,
         "client_id": CLIENT_ID,

@@ -34,7 +34,7 @@ SOURCES = sorted(path for one in PACKAGES for path in Path(one.__path__[0]).rglo
 CLOCK = Path(productive_contract.__path__[0]) / "clock.py"
 """Defines `Chance`, for jitter."""
 PREDICTABLE = frozenset({"random", "uuid1", "uuid3", "getrandbits", "numpy"})
-PAUSES = frozenset({"commit.py", "sweeper.py", "backoff.py"})
+PAUSES = frozenset({"retry_budget.py", "sweeper.py", "backoff.py"})
 """Modules that wait for a random time."""
 RING = new_ring(system_clock(), system_entropy)
 
