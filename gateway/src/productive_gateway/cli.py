@@ -16,13 +16,13 @@ from productive_gateway import USER_AGENT, __version__
 from productive_gateway.admin.arguments import object_name
 from productive_gateway.admin.errors import AdminError
 from productive_gateway.admin.grant_commands import add_grant_commands
+from productive_gateway.admin.init_key_ring import init_key_ring, key_ring_manifest
 from productive_gateway.admin.key_commands import add_key_commands
 from productive_gateway.errors import Unavailable
 from productive_gateway.observability.logs import configure_logs
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import new_ring
 from productive_gateway.settings import SettingsError, load_settings
-from productive_gateway.watched.init_key_ring import init_key_ring, key_ring_manifest
 from productive_gateway.web.listening import ListenError
 from productive_kube.client import KubeClient
 from productive_kube.errors import ApiError, NoCluster

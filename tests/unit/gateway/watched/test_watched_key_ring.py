@@ -11,11 +11,11 @@ from structlog.testing import capture_logs
 
 from harness.mount import MappingMount
 from harness.scripted import Hands, ScriptedApi, unreachable, until
+from productive_gateway.admin.init_key_ring import init_key_ring
 from productive_gateway.errors import Unavailable
 from productive_gateway.observability.metrics import REGISTRY
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import KeyRing, encode_ring, new_ring, parse_ring
-from productive_gateway.watched.init_key_ring import init_key_ring
 from productive_gateway.watched.key_ring import FRESH_SECONDS, KeyRingSource
 from productive_gateway.watched.watched_secret import MAX_STALENESS
 
