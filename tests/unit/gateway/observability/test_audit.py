@@ -160,6 +160,7 @@ async def test_refusals_are_audited_with_a_reason_that_nobody_is_told() -> None:
     assert all(answer.status_code in {400, 401, 403} for answer in answers)
 
 
+@pytest.mark.attack("Q-03")
 def test_the_endpoint_of_mcp_tells_no_reason_of_its_own_trouble() -> None:
     config = McpConfig(
         public_url=PUBLIC_URL,
