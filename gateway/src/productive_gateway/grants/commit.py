@@ -214,7 +214,7 @@ class Commit:
             case Advance() | End():
                 return await self._finish(step, seen, request)
             case Lease() | Ask() | Wait() | Keep():
-                return await self._ask_on(step, seen, request)
+                return await self._ask_provider(step, seen, request)
 
     def _decide(self, seen: _Seen, request: _Request) -> Step:
         step = decide(
@@ -229,7 +229,7 @@ class Commit:
         request.was_current |= isinstance(step, _OF_THE_CURRENT)
         return step
 
-    async def _ask_on(
+    async def _ask_provider(
         self, step: Lease | Ask | Wait | Keep, seen: _Seen, request: _Request
     ) -> Unavailable | None:
         """Take one step of asking the provider; return why the request fails, if it does."""
