@@ -38,3 +38,8 @@ class GrantConfig:
     """How long known grants serve after they were last confirmed while the API server is away."""
     per_person: int = 50
     """Grants that one person may have; the sweeper removes the least recently used above it."""
+
+    @property
+    def longest_life(self) -> float:
+        """Seconds after which no grant of any kind is alive."""
+        return max(self.absolute_life, self.absolute_life_asked)

@@ -160,10 +160,21 @@ class Grant:
         """When a token was last made from it."""
         return max(self.created, self.rotated_at)
 
+    def last_moment(self, config: GrantConfig) -> float:
+        """Return when it is over at the latest, however often it is renewed.
+
+        A release that does not know the provider's refresh token drops it when it renews a grant,
+        as happens during a rolling upgrade and after a rollback. The provider is not asked from
+        then on, so the grant lives no longer than others whose provider is not asked.
+        """
+        if self.upstream:
+            return self.absolute_end
+        return min(self.absolute_end, self.created + config.absolute_life)
+
     def end(self, config: GrantConfig) -> float:
         """Return from when on it is useless and may be swept."""
         if self.state is GrantState.ACTIVE:
-            return min(self.absolute_end, self.rotated_at + config.refresh_idle)
+            return min(self.last_moment(config), self.rotated_at + config.refresh_idle)
         return self.created + KEPT
 
 

@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.mapping import Person
 from productive_gateway.grants import transitions
-from productive_gateway.grants.commit import Commit, Committed, RetryBudget, RetryLimits
+from productive_gateway.grants.commit import Commit, Committed
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.errors import InvalidGrant, TokenFault, invalid_token
 from productive_gateway.grants.grant import Cause, Grant, SignIn, client_hash, subject_digest
@@ -26,6 +26,7 @@ from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.of_person import connected
 from productive_gateway.grants.provider import AskProvider, seal_token
 from productive_gateway.grants.record import encode
+from productive_gateway.grants.retry_budget import RetryBudget, RetryLimits
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.grants.subject import bind_subject, check_subject
 from productive_gateway.grants.tokens import (
@@ -332,7 +333,7 @@ class Grants:
         # A repeated refresh does not ask the provider again, so its access token lives no longer
         # than that of the refresh that did.
         since = min(now, grant.rotated_at) if grant.upstream else now
-        expires = int(min(since + self._config.access_life, grant.absolute_end))
+        expires = int(min(since + self._config.access_life, grant.last_moment(self._config)))
         access = AccessToken(grant.name, grant.generation, grant.epoch, int(now), expires, scopes)
         secret = transitions.current_secret(grant, presented, ring)
         refresh = RefreshToken(grant.name, grant.generation, secret)

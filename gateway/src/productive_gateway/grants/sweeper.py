@@ -207,8 +207,9 @@ class Sweeper:
     def _cause(self, record: Record, grant: Grant | None, ring: KeyRing) -> Cause | None:
         now = self._clock()
         if grant is None:
-            # Only the store's own time can be trusted: past a grant's life it is useless.
-            over = now > record.created + self._config.absolute_life + SKEW
+            # Only the store's own time can be trusted: past the longest life of a grant it is
+            # useless. Before, it may be a good one, renewed with a key that came a moment ago.
+            over = now > record.created + self._config.longest_life + SKEW
             return Cause.EXPIRED if over else None
         if now > grant.end(self._config) + SKEW:
             return Cause.EXPIRED

@@ -21,7 +21,8 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-from productive_gateway.outbound.addresses import Address, AddressPolicy
+from productive_gateway.networks import Address
+from productive_gateway.outbound.addresses import AddressPolicy
 from productive_gateway.outbound.errors import FetchFailed, FetchRefused
 from productive_gateway.outbound.proxy import Proxy
 from productive_gateway.outbound.resolver import Resolve

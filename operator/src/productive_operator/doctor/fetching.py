@@ -13,6 +13,8 @@ from typing import Any, Final
 
 import aiohttp
 
+from productive_operator.doctor.result import NotReadable
+
 MAX_BYTES: Final = 2**20
 SECONDS: Final = 8.0
 """How long one answer may take."""
@@ -21,6 +23,11 @@ _TIMEOUT: Final = aiohttp.ClientTimeout(total=SECONDS)
 
 class NoAnswer(Exception):
     """There was none; `str()` says why, in words that follow the address."""
+
+
+def out_of_reach(url: str | None, error: NoAnswer) -> NotReadable:
+    """Return the error of a check inside the cluster, where a network policy may be in the way."""
+    return NotReadable(f"a network in which {url} can be reached; from here it {error}")
 
 
 @dataclass(frozen=True, slots=True)

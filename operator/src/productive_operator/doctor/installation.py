@@ -16,6 +16,11 @@ OURS: Final = f"{_APP}/part-of=productive-mcp"
 INSTANCE: Final = f"{_APP}/instance"
 """Label with the release."""
 DEFAULT_PORT: Final = 9090
+_EVERYWHERE: Final = "/apis/apps/v1/deployments"
+_NOWHERE: Final = (
+    "no installation of productive-mcp was found: install the chart, or say with --namespace and "
+    "--release where it is"
+)
 
 
 class NotFoundOut(Exception):
@@ -93,13 +98,6 @@ async def find_installation(
         if place is None:
             raise NotFoundOut(_NOWHERE)
     return of_settings(environment, namespace or own, missing)
-
-
-_EVERYWHERE: Final = "/apis/apps/v1/deployments"
-_NOWHERE: Final = (
-    "no installation of productive-mcp was found: install the chart, or say with --namespace and "
-    "--release where it is"
-)
 
 
 def of_deployments(deployments: Iterable[Mapping[str, Any]]) -> Installation:

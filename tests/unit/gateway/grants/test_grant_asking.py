@@ -107,6 +107,18 @@ def test_without_an_answer_the_lease_ends_and_the_doubt_stays() -> None:
     assert step == Keep(replace(grant, lease="", lease_end=0.0), FAILURE)
 
 
+def test_a_grant_that_lost_the_providers_token_lives_as_one_that_never_had_it() -> None:
+    # As a replica of a release that does not know the token stores it.
+    grant = replace(of_provider(), upstream="")
+    week = NOW + CONFIG.absolute_life
+    assert grant.end(CONFIG) == week
+    used = replace(grant, rotated_at=week - 1)
+    assert isinstance(step_of(used, refresh_of(used), week - 0.1), Advance)
+    step = step_of(used, refresh_of(used), week)
+    assert isinstance(step, End)
+    assert step.cause is Cause.EXPIRED
+
+
 @pytest.mark.parametrize(
     ("asks", "said", "cause"),
     [

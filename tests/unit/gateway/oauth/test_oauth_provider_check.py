@@ -17,11 +17,11 @@ from harness.grantkit import NOW, HeldClock, HeldKeys, HeldPeople, ana, new_key
 from harness.oauthkit import AuthorizationServer, Browser, audit_log, authorization_server
 from harness.oidcstub import Person, StubProvider, signed
 from productive_contract.mapping import State
-from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.config import DAY, LEASE, SKEW
 from productive_gateway.grants.grant import Grant
 from productive_gateway.grants.provider import MAX_TOKEN, open_token
 from productive_gateway.grants.record import RecordKind, decode
+from productive_gateway.grants.retry_budget import RetryLimits
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.sealing.errors import BrokenSeal
 from productive_gateway.sealing.keys import KeyRing

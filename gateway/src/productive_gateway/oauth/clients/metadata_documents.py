@@ -43,7 +43,7 @@ from productive_gateway.oauth.clients.document_url import (
 )
 from productive_gateway.oauth.clients.metadata_document import (
     MAX_BYTES,
-    DocumentError,
+    MetadataDocumentError,
     read_document,
 )
 from productive_gateway.observability.audit import Event, audit
@@ -171,7 +171,7 @@ class MetadataDocuments:
         self._under_way += 1
         try:
             held = await self._fetch(url, known)
-        except (FetchRefused, DocumentError) as error:
+        except (FetchRefused, MetadataDocumentError) as error:
             return self._refused(url, _slug(error))
         except FetchFailed as error:
             reason = _slug(error)
@@ -245,8 +245,8 @@ def _check_status(status: int) -> None:
     raise FetchRefused("redirected" if 300 <= status < 400 else "status")
 
 
-def _slug(error: FetchRefused | FetchFailed | DocumentError) -> str:
-    return error.reason if isinstance(error, DocumentError) else f"document_{error.reason}"
+def _slug(error: FetchRefused | FetchFailed | MetadataDocumentError) -> str:
+    return error.reason if isinstance(error, MetadataDocumentError) else f"document_{error.reason}"
 
 
 def _audit_refused(client_id: str, reason: str, host: str = "") -> None:
