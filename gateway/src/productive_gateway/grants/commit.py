@@ -176,9 +176,8 @@ class Commit:
             try:
                 outcome = await self._try(name, request, people)
             except (Changed, Missing):
-                request.ending = (
-                    None  # somebody else's write; theirs to audit if it ended the grant
-                )
+                # Somebody else's write; theirs to audit if it ended the grant.
+                request.ending = None
                 await budget.conflict()
             except Unavailable as error:
                 await budget.failure(error)
