@@ -176,9 +176,8 @@ class Commit:
             try:
                 outcome = await self._try(name, request, people)
             except (Changed, Missing):
-                request.ending = (
-                    None  # somebody else's write; theirs to audit if it ended the grant
-                )
+                # Somebody else's write; theirs to audit if it ended the grant.
+                request.ending = None
                 await budget.conflict()
             except Unavailable as error:
                 await budget.failure(error)
@@ -214,7 +213,7 @@ class Commit:
             case Advance() | End():
                 return await self._finish(step, seen, request)
             case Lease() | Ask() | Wait() | Keep():
-                return await self._ask_on(step, seen, request)
+                return await self._ask_provider(step, seen, request)
 
     def _decide(self, seen: _Seen, request: _Request) -> Step:
         step = decide(
@@ -229,7 +228,7 @@ class Commit:
         request.was_current |= isinstance(step, _OF_THE_CURRENT)
         return step
 
-    async def _ask_on(
+    async def _ask_provider(
         self, step: Lease | Ask | Wait | Keep, seen: _Seen, request: _Request
     ) -> Unavailable | None:
         """Take one step of asking the provider; return why the request fails, if it does."""

@@ -21,7 +21,7 @@ from productive_gateway.web.headers import values
 
 MAX_HOPS: Final = 16
 """Entries of X-Forwarded-For that are looked at, from the right."""
-CURRENT: Final[ContextVar[str | None]] = ContextVar("caller_address", default=None)
+CALLER: Final[ContextVar[str | None]] = ContextVar("caller_address", default=None)
 """Address of the caller of the current request to the authorization server, for limits deep inside;
 None if it is unknown."""
 SITE_PREFIX: Final = 64

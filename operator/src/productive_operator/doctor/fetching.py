@@ -8,11 +8,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 import aiohttp
 
+from productive_kube.http_date import read_date
 from productive_operator.doctor.result import NotReadable
 
 MAX_BYTES: Final = 2**20
@@ -54,11 +54,8 @@ class Answer:
 
         A `Date` has whole seconds, cut off.
         """
-        try:
-            moment = parsedate_to_datetime(self.headers.get("date", ""))
-        except ValueError:
-            return None
-        return moment.timestamp() + 0.5 - self.asked
+        sent = read_date(self.headers.get("date"))
+        return None if sent is None else sent + 0.5 - self.asked
 
 
 @dataclass(frozen=True, slots=True)

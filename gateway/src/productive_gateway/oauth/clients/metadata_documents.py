@@ -51,7 +51,7 @@ from productive_gateway.observability.metrics import CLIENT_DOCUMENTS
 from productive_gateway.outbound.cache_control import freshness
 from productive_gateway.outbound.errors import FetchFailed, FetchRefused
 from productive_gateway.outbound.guarded import Fetched, GuardedClient
-from productive_gateway.web.caller_address import CURRENT
+from productive_gateway.web.caller_address import CALLER
 from productive_gateway.web.limits import Limit
 
 Hosts = Sequence[str] | Literal["*"]
@@ -125,7 +125,7 @@ class MetadataDocuments:
         return _stale(self._cache.held(client_id), outcome.error, now)
 
     def _count_unknown(self) -> None:
-        address = CURRENT.get()
+        address = CALLER.get()
         self._unknown.take(address, **({} if address is None else {"address": address}))
 
     async def aclose(self) -> None:
