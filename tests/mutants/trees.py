@@ -31,7 +31,6 @@ class Tree:
             stdout=subprocess.PIPE,
             text=True,
         )
-        self._answer()
 
     def pytest(
         self, arguments: Sequence[str], files: Sequence[Path], output: Path, most: float
@@ -39,9 +38,11 @@ class Tree:
         """Run tests of these files; what is printed goes to `output`, `most` is in seconds."""
         assert self._warm is not None
         assert self._warm.stdin is not None
+        assert self._warm.stdout is not None
         request = [[*arguments, *self._names(files)], str(output), most]
         print(json.dumps(request), file=self._warm.stdin, flush=True)
-        self._answer()
+        if not self._warm.stdout.readline():
+            raise RuntimeError("the process that runs the tests has ended")
 
     def close(self) -> None:
         """End the process that runs pytest."""
@@ -69,12 +70,6 @@ class Tree:
 
     def _names(self, files: Sequence[Path]) -> list[str]:
         return [str(path.relative_to(self.root)) for path in files]
-
-    def _answer(self) -> None:
-        assert self._warm is not None
-        assert self._warm.stdout is not None
-        if not self._warm.stdout.readline():
-            raise RuntimeError("The process that runs the tests has ended.")
 
 
 @contextmanager

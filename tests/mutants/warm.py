@@ -21,9 +21,6 @@ from typing import Final
 
 import pytest
 
-READY: Final = "ready"
-OVER: Final = "over"
-
 # Plugins that are imported already cannot have their assertions rewritten, which nothing needs.
 _ALWAYS: Final = ("-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 
@@ -33,14 +30,13 @@ def main(files: Sequence[str]) -> int:
     for name in _foreign_modules(files):
         with suppress(Exception):
             importlib.import_module(name)
-    print(READY, flush=True)
     for line in sys.stdin:
         arguments, output, most = json.loads(line)
         child = os.fork()
         if child == 0:
             _run(arguments, output)
         _await(child, most)
-        print(OVER, flush=True)
+        print("over", flush=True)
     return 0
 
 
