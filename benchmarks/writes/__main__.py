@@ -26,7 +26,7 @@ from harness.kube import secrets_path
 from harness.plane import running_plane
 from harness.writeskit import Things, Writer
 from productive_contract.mapping import Person
-from productive_gateway.grants.commit import RetryLimits
+from productive_gateway.grants.retry_budget import RetryLimits
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_gateway.tools.writes.errors import LedgerUnavailable
 from productive_gateway.tools.writes.undo import UndoHandle

@@ -19,6 +19,7 @@ from harness.deployment import Deployment, Plan
 from harness.grantrequests import proxies
 from harness.kills import OTHER, VICTIM, Call, Cell, cells, kill, recorded, until_watching
 from harness.killsteps import (
+    AskedRefresh,
     ConfidentialRedemption,
     LaterRefresh,
     LaterSignIn,
@@ -82,11 +83,8 @@ def meet(site: Deployment, kind: type[Step], email: str, cell: Cell, *, alone: b
 
 def calls_of(site: Deployment, kind: type[Step]) -> list[Call]:
     """Return the requests that a step makes when nothing goes wrong."""
-    site.ingress.pin(VICTIM)
     with Visitor(site) as visitor:
-        calls = recorded(site, kind(visitor, new_person(site)).request)
-    site.ingress.pin(None)
-    return calls
+        return recorded(site, kind(visitor, new_person(site)).request)
 
 
 def all_kills(
@@ -127,6 +125,18 @@ def test_client_recovers_wherever_gateways_are_killed(
     site: Deployment, kind: type[Step], alone: bool, subtests: pytest.Subtests
 ) -> None:
     all_kills(site, kind, subtests, complete=True, alone=alone)
+
+
+@pytest.mark.complete
+@pytest.mark.attack("R-06", "J-13")
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.timeout(600)
+def test_client_recovers_wherever_gateways_are_killed_that_ask_the_provider(
+    plane: Plane, alone: bool, subtests: pytest.Subtests
+) -> None:
+    plan = Plan(proxied=True, forked=True, gateway={"OIDC_OFFLINE": "true"})
+    with closing(Cluster(plane)) as cluster, Deployment(cluster, plan).running() as asking:
+        all_kills(asking, AskedRefresh, subtests, complete=True, alone=alone)
 
 
 @pytest.mark.attack("R-06", "R-04")

@@ -43,7 +43,7 @@ from harness.grantrequests import (
     stored,
     works_everywhere,
 )
-from harness.kube import secret, secret_data, secrets_path
+from harness.kube import Object, secret, secret_data, secrets_path
 from harness.plane import Plane
 from harness.processes import eventually
 from harness.signin import Visitor, code_of, error_of, new_person
@@ -396,6 +396,69 @@ def test_no_step_of_a_rotation_loses_what_is_in_flight_or_was_issued(
         site.ingress.pin(number)
         assert visitor.authorize(client).status_code == httpx.codes.BAD_REQUEST
         assert visitor.authorize(later).status_code == httpx.codes.OK
+
+
+# --- a restored backup
+
+
+@pytest.mark.attack("R-12", "R-08", "J-14")
+def test_nobody_is_in_by_a_restored_grant_after_everybody_was_signed_out(
+    site: Deployment, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(site.cluster.kubeconfig()))
+    email, client = new_person(site), visitor.register()
+    lost, kept = visitor.tokens(client, email), visitor.tokens(client, email)
+    backup = site.cluster.kube.items(secrets_path(site.cluster.names.grants))
+    form = {"client_id": client.id, "token": lost["refresh_token"]}
+    assert visitor.http.post("/revoke", data=form).is_success
+    newer = visitor.refresh(client, kept["refresh_token"]).json()
+    refused_everywhere(visitor, lost)
+
+    # As a restored etcd: the same objects, as they were. A gateway that starts cannot see that.
+    restore(site, backup)
+    site.restart_gateway(0)
+    site.ingress.pin(0)
+    assert visitor.call(lost["access_token"]).is_success, "it was brought back"
+
+    names = site.cluster.names
+    command = ["keys", "sign-everybody-out", "--namespace", names.release]
+    assert main([*command, "--name", names.key_ring, "--yes"]) == 0
+    for tokens in (lost, kept, newer):
+        refused_everywhere(visitor, tokens)
+    # Also where the backup is restored, or restored again, after the command.
+    restore(site, backup)
+    for tokens in (lost, kept, newer):
+        refused_everywhere(visitor, tokens)
+        answer = visitor.refresh(client, tokens["refresh_token"])
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    works_everywhere(visitor, client, visitor.tokens(client, email))
+
+
+def restore(site: Deployment, backup: list[Object]) -> None:
+    """Write all objects as they were; those that were deleted meanwhile get another uid."""
+    for one in backup:
+        metadata = one["metadata"]
+        path = secrets_path(site.cluster.names.grants, metadata["name"])
+        found = site.cluster.kube.find(path)
+        if found is None:
+            bare = {name: metadata[name] for name in ("name", "labels") if name in metadata}
+            again = {"type": one["type"], "data": one["data"], "metadata": bare}
+            site.cluster.kube.create(secrets_path(site.cluster.names.grants), again)
+        else:
+            found["data"], found["metadata"]["labels"] = one["data"], metadata["labels"]
+            site.cluster.kube.replace(path, found)
+
+
+def refused_everywhere(visitor: Visitor, tokens: dict[str, str]) -> None:
+    """Wait until each replica refuses an access token."""
+    ingress = visitor.deployment.ingress
+    for number in range(visitor.deployment.plan.replicas):
+        ingress.pin(number)
+        eventually(
+            lambda: visitor.call(tokens["access_token"]).status_code == httpx.codes.UNAUTHORIZED,
+            what="the access token is refused",
+        )
+    ingress.pin(None)
 
 
 def rotate_keys(site: Deployment, *options: str) -> None:

@@ -16,10 +16,10 @@ from harness.proxy import RecordingProxy
 from harness.scripted import until
 from productive_contract.clock import system_entropy
 from productive_contract.names import KEY_RING_KEY, KEY_RING_TYPE
+from productive_gateway.admin.init_key_ring import init_key_ring
 from productive_gateway.errors import Unavailable
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import KeyRing, encode_ring, new_ring
-from productive_gateway.watched.init_key_ring import init_key_ring
 from productive_gateway.watched.key_ring import FRESH_SECONDS, KeyRingSource
 from productive_kube.errors import Forbidden
 

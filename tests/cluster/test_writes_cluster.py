@@ -18,8 +18,8 @@ from harness.quota import limit_secrets
 from harness.writeskit import Things, Writer, at_once
 from productive_contract.clock import system_clock
 from productive_contract.names import LABEL_USER, LABEL_USER_UID, LEDGER_TYPE
-from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.ledger import ledger_name
+from productive_gateway.grants.retry_budget import RetryLimits
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_gateway.tools.writes.claims import Known
 from productive_gateway.tools.writes.errors import LedgerUnavailable, UndoRefused

@@ -18,11 +18,13 @@ import httpcore
 
 from harness.certificates import Authority, KeyPair
 from harness.grantkit import HeldClock
+from productive_gateway.networks import Address, Network
 from productive_gateway.oauth.clients.metadata_documents import Hosts, MetadataDocuments
-from productive_gateway.outbound.addresses import Address, AddressPolicy, Network
+from productive_gateway.outbound.addresses import AddressPolicy
 from productive_gateway.outbound.errors import FetchFailed
 from productive_gateway.outbound.guarded import GuardedClient, connect_directly
 from productive_gateway.outbound.proxy import Proxy
+from productive_gateway.web.limits import Limit
 
 HOST = "assistant.example"
 PATH = "/oauth/client.json"
@@ -117,7 +119,12 @@ class DocumentHost:
         )
 
     def documents(
-        self, clock: HeldClock, *, hosts: Hosts = "*", client: GuardedClient | None = None
+        self,
+        clock: HeldClock,
+        *,
+        hosts: Hosts = "*",
+        client: GuardedClient | None = None,
+        unknown: Limit | None = None,
     ) -> MetadataDocuments:
         """Return the clients that describe themselves here."""
         return MetadataDocuments(
@@ -125,6 +132,7 @@ class DocumentHost:
             own_host=OWN_HOST,
             hosts=hosts,
             admin_contact="it@example.com",
+            unknown=unknown,
             clock=clock,
         )
 

@@ -2,8 +2,10 @@
 
 A gateway starts in a tenth of a second this way; tests that kill dozens of them need that. Requests
 are lines of JSON on standard input, answers are lines on standard output. It is the gateway as
-installed, but for two things: it sweeps when it gets SIGUSR1, not at random times, and a person may
-have `CAP` grants.
+installed, but for four things: it sweeps when it gets SIGUSR1, not at random times, a person may
+have `CAP` grants, nobody waits long for the lease of a gateway that died, and hosts of client
+documents have the public address `ADDRESS`, so that the proxy of the settings decides which host
+really answers.
 
 Started by `harness.gatewayforks`.
 """
@@ -12,20 +14,28 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import ipaddress
 import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 from productive_gateway import app, cli
+from productive_gateway.grants import transitions
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.sweeper import INTERVAL, Sweeper
+from productive_gateway.networks import Address
 from productive_gateway.outbound.client import trusted
+from productive_gateway.outbound.resolver import SystemResolver
 
+ADDRESS = "93.184.216.34"
 CAP = 3
 """Grants that a person may have."""
+LEASE, SKEW = 3.0, 1.0
+"""Seconds; see the constants of these names."""
 IDLE = "the sweeper waits"
 """What a gateway prints before it waits for SIGUSR1."""
 
@@ -66,11 +76,20 @@ def _become_gateway(log: str, environment: dict[str, str]) -> None:
     changed: dict[str, Any] = {
         "Sweeper": functools.partial(Sweeper, pause=_until_asked),
         "GrantConfig": functools.partial(GrantConfig, per_person=CAP),
+        "SystemResolver": _Names,
     }
     vars(app).update(changed)
+    vars(transitions).update({"LEASE": LEASE, "SKEW": SKEW})
     code = cli.main(["serve"])
     sys.stdout.flush()
     os._exit(code)
+
+
+class _Names(SystemResolver):
+    """A name server that knows every host."""
+
+    async def resolve(self, host: str) -> Sequence[Address]:  # noqa: ARG002
+        return [ipaddress.ip_address(ADDRESS)]
 
 
 async def _until_asked(seconds: float) -> None:

@@ -17,22 +17,17 @@ from productive_contract.clock import Clock, system_entropy
 from productive_contract.mapping import Mapping, Person, State
 from productive_contract.secret import Secret
 from productive_gateway.errors import InvalidToken, Unavailable
-from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.config import DAY, GrantConfig
 from productive_gateway.grants.grant import Grant, GrantState, SignIn, client_hash
 from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.provider import Answer, AskProvider
 from productive_gateway.grants.record import Record, RecordKind
+from productive_gateway.grants.retry_budget import RetryLimits
 from productive_gateway.grants.service import LIMITS, Grants, Tokens
+from productive_gateway.grants.steps import Advance, Redemption, Refresh
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.grants.tokens import digest
-from productive_gateway.grants.transitions import (
-    Advance,
-    Redemption,
-    Refresh,
-    current_secret,
-    redeem,
-)
+from productive_gateway.grants.transitions import current_secret, redeem
 from productive_gateway.people.snapshot import Snapshot
 from productive_gateway.sealing.keys import Key, KeyRing, key_id, new_ring
 from productive_kube.backoff import Backoff

@@ -64,7 +64,9 @@ def recorded(site: Deployment, step: Callable[[], object]) -> list[Call]:
     """Return the requests that the first gateway makes in this step."""
     proxy = proxies(site)[VICTIM]
     since = len(proxy.requests)
+    site.ingress.pin(VICTIM)
     step()
+    site.ingress.pin(None)
     found = [what for seen in proxy.requests[since:] if (what := _what(site, seen))]
     before: Counter[tuple[str, str]] = Counter()
     calls = []

@@ -259,6 +259,24 @@ class LaterRefresh(Refresh):
         self.token = self.request().json()["refresh_token"]
 
 
+class AskedRefresh(Refresh):
+    """The same where the provider is asked first, and takes each of its own tokens once."""
+
+    def recover(self, cell: Cell, answer: httpx.Response | None) -> None:
+        again = self.repeat()
+        if again.status_code == httpx.codes.OK:
+            assert stored(self.site, self.email) == [{"state": "active", "generation": "2"}]
+            assert self.count("token_refreshed") == 1 + (answer is not None)
+            assert again.json()["refresh_token"] == self.request().json()["refresh_token"]
+            self.works(again.json())
+        else:
+            # The gateway died with the new token of the provider.
+            assert (str(cell), answer) == ("update grant 1, unsent", None)
+            assert is_over(again)
+            assert self.states() == ["gone"]
+            self.signs_in_again()
+
+
 class Revocation(Step):
     """A refresh token that its client gives back."""
 

@@ -22,13 +22,14 @@ from harness.grantkit import HeldClock, HeldKeys, HeldPeople, ana
 from harness.oidcstub import CLIENT_ID, CLIENT_SECRET, ISSUER, Person, StubProvider
 from productive_contract.secret import Secret
 from productive_gateway.app import public_app
-from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.config import GrantConfig
 from productive_gateway.grants.index import GrantIndex
+from productive_gateway.grants.retry_budget import RetryLimits
 from productive_gateway.grants.service import LIMITS, Grants
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.oauth.clients.directory import Clients
 from productive_gateway.oauth.clients.metadata_documents import MetadataDocuments
+from productive_gateway.oauth.clients.redirect_policy import RedirectPolicy
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.provider_check import ProviderCheck
@@ -36,7 +37,7 @@ from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.outbound.client import Outbound, trusted
 from productive_gateway.upstream.client import UpstreamClient
 from productive_gateway.upstream.config import UpstreamConfig
-from productive_gateway.web.caller_address import CallerAddresses, parse_networks
+from productive_gateway.web.caller_address import CallerAddresses, parse_proxies
 from productive_gateway.web.limits import UNLIMITED, Limits, PerMinute
 
 PUBLIC_URL = "https://mcp.example.test"
@@ -247,10 +248,16 @@ async def authorization_server(
     clock, keys = clock or HeldClock(), keys or HeldKeys()
     store, people = store or MemoryGrantStore(clock=clock), people or HeldPeople(ana())
     provider = provider or StubProvider(clock)
-    config = OAuthConfig(
-        **{"public_url": PUBLIC_URL, "resource": RESOURCE, "admin_contact": "it@example.com"}
-        | (oauth or {})
-    )
+    given: dict[str, Any] = {
+        "public_url": PUBLIC_URL,
+        "resource": RESOURCE,
+        "redirect_hosts": "*",
+        "redirect_schemes": (),
+        "admin_contact": "it@example.com",
+    } | (oauth or {})
+    hosts, schemes = given.pop("redirect_hosts"), given.pop("redirect_schemes")
+    policy = RedirectPolicy(hosts, given["public_url"], schemes)
+    config = OAuthConfig(redirects=policy, **given)
     settings: dict[str, Any] = {
         "issuer": ISSUER,
         "client_id": CLIENT_ID,
@@ -280,7 +287,7 @@ async def authorization_server(
         issued=counted.issued,
     )
     known = Clients(keys, config.issuer, documents, **clients or {})
-    addresses = CallerAddresses(parse_networks(proxies))
+    addresses = CallerAddresses(parse_proxies(proxies))
     context = OAuthContext(
         config, keys, grants, people, client, known, clock, addresses=addresses, limits=counted
     )

@@ -9,8 +9,8 @@ from typing import Any
 from harness.grantkit import HeldKeys, ana
 from productive_contract.clock import Clock, system_clock
 from productive_contract.mapping import Person
-from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.ledger import PersonLedgers
+from productive_gateway.grants.retry_budget import RetryLimits
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.tools.writes.results import Intent, Lost, Outcome, Report, Work, Written
 from productive_gateway.tools.writes.writes import Writes

@@ -30,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     with ExitStack() as stack:
         trees = [stack.enter_context(copied_tree()) for _ in range(options.workers)]
+        for tree in trees:
+            tree.warm_up(_test_files(tree, chosen))
         if not options.no_baseline and not _baseline(trees[0], chosen):
             return 2
         outcomes = _judge_all(trees, chosen)
@@ -58,14 +60,17 @@ def _wanted(mutant: Mutant, names: Sequence[str]) -> bool:
 
 def _baseline(tree: Tree, mutants: Sequence[Mutant]) -> bool:
     """Report whether the tests pass as long as nothing is taken out."""
-    files = sorted({path for one in mutants for path in one.test_files(tree.root)})
     attacks = sorted({attack for one in mutants for attack in one.attacks})
-    ran = run_tests(tree, files, attacks)
+    ran = run_tests(tree, _test_files(tree, mutants), attacks)
     passed = bool(ran.tests) and not ran.fell and not ran.errors
     print(f"nothing taken out: {ran.tests} tests, {len(ran.fell) + ran.errors} fell", flush=True)
     if not passed:
         print(ran.output, file=sys.stderr)
     return passed
+
+
+def _test_files(tree: Tree, mutants: Sequence[Mutant]) -> list[Path]:
+    return sorted({path for one in mutants for path in one.test_files(tree.root)})
 
 
 def _judge_all(trees: Sequence[Tree], mutants: Sequence[Mutant]) -> list[Outcome]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
@@ -74,23 +73,16 @@ def judge(tree: Tree, mutant: Mutant) -> Outcome:
 
 def run_tests(tree: Tree, files: Sequence[Path], attacks: Sequence[str]) -> Ran:
     """Run the tests of these files that carry one of the ids."""
-    with tempfile.NamedTemporaryFile(suffix=".xml") as report:
-        done = subprocess.run(
-            [
-                *(tree.python, "-m", "pytest", "-q", "-p", "no:randomly", "-p", "no:cacheprovider"),
-                *("--tb=line", f"--timeout={TEST_SECONDS}", f"--junit-xml={report.name}"),
-                *(f"--attack={attack}" for attack in attacks),
-                *(str(path.relative_to(tree.root)) for path in files),
-            ],
-            cwd=tree.root,
-            check=False,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=MOST_SECONDS,
-        )
-        text = Path(report.name).read_text()
-    output = "\n".join(done.stdout.splitlines()[-LAST_LINES:])
+    with tempfile.TemporaryDirectory() as folder:
+        report, printed = Path(folder, "report.xml"), Path(folder, "output")
+        arguments = [
+            *("-q", "-p", "no:randomly", "--tb=line"),
+            *(f"--timeout={TEST_SECONDS}", f"--junit-xml={report}"),
+            *(f"--attack={attack}" for attack in attacks),
+        ]
+        tree.pytest(arguments, files, printed, MOST_SECONDS)
+        text = report.read_text() if report.exists() else ""
+        output = "\n".join(printed.read_text(errors="replace").splitlines()[-LAST_LINES:])
     if not text:
         return Ran(0, (), 1, output)
     cases = list(ET.fromstring(text).iter("testcase"))

@@ -9,7 +9,7 @@ import pytest
 
 from mutants.declared import ROOT, Edit, Mutant, WrongMutant, declared
 
-GROUPS = "ABCDEFGHIJKLMNOPQR"
+GROUPS = "ABCDEFGHIJKLMNOPQRS"
 """Of the attack catalogue."""
 
 MUTANTS = declared()

@@ -1,7 +1,7 @@
 """The gateway: OAuth authorization server and MCP endpoint in front of Productive.
 
-The way of a request: `app` (routes) → `mcp/` (bearer, protocol) → `people/` (who it acts as) →
-`tools/` → `productive/`. The way of a sign-in: `oauth/` → `upstream/` → `people/` → `grants/`.
+The path of a request: `app` (routes) → `mcp/` (bearer, protocol) → `people/` (who it acts as) →
+`tools/` → `productive/`. The path of a sign-in: `oauth/` → `upstream/` → `people/` → `grants/`.
 """
 
 __version__ = "0.1.0"

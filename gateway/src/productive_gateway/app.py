@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from urllib.parse import urlsplit
 
+import httpx
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
@@ -35,20 +36,15 @@ from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.metadata import resource_metadata_url
 from productive_gateway.oauth.provider_check import ProviderCheck
 from productive_gateway.oauth.routes import oauth_routes
-from productive_gateway.observability.audit import (
-    DescribeEmail,
-    EmailStyle,
-    describing_emails,
-    in_full,
-    left_out,
-)
+from productive_gateway.observability.audit import describing_emails
 from productive_gateway.observability.metrics import count_kubernetes_request
 from productive_gateway.outbound.addresses import AddressPolicy
 from productive_gateway.outbound.client import Outbound, trusted
 from productive_gateway.outbound.guarded import Connect, GuardedClient, connect_directly
 from productive_gateway.outbound.resolver import Resolve, SystemResolver
+from productive_gateway.people.snapshot import People
 from productive_gateway.productive.wire.client import LIMITS, ProductiveApi
-from productive_gateway.sealing.email_label import email_label
+from productive_gateway.sealing.email_label import email_description
 from productive_gateway.sealing.keys import FixedKeys, Keys
 from productive_gateway.settings import Settings
 from productive_gateway.tools.registry import TOOLS, ToolRegistry
@@ -97,71 +93,28 @@ async def compose(
         NoCluster: the settings ask for Kubernetes and there is no way to it.
     """
     async with AsyncExitStack() as stack:
-        tasks: list[Task] = []
-        cluster = (
-            await stack.enter_async_context(
-                await KubeClient.connect(user_agent=USER_AGENT, observe=count_kubernetes_request)
-            )
-            if settings.needs_cluster
-            else None
-        )
-        people = _people(settings, cluster)
-        keys = _keys(settings, cluster)
-        tasks.append(people.run)
-        stack.enter_context(describing_emails(_describe_email(settings.audit_emails, keys)))
-        # What is in a file or a setting has no watch.
-        watches: dict[str, Callable[[], bool]] = {}
-        if isinstance(people, MappingSource):
-            watches["watch_mapping"] = lambda: people.healthy
-        if isinstance(keys, KeyRingSource):
-            tasks.append(keys.run)
-            watches["watch_key_ring"] = lambda: keys.healthy
-
-        config = GrantConfig(settings.resource, access_life=settings.access_token_seconds)
+        cluster = await _cluster(settings, stack)
+        people, keys = _people(settings, cluster), _keys(settings, cluster)
+        stack.enter_context(describing_emails(email_description(settings.audit_emails, keys)))
         limits = Limits.of(settings.limits)
         addresses = CallerAddresses(settings.trusted_proxies)
-        preregistered = _preregistered(settings)
-        if preregistered is not None:
-            tasks.append(preregistered.run)
-
-        store = _store(settings, cluster)
-        writes = Writes.over(PersonLedgers(store, keys), keys)
-        index = GrantIndex(store, keys, config)
-        watches["watch_grants"] = lambda: index.healthy
-        oauth_config = _oauth_config(settings)
         outbound = Outbound(trusted(settings.ca_bundle), settings.proxy)
         upstream = UpstreamClient(settings.upstream, outbound, redirect_uri=settings.callback_url)
         stack.push_async_callback(upstream.aclose)
-        grants = Grants(
-            store,
-            index,
-            people,
-            keys,
-            config,
-            ask=ProviderCheck(upstream).ask,
-            issued=limits.issued,
-        )
-        tasks += [index.run, Sweeper(store, people, keys, config).run]
+
+        lives = GrantConfig(settings.resource, access_life=settings.access_token_seconds)
+        store = _store(settings, cluster)
+        index = GrantIndex(store, keys, lives)
+        ask = ProviderCheck(upstream).ask
+        grants = Grants(store, index, people, keys, lives, ask=ask, issued=limits.issued)
+        writes = Writes.over(PersonLedgers(store, keys), keys)
 
         http = await stack.enter_async_context(outbound.client(limits=LIMITS))
-        registry = ToolRegistry(
-            TOOLS,
-            ProductiveApi(settings.productive_api_base_url, http, settings.productive_org_id),
-            keys,
-            writes,
-            toolsets=settings.toolsets,
-            read_only=settings.read_only,
-            admin_contact=settings.admin_contact,
-        )
+        oauth_config = _oauth_config(settings)
         endpoint = McpEndpoint(
-            _mcp_config(settings),
-            Authenticator(
-                grants,
-                people,
-                denied=settings.denied_clients.labels,
-                admin_contact=settings.admin_contact,
-            ).authenticate,
-            registry,
+            _mcp_config(settings, oauth_config),
+            _authenticator(settings, grants, people).authenticate,
+            _registry(settings, http, keys, writes),
             connect_page=partial(
                 connect_page,
                 settings.resource,
@@ -171,53 +124,36 @@ async def compose(
             failed_tokens=FailedTokens(limits.failed_tokens, addresses),
         )
         await stack.enter_async_context(endpoint.run())
-        if resolve is None:
-            resolver = SystemResolver()
-            stack.callback(resolver.close)
-            resolve = resolver.resolve
-        documents = _documents(settings, outbound, resolve, connect, limits.client_documents)
+
+        guarded = _guarded_client(settings, outbound, stack, resolve, connect)
+        documents = _documents(settings, guarded, limits.client_documents)
         stack.push_async_callback(documents.aclose)
-        oauth = oauth_routes(
-            OAuthContext(
-                config=oauth_config,
-                keys=keys,
-                clients=Clients(
-                    keys,
-                    settings.public_url,
-                    documents=documents,
-                    kinds=settings.client_kinds,
-                    preregistered=preregistered,
-                    denied=settings.denied_clients,
-                ),
-                grants=grants,
-                people=people,
-                upstream=upstream,
-                addresses=addresses,
-                limits=limits,
-            ),
-            parts=(
-                ("Sign-in", settings.upstream.issuer),
-                ("Productive", settings.productive_api_base_url),
-            ),
+        preregistered = _preregistered(settings)
+        context = OAuthContext(
+            config=oauth_config,
+            keys=keys,
+            clients=_clients(settings, keys, documents, preregistered),
+            grants=grants,
+            people=people,
+            upstream=upstream,
+            addresses=addresses,
+            limits=limits,
         )
-        readiness = Readiness(
-            needed={"mapping": people.snapshot, "key_ring": keys.ring},
-            watches=watches,
-            problems={
-                "published_mapping": lambda: people.problem,
-                "published_key_ring": lambda: (
-                    keys.problem if isinstance(keys, KeyRingSource) else None
-                ),
-                "provider": lambda: upstream.problem,
-                "preregistered_clients": lambda: (
-                    None if preregistered is None else preregistered.problem
-                ),
-            },
+        services = (
+            ("Sign-in", settings.upstream.issuer),
+            ("Productive", settings.productive_api_base_url),
         )
+        routes = [*oauth_routes(context, parts=services), *mcp_routes(endpoint)]
+
+        tasks: list[Task] = [people.run]
+        if isinstance(keys, KeyRingSource):
+            tasks.append(keys.run)
+        if preregistered is not None:
+            tasks.append(preregistered.run)
+        tasks += [index.run, Sweeper(store, people, keys, lives).run]
+        readiness = _readiness(people, keys, index, upstream, preregistered)
         yield Gateway(
-            public=public_app(
-                [*oauth, *mcp_routes(endpoint)], resource=settings.resource, addresses=addresses
-            ),
+            public=public_app(routes, resource=settings.resource, addresses=addresses),
             internal=internal_app(readiness),
             readiness=readiness,
             tasks=tuple(tasks),
@@ -249,6 +185,13 @@ def public_app(
     return RequestLog(app, routes=labels)
 
 
+async def _cluster(settings: Settings, stack: AsyncExitStack) -> KubeClient | None:
+    if not settings.needs_cluster:
+        return None
+    connecting = KubeClient.connect(user_agent=USER_AGENT, observe=count_kubernetes_request)
+    return await stack.enter_async_context(await connecting)
+
+
 def _people(settings: Settings, cluster: KubeClient | None) -> MappingSource | LocalMapping:
     secret = settings.mapping_secret
     if cluster is None or secret is None:
@@ -278,33 +221,45 @@ def _store(settings: Settings, cluster: KubeClient | None) -> GrantStore:
     return KubernetesGrantStore(cluster, settings.grants_namespace)
 
 
-def _describe_email(style: EmailStyle, keys: Keys) -> DescribeEmail:
-    """Return how audit lines name people's addresses."""
-    match style:
-        case EmailStyle.FULL:
-            return in_full
-        case EmailStyle.NONE:
-            return left_out
-        case EmailStyle.HASHED:
-            return partial(_hashed, keys)
-
-
-def _hashed(keys: Keys, email: str) -> dict[str, str]:
-    label = email_label(keys, email)
-    return {} if label is None else {"email_hash": label}
-
-
-def _documents(
-    settings: Settings, outbound: Outbound, resolve: Resolve, connect: Connect, unknown: Limit
-) -> MetadataDocuments:
-    http = GuardedClient(
-        outbound.tls,
-        AddressPolicy(settings.denied_addresses),
-        resolve,
-        USER_AGENT,
-        outbound.proxy,
-        connect,
+def _authenticator(settings: Settings, grants: Grants, people: People) -> Authenticator:
+    return Authenticator(
+        grants,
+        people,
+        denied=settings.denied_clients.labels,
+        admin_contact=settings.admin_contact,
     )
+
+
+def _registry(
+    settings: Settings, http: httpx.AsyncClient, keys: Keys, writes: Writes
+) -> ToolRegistry:
+    return ToolRegistry(
+        TOOLS,
+        ProductiveApi(settings.productive_api_base_url, http, settings.productive_org_id),
+        keys,
+        writes,
+        toolsets=settings.toolsets,
+        read_only=settings.read_only,
+        admin_contact=settings.admin_contact,
+    )
+
+
+def _guarded_client(
+    settings: Settings,
+    outbound: Outbound,
+    stack: AsyncExitStack,
+    resolve: Resolve | None,
+    connect: Connect,
+) -> GuardedClient:
+    if resolve is None:
+        resolver = SystemResolver()
+        stack.callback(resolver.close)
+        resolve = resolver.resolve
+    policy = AddressPolicy(settings.denied_addresses)
+    return GuardedClient(outbound.tls, policy, resolve, USER_AGENT, outbound.proxy, connect)
+
+
+def _documents(settings: Settings, http: GuardedClient, unknown: Limit) -> MetadataDocuments:
     return MetadataDocuments(
         http,
         own_host=urlsplit(settings.public_url).hostname or "",
@@ -314,22 +269,65 @@ def _documents(
     )
 
 
+def _clients(
+    settings: Settings,
+    keys: Keys,
+    documents: MetadataDocuments,
+    preregistered: PreregisteredClients | None,
+) -> Clients:
+    return Clients(
+        keys,
+        settings.public_url,
+        documents=documents,
+        kinds=settings.client_kinds,
+        preregistered=preregistered,
+        denied=settings.denied_clients,
+    )
+
+
+def _readiness(
+    people: MappingSource | LocalMapping,
+    keys: KeyRingSource | FixedKeys,
+    index: GrantIndex,
+    upstream: UpstreamClient,
+    preregistered: PreregisteredClients | None,
+) -> Readiness:
+    # What is in a file or a setting has no watch.
+    watches: dict[str, Callable[[], bool]] = {}
+    if isinstance(people, MappingSource):
+        watches["watch_mapping"] = lambda: people.healthy
+    if isinstance(keys, KeyRingSource):
+        watches["watch_key_ring"] = lambda: keys.healthy
+    watches["watch_grants"] = lambda: index.healthy
+    return Readiness(
+        needed={"mapping": people.snapshot, "key_ring": keys.ring},
+        watches=watches,
+        problems={
+            "published_mapping": lambda: people.problem,
+            "published_key_ring": lambda: keys.problem if isinstance(keys, KeyRingSource) else None,
+            "provider": lambda: upstream.problem,
+            "preregistered_clients": lambda: (
+                None if preregistered is None else preregistered.problem
+            ),
+        },
+    )
+
+
 def _oauth_config(settings: Settings) -> OAuthConfig:
     return OAuthConfig(
         public_url=settings.public_url,
         resource=settings.resource,
-        redirect_hosts=settings.redirect_hosts,
-        redirect_schemes=settings.redirect_schemes,
+        redirects=settings.redirects,
         admin_contact=settings.admin_contact,
         local=settings.local,
     )
 
 
-def _mcp_config(settings: Settings) -> McpConfig:
+def _mcp_config(settings: Settings, oauth: OAuthConfig) -> McpConfig:
     return McpConfig(
         public_url=settings.public_url,
         resource=settings.resource,
-        resource_metadata_url=resource_metadata_url(_oauth_config(settings)),
+        resource_metadata_url=resource_metadata_url(oauth),
         allowed_origins=settings.allowed_origins,
         local=settings.local,
         server_version=__version__,

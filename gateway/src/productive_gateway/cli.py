@@ -11,20 +11,15 @@ import os
 import sys
 from collections.abc import Sequence
 
-from productive_contract.clock import system_clock, system_entropy
-from productive_gateway import USER_AGENT, __version__
-from productive_gateway.admin.arguments import object_name
+from productive_gateway import __version__
 from productive_gateway.admin.errors import AdminError
 from productive_gateway.admin.grant_commands import add_grant_commands
 from productive_gateway.admin.key_commands import add_key_commands
 from productive_gateway.errors import Unavailable
 from productive_gateway.observability.logs import configure_logs
 from productive_gateway.sealing.errors import KeyRingError
-from productive_gateway.sealing.keys import new_ring
 from productive_gateway.settings import SettingsError, load_settings
-from productive_gateway.watched.init_key_ring import init_key_ring, key_ring_manifest
 from productive_gateway.web.listening import ListenError
-from productive_kube.client import KubeClient
 from productive_kube.errors import ApiError, NoCluster
 
 
@@ -60,14 +55,6 @@ def _parser() -> argparse.ArgumentParser:
     keys = commands.add_parser("keys", help="the key ring").add_subparsers(
         required=True, metavar="COMMAND"
     )
-    init = keys.add_parser("init", help="make the key ring Secret, unless it exists")
-    init.add_argument("--name", required=True, help="of the Secret")
-    init.add_argument("--namespace", help="default: the pod's, else the kubeconfig context's")
-    init.set_defaults(run=_init_keys)
-    new = keys.add_parser("new", help="print the manifest of a Secret with a new key ring")
-    new.add_argument("--name", required=True, type=object_name, help="of the Secret")
-    new.add_argument("--namespace", type=object_name, help="default: none in the manifest")
-    new.set_defaults(run=_new_keys)
     add_key_commands(keys)
     grants = commands.add_parser("grants", help="people's sign-ins").add_subparsers(
         required=True, metavar="COMMAND"
@@ -88,21 +75,6 @@ def _serve(_: argparse.Namespace) -> int:
 def _check(_: argparse.Namespace) -> int:
     load_settings(os.environ)
     print("The settings are good.")  # noqa: T201
-    return 0
-
-
-def _init_keys(options: argparse.Namespace) -> int:
-    async def run() -> str:
-        async with await KubeClient.connect(user_agent=USER_AGENT) as client:
-            return await init_key_ring(client, options.namespace or client.namespace, options.name)
-
-    print(asyncio.run(run()))  # noqa: T201
-    return 0
-
-
-def _new_keys(options: argparse.Namespace) -> int:
-    ring = new_ring(system_clock(), system_entropy)
-    print(key_ring_manifest(ring, options.name, options.namespace), end="")  # noqa: T201
     return 0
 
 

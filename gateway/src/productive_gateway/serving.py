@@ -22,7 +22,7 @@ from starlette.types import ASGIApp
 
 from productive_gateway.app import Gateway, compose
 from productive_gateway.settings import Settings
-from productive_gateway.web.connection import Connection, Limits, Waiting
+from productive_gateway.web.connection import Connection, PortLimits, Waiting
 from productive_gateway.web.listening import close, listen
 
 _log = structlog.get_logger("gateway")
@@ -36,7 +36,7 @@ DRAIN_SECONDS: Final = 25
 class Server(uvicorn.Server):
     """One port: uvicorn on given sockets, without its own signal handling."""
 
-    def __init__(self, app: ASGIApp, sockets: list[socket.socket], limits: Limits) -> None:
+    def __init__(self, app: ASGIApp, sockets: list[socket.socket], limits: PortLimits) -> None:
         """Take the sockets, which close with the server.
 
         Args:
@@ -87,7 +87,7 @@ async def serve(settings: Settings) -> int:
 async def _serve(
     settings: Settings, public: list[socket.socket], internal: list[socket.socket]
 ) -> int:
-    limits = Limits(
+    limits = PortLimits(
         idle=settings.keep_alive_seconds, connections=open_connections(settings.max_connections)
     )
     async with compose(settings) as gateway:

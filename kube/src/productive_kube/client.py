@@ -13,7 +13,6 @@ import json
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar
@@ -26,6 +25,7 @@ from kubernetes.aio.config.config_exception import ConfigException
 from productive_kube.connection import Connections, session_for
 from productive_kube.credentials import load_credentials
 from productive_kube.errors import Unreachable, from_status
+from productive_kube.http_date import read_date
 from productive_kube.list_stream import ListReader, MalformedList, split_lines
 
 Query = Sequence[tuple[str, str]]
@@ -287,7 +287,7 @@ class KubeClient:
         )
         response: aiohttp.ClientResponse = answer.response
         self._observe(verb, str(response.status))
-        self.server_time = _date(response.headers.get("Date"))
+        self.server_time = read_date(response.headers.get("Date"))
         if response.status < 400:
             return response
         try:
@@ -339,14 +339,6 @@ def _drop(response: aiohttp.ClientResponse) -> None:
     if connection is not None and connection.transport is not None:
         connection.transport.abort()
     response.close()
-
-
-def _date(header: str | None) -> float | None:
-    """Return the time of a Date header (RFC 9110 6.6.1)."""
-    try:
-        return parsedate_to_datetime(header).timestamp() if header else None
-    except (ValueError, OverflowError):
-        return None
 
 
 def version_of(found: Mapping[str, Any], request: str) -> str:

@@ -25,7 +25,7 @@ from productive_gateway.serving import (
     run_gateway,
 )
 from productive_gateway.settings import load_settings
-from productive_gateway.web.connection import Limits
+from productive_gateway.web.connection import PortLimits
 from productive_gateway.web.endpoint import Endpoint
 from productive_gateway.web.listening import listen
 from productive_gateway.web.probes import Readiness, internal_app
@@ -54,7 +54,7 @@ class RunningGateway:
         writes = Writer(MemoryGrantStore(), HeldKeys()).writes
         gateway = Gateway(public, internal_app(self.readiness), self.readiness, tasks, writes)
         self.servers = [
-            Server(app, listen(["127.0.0.1"], 0), Limits())
+            Server(app, listen(["127.0.0.1"], 0), PortLimits())
             for app in (gateway.public, gateway.internal)
         ]
         self.running = asyncio.create_task(run_gateway(gateway, self.servers, self.stop))

@@ -32,15 +32,21 @@ def add_yes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask")
 
 
-def with_client(run: Callable[[KubeClient], Awaitable[int]]) -> int:
+def with_client(
+    run: Callable[[KubeClient], Awaitable[int]], *, user_agent: str = ADMIN_USER_AGENT
+) -> int:
     """Run a command with a client of the API server, and return its exit code.
+
+    Args:
+        run: the command.
+        user_agent: who we are in the logs of the API server.
 
     Raises:
         NoCluster: no API server is configured.
     """
 
     async def connected() -> int:
-        async with await KubeClient.connect(user_agent=ADMIN_USER_AGENT) as client:
+        async with await KubeClient.connect(user_agent=user_agent) as client:
             return await run(client)
 
     return asyncio.run(connected())

@@ -15,7 +15,7 @@ from productive_contract.clock import Clock, system_clock
 from productive_contract.mapping import MappingError, decode
 from productive_contract.names import MAPPING_TYPE
 from productive_gateway.admin.errors import AdminError, explained
-from productive_gateway.admin.key_ring_secret import find_key_ring, read_key_ring
+from productive_gateway.admin.key_ring_secret import TRIES, find_key_ring, read_key_ring
 from productive_gateway.admin.output import as_json, confirm, plain, say, table
 from productive_gateway.admin.sign_in import (
     HEADS,
@@ -37,8 +37,6 @@ from productive_kube.client import KubeClient
 from productive_kube.collection import secret_data
 from productive_kube.errors import ApiError
 
-TRIES: Final = 5
-"""Writes that may lose against another one."""
 _SUFFIX: Final = "-grants"
 _ELSEWHERE: Final = "If they are elsewhere, name the namespace with --namespace."
 _NAMESPACE: Final = "name the namespace of the sign-ins with --namespace, as <release>-grants"

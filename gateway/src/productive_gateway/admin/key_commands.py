@@ -1,4 +1,4 @@
-"""The command lines of `productive-gateway keys rotate`, `status` and `sign-everybody-out`."""
+"""The command lines of `productive-gateway keys`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import argparse
 import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from productive_contract.clock import system_clock, system_entropy
+from productive_gateway import USER_AGENT
 from productive_gateway.admin.arguments import (
     add_output,
     add_yes,
@@ -14,13 +16,17 @@ from productive_gateway.admin.arguments import (
     with_client,
 )
 from productive_gateway.admin.errors import AdminError
+from productive_gateway.admin.init_key_ring import init_key_ring, key_ring_manifest
 from productive_gateway.admin.keys import (
     RotateOptions,
     rotate_keys,
     show_keys,
     sign_everybody_out,
 )
+from productive_gateway.admin.output import say
+from productive_gateway.sealing.keys import new_ring
 from productive_gateway.settings.values import secret_ref
+from productive_kube.client import KubeClient
 
 if TYPE_CHECKING:
     from productive_gateway.admin.arguments import Subparsers
@@ -42,7 +48,15 @@ class KeyRingRef(NamedTuple):
 
 
 def add_key_commands(keys: Subparsers) -> None:
-    """Add rotate, status and sign-everybody-out."""
+    """Add init, new, rotate, status and sign-everybody-out."""
+    init = keys.add_parser("init", help="make the key ring Secret, unless it exists")
+    init.add_argument("--name", required=True, help="of the Secret")
+    init.add_argument("--namespace", help="default: the pod's, else the kubeconfig context's")
+    init.set_defaults(run=_init_keys)
+    new = keys.add_parser("new", help="print the manifest of a Secret with a new key ring")
+    new.add_argument("--name", required=True, type=object_name, help="of the Secret")
+    new.add_argument("--namespace", type=object_name, help="default: none in the manifest")
+    new.set_defaults(run=_new_keys)
     rotate = keys.add_parser("rotate", help="take the next safe step of a rotation")
     _add_key_ring(rotate)
     rotate.add_argument("--dry-run", action="store_true", help="say what would be done")
@@ -73,6 +87,22 @@ def add_key_commands(keys: Subparsers) -> None:
     _add_key_ring(everybody)
     add_yes(everybody)
     everybody.set_defaults(run=_sign_everybody_out)
+
+
+def _init_keys(options: argparse.Namespace) -> int:
+    async def run(client: KubeClient) -> int:
+        namespace = options.namespace or client.namespace
+        say(await init_key_ring(client, namespace, options.name))
+        return 0
+
+    # The Job of an installation runs it, not a person.
+    return with_client(run, user_agent=USER_AGENT)
+
+
+def _new_keys(options: argparse.Namespace) -> int:
+    ring = new_ring(system_clock(), system_entropy)
+    say(key_ring_manifest(ring, options.name, options.namespace).rstrip("\n"))
+    return 0
 
 
 def _rotate_keys(options: argparse.Namespace) -> int:

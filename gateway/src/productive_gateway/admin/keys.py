@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
+from productive_gateway.admin.init_key_ring import key_ring_manifest
 from productive_gateway.admin.key_ring_secret import (
     KeyRingSecret,
     change_key_ring,
@@ -18,6 +19,7 @@ from productive_gateway.admin.key_ring_secret import (
     read_key_ring,
 )
 from productive_gateway.admin.output import as_json, confirm, say, table, time_text
+from productive_gateway.grants.config import DAY
 from productive_gateway.sealing.keys import MAX_KEYS, Key, KeyRing
 from productive_gateway.sealing.rotation import (
     KEPT_DAYS,
@@ -29,10 +31,8 @@ from productive_gateway.sealing.rotation import (
     role,
     rotate,
 )
-from productive_gateway.watched.init_key_ring import key_ring_manifest
 from productive_kube.client import KubeClient
 
-DAY: Final = 86400.0
 METRIC: Final = "productive_mcp_key_loaded"
 HEADS: Final = ("KEY", "CREATED", "ROLE", "UNTIL")
 

@@ -189,5 +189,5 @@ def _seconds(fields: Mapping[str, str], name: str, otherwise: float) -> float:
         value = float(fields[name])
     except (KeyError, ValueError):
         return otherwise
-    # Neither infinite nor no number.
+    # Neither infinite nor NaN.
     return value if abs(value) < 1e12 else otherwise

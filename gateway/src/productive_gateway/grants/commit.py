@@ -9,22 +9,13 @@ generation with what the provider answered.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Final
 
 import structlog
 
-from productive_contract.clock import (
-    Chance,
-    Clock,
-    Entropy,
-    system_chance,
-    system_clock,
-    system_entropy,
-)
+from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.mapping import Person
 from productive_gateway.errors import GatewayError, Unavailable
 from productive_gateway.grants.config import KEPT, GrantConfig
@@ -36,14 +27,14 @@ from productive_gateway.grants.errors import (
     InvalidGrant,
     InvalidScope,
     Missing,
-    StoreFull,
+    being_renewed,
 )
 from productive_gateway.grants.grant import Cause, Grant, Refusal, standing
 from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.provider import AskProvider, open_token, reply_to
 from productive_gateway.grants.record import Record, Tampered, attempt_of, encode, read
-from productive_gateway.grants.store import GrantStore
-from productive_gateway.grants.transitions import (
+from productive_gateway.grants.retry_budget import RetryBudget, RetryLimits
+from productive_gateway.grants.steps import (
     Advance,
     Ask,
     Claim,
@@ -54,13 +45,13 @@ from productive_gateway.grants.transitions import (
     Repeat,
     Step,
     Wait,
-    decide,
 )
+from productive_gateway.grants.store import GrantStore
+from productive_gateway.grants.transitions import decide
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.people.snapshot import Snapshot
 from productive_gateway.sealing.errors import UnknownKey
 from productive_gateway.sealing.keys import KeyRing, Keys
-from productive_kube.backoff import Backoff
 
 _log = structlog.get_logger(__name__)
 
@@ -75,111 +66,6 @@ _EVENTS: Final = {
 
 _OF_THE_CURRENT: Final = (Advance, Lease, Ask, Wait, Keep)
 """Steps of a request whose token is the current one."""
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class RetryLimits:
-    """How often and how long one request tries before it is answered 503."""
-
-    conflicts: int = 5
-    """Writes that may lose against another one."""
-    failures: int = 2
-    """Calls that may fail."""
-    failures_after_write: int = 5
-    seconds: float = 4.0
-    """For all calls together; an API server that is slower counts as unavailable."""
-    seconds_after_write: float = 8.0
-    """Once a write is in flight, allow longer to learn its outcome."""
-    conflict_pauses: tuple[float, float] = (0.05, 0.2)
-    """The first and the longest, in seconds."""
-    failure_pauses: tuple[float, float] = (0.2, 0.8)
-
-
-class RetryBudget:
-    """The tries and the time of one request."""
-
-    def __init__(self, limits: RetryLimits, chance: Chance = system_chance) -> None:
-        """Start the clock."""
-        self._limits = limits
-        self._seconds = limits.seconds
-        self._failures_allowed = limits.failures
-        self._started = asyncio.get_running_loop().time()
-        # Jittered, so that requests that lost the same compare-and-swap do not retry together.
-        self._conflicts = Backoff(*limits.conflict_pauses, chance)
-        self._failures = Backoff(*limits.failure_pauses, chance)
-        self._waits = Backoff(*limits.failure_pauses, chance)
-
-    def begin_write(self) -> None:
-        """Note that a write is about to be sent, whose outcome has to be learnt."""
-        self._seconds = self._limits.seconds_after_write
-        self._failures_allowed = self._limits.failures_after_write
-
-    async def call(self, call: Awaitable[T]) -> T:
-        """Await a call within the time that is left.
-
-        Raises:
-            Unavailable: the time is over.
-        """
-        try:
-            async with asyncio.timeout_at(self._started + self._seconds):
-                return await call
-        except TimeoutError as error:
-            raise Unavailable(
-                "The store of sign-ins does not answer in time. Try again shortly.",
-                reason="grants_slow",
-            ) from error
-
-    async def repeat(self, ask: Callable[[], Awaitable[T]]) -> T:
-        """Make a call that changes nothing, again while it fails.
-
-        Raises:
-            Unavailable: it failed too often, or the time is over.
-        """
-        while True:
-            try:
-                return await self.call(ask())
-            except Unavailable as error:
-                await self.failure(error)
-
-    async def conflict(self) -> None:
-        """Wait before the next try after another write came first.
-
-        Raises:
-            Unavailable: that happened too often.
-        """
-        pause = self._conflicts.next()
-        if self._conflicts.failures > self._limits.conflicts:
-            raise Unavailable(
-                "Too many requests change this sign-in at once. Try again shortly.",
-                reason="grants_contended",
-                retry_after=1,
-            )
-        await asyncio.sleep(pause)
-
-    async def wait(self) -> None:
-        """Wait before the next look at what another request is doing.
-
-        Raises:
-            Unavailable: it takes longer than this request may wait.
-        """
-        pause = self._waits.next()
-        if asyncio.get_running_loop().time() + pause >= self._started + self._seconds:
-            raise _busy()
-        await asyncio.sleep(pause)
-
-    async def failure(self, error: Unavailable) -> None:
-        """Wait before the next try after a call failed.
-
-        Raises:
-            Unavailable: `error`, when tries or time are used up.
-        """
-        pause = self._failures.next()
-        over = asyncio.get_running_loop().time() + pause >= self._started + self._seconds
-        if over or isinstance(error, StoreFull) or self._failures.failures > self._failures_allowed:
-            raise error
-        await asyncio.sleep(pause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,9 +176,8 @@ class Commit:
             try:
                 outcome = await self._try(name, request, people)
             except (Changed, Missing):
-                request.ending = (
-                    None  # somebody else's write; theirs to audit if it ended the grant
-                )
+                # Somebody else's write; theirs to audit if it ended the grant.
+                request.ending = None
                 await budget.conflict()
             except Unavailable as error:
                 await budget.failure(error)
@@ -328,7 +213,7 @@ class Commit:
             case Advance() | End():
                 return await self._finish(step, seen, request)
             case Lease() | Ask() | Wait() | Keep():
-                return await self._ask_on(step, seen, request)
+                return await self._ask_provider(step, seen, request)
 
     def _decide(self, seen: _Seen, request: _Request) -> Step:
         step = decide(
@@ -343,7 +228,7 @@ class Commit:
         request.was_current |= isinstance(step, _OF_THE_CURRENT)
         return step
 
-    async def _ask_on(
+    async def _ask_provider(
         self, step: Lease | Ask | Wait | Keep, seen: _Seen, request: _Request
     ) -> Unavailable | None:
         """Take one step of asking the provider; return why the request fails, if it does."""
@@ -351,7 +236,7 @@ class Commit:
         match step:
             case Lease() if request.saw_others_ask(seen.grant):
                 # They got no answer: those who came meanwhile must not ask again one by one.
-                return _busy()
+                return being_renewed()
             case Lease():
                 budget.begin_write()
                 request.known = await self._update(step.grant, seen, budget)
@@ -432,14 +317,6 @@ async def end(store: GrantStore, record: Record, gone: Grant, ring: KeyRing, *, 
             await store.update(encode(gone, ring, replacing=record))
             return
     await store.delete(record)
-
-
-def _busy() -> Unavailable:
-    return Unavailable(
-        "Another request is renewing this sign-in. Try again shortly.",
-        reason="refresh_in_progress",
-        retry_after=2,
-    )
 
 
 def _refused(step: Refuse) -> GatewayError:

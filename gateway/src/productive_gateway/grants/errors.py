@@ -112,3 +112,12 @@ class Immutable(Exception):
 
 class Missing(Exception):
     """The object to change is no longer stored."""
+
+
+def being_renewed() -> Unavailable:
+    """Return the error of a refresh that waits for another one of the same sign-in in vain."""
+    return Unavailable(
+        "Another request is renewing this sign-in. Try again shortly.",
+        reason="refresh_in_progress",
+        retry_after=2,
+    )

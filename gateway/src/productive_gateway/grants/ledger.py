@@ -19,9 +19,9 @@ from weakref import WeakValueDictionary
 from productive_contract.clock import Clock, system_clock
 from productive_contract.mapping import Person
 from productive_gateway.errors import Unavailable
-from productive_gateway.grants.commit import RetryBudget, RetryLimits
 from productive_gateway.grants.errors import Changed, Exists, Missing
 from productive_gateway.grants.record import Record, RecordKind, person_labels
+from productive_gateway.grants.retry_budget import RetryBudget, RetryLimits
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.sealing.errors import BrokenSeal, UnknownKey

@@ -12,9 +12,9 @@ from typing import Final
 
 from productive_contract.mapping import Person
 from productive_gateway.errors import Unavailable
-from productive_gateway.grants.commit import RetryBudget
 from productive_gateway.grants.errors import Exists, SubjectMismatch
 from productive_gateway.grants.record import Record, RecordKind, person_labels
+from productive_gateway.grants.retry_budget import RetryBudget
 from productive_gateway.grants.store import GrantStore
 
 _DIGEST: Final = "digest"

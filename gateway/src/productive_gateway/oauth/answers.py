@@ -17,6 +17,8 @@ from productive_gateway.web.pages import Link, problem
 
 CONNECT_AGAIN = "Go back to your app and connect it again."
 START_AGAIN = "Go back to your app and connect it again, or open the page again that you came from."
+UNAVAILABLE = "Currently unavailable"
+TOO_MANY = "Too many requests"
 _PAGE_STATUSES = frozenset({403, 408, 413, 414, 415})
 """What a page may say by its status; all else is 400 (a 401 would ask a browser for a password)."""
 
@@ -76,9 +78,11 @@ def redirect_to(url: str) -> Response:
 def error_page(request: Request, error: GatewayError) -> Response:
     """Report an error to the person, where no client can be trusted with an answer."""
     if isinstance(error, Unavailable):
-        return _unavailable_page(request, error)
+        again = "Wait a moment and load this page again."
+        return wait_page(request, error, UNAVAILABLE, str(error), again)
     if isinstance(error, TooManyRequests):
-        return too_many_page(request, error, "This page can then be loaded again.")
+        again = "This page can then be loaded again."
+        return wait_page(request, error, TOO_MANY, str(error), again)
     status = status_of(error)
     return problem(
         request,
@@ -89,36 +93,28 @@ def error_page(request: Request, error: GatewayError) -> Response:
     )
 
 
-def too_many_page(
-    request: Request, error: TooManyRequests, *paragraphs: str, link: Link | None = None
+def wait_page(
+    request: Request,
+    error: TooManyRequests | Unavailable,
+    title: str,
+    *paragraphs: str,
+    link: Link | None = None,
 ) -> Response:
-    """Tell the person that a limit was hit, and when to try again.
+    """Report to the person what may work later; the answer says when (RFC 9110 10.2.3).
 
     Args:
         request: its `Accept` decides between page and JSON.
-        error: the limit.
-        paragraphs: what to do then.
+        error: what keeps it from working now.
+        title: a few words.
+        paragraphs: what happened, and what to do then.
         link: the way on.
     """
     return problem(
         request,
-        429,
-        "Too many requests",
-        str(error),
+        status_of(error),
+        title,
         *paragraphs,
         error=ErrorCode.TEMPORARILY_UNAVAILABLE.value,
         link=link,
-        headers={"retry-after": str(error.retry_after)},
-    )
-
-
-def _unavailable_page(request: Request, error: Unavailable) -> Response:
-    return problem(
-        request,
-        503,
-        "Currently unavailable",
-        str(error),
-        "Wait a moment and load this page again.",
-        error=ErrorCode.TEMPORARILY_UNAVAILABLE.value,
         headers={"retry-after": str(error.retry_after)},
     )

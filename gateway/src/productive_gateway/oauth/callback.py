@@ -9,12 +9,11 @@ cookie alone decides: a client's request (`client_sign_in`) or a page of the per
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from productive_contract.mapping import Person
 from productive_gateway.errors import GatewayError, Unavailable
 from productive_gateway.grants.errors import AlreadyCompleted
 from productive_gateway.oauth.answers import START_AGAIN, error_page
@@ -33,7 +32,6 @@ from productive_gateway.oauth.transaction import (
 )
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.upstream.errors import IdentityRefused
-from productive_gateway.upstream.identity import VerifiedIdentity
 from productive_gateway.web.errors import BadRequest
 from productive_gateway.web.form import Form, query_of
 from productive_gateway.web.pages import problem
@@ -54,31 +52,6 @@ _UPSTREAM_MESSAGES: Final = {
     ErrorCode.TEMPORARILY_UNAVAILABLE: "The sign-in provider is currently unavailable.",
     ErrorCode.SERVER_ERROR: "The sign-in provider reported an error.",
 }
-
-
-class SignIn(Protocol):
-    """What a sign-in at the provider is for, and so how it ends."""
-
-    @property
-    def client(self) -> str | None:
-        """The client as audit lines name it; None for a page of the person's own."""
-        ...
-
-    async def complete(self, identity: VerifiedIdentity, person: Person) -> Response:
-        """Answer somebody who signed in and may use this server.
-
-        Raises:
-            GatewayError: the sign-in cannot be completed.
-        """
-        ...
-
-    async def cause(self, failure: GatewayError) -> GatewayError:
-        """Return the true reason of a failure."""
-        ...
-
-    def refuse(self, request: Request, error: GatewayError, email: str | None) -> Response:
-        """Answer a sign-in that ended in `error`; `email` is the address, if it is known."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +134,7 @@ class CallbackHandler:
         )
         return response
 
-    def _sign_in(self, transaction: Transaction) -> SignIn:
+    def _sign_in(self, transaction: Transaction) -> ClientSignIn | PersonSignIn:
         if transaction.request is None:
             return PersonSignIn(self.context)
         return ClientSignIn(self.context, transaction.id, transaction.request)

@@ -19,9 +19,10 @@ from productive_gateway.grants.grant import SignIn
 from productive_gateway.grants.provider import keepable
 from productive_gateway.oauth.answers import (
     CONNECT_AGAIN,
+    TOO_MANY,
     error_redirect,
     redirect_to,
-    too_many_page,
+    wait_page,
 )
 from productive_gateway.oauth.authorization_request import AuthorizationRequest
 from productive_gateway.oauth.clients.client import client_label
@@ -113,18 +114,11 @@ class ClientSignIn:
                 error=ErrorCode.INVALID_REQUEST.value,
             )
         if isinstance(error, StoreFull):
-            return problem(
-                request,
-                503,
-                "No room for new sign-ins",
-                str(error),
-                error=ErrorCode.TEMPORARILY_UNAVAILABLE.value,
-                link=self._back(ErrorCode.TEMPORARILY_UNAVAILABLE, str(error)),
-                headers={"retry-after": str(error.retry_after)},
-            )
+            link = self._back(ErrorCode.TEMPORARILY_UNAVAILABLE, str(error))
+            return wait_page(request, error, "No room for new sign-ins", str(error), link=link)
         if isinstance(error, TooManyRequests):
             link = self._back(ErrorCode.TEMPORARILY_UNAVAILABLE, str(error))
-            return too_many_page(request, error, CONNECT_AGAIN, link=link)
+            return wait_page(request, error, TOO_MANY, str(error), CONNECT_AGAIN, link=link)
         return error_redirect(asked.redirect_uri, asked.state, config.issuer, error)
 
     def _grant(self, identity: VerifiedIdentity, person: Person) -> SignIn:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from productive_gateway.oauth.clients.redirect_policy import Allowed, RedirectPolicy
+from productive_gateway.oauth.clients.redirect_policy import RedirectPolicy
 from productive_gateway.web.loopback import LOOPBACK
 
 MAX_QUERY: Final = 8 * 1024
@@ -23,10 +23,8 @@ class OAuthConfig:
     """Where browsers and clients reach the gateway, without a trailing slash; also the issuer."""
     resource: str
     """Canonical URL of the MCP endpoint."""
-    redirect_hosts: Allowed = "*"
-    """What https redirects of clients may lead to; loopback ones are always allowed."""
-    redirect_schemes: tuple[str, ...] = ()
-    """Private-use redirects of clients that may be used: each a scheme, or one whole URI."""
+    redirects: RedirectPolicy
+    """Where codes may be sent to."""
     admin_contact: str | None = None
     """Whom people are told to ask for access."""
     local: bool = False
@@ -51,11 +49,6 @@ class OAuthConfig:
     def connections_url(self) -> str:
         """Where people see their connected apps."""
         return f"{self.public_url}/connections"
-
-    @property
-    def redirects(self) -> RedirectPolicy:
-        """Where codes may be sent to."""
-        return RedirectPolicy(self.redirect_hosts, self.public_url, self.redirect_schemes)
 
     @property
     def origin(self) -> str:

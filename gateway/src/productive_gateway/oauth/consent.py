@@ -28,10 +28,9 @@ from productive_gateway.oauth.cookies import CookieKind
 from productive_gateway.oauth.scope import WORDS
 from productive_gateway.oauth.transaction import ID_BYTES
 from productive_gateway.people.scopes import ALL
-from productive_gateway.sealing.errors import SealError
-from productive_gateway.sealing.keys import KeyRing, Keys, with_known_key
+from productive_gateway.sealing.keys import KeyRing, Keys
 from productive_gateway.sealing.purposes import Purpose
-from productive_gateway.sealing.seal import encode_text, seal, unseal
+from productive_gateway.sealing.seal import encode_text, opened, seal
 from productive_gateway.web.json_object import compact_json
 from productive_gateway.web.pages import render
 
@@ -107,9 +106,8 @@ async def find_consent(keys: Keys, handle: str) -> Consent | None:
     Raises:
         Unavailable: the key ring cannot be read.
     """
-    try:
-        payload = await with_known_key(keys, lambda ring: unseal(ring, Purpose.CONSENT, handle))
-    except SealError:
+    payload = await opened(keys, Purpose.CONSENT, handle)
+    if payload is None:
         return None
     transaction, shown, binding, values = json.loads(payload)
     return Consent(bytes.fromhex(transaction), decode_request(values), float(shown), binding)

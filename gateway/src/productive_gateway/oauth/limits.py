@@ -15,16 +15,16 @@ from starlette.responses import Response
 from productive_gateway.errors import GatewayError, TooManyRequests, Unavailable
 from productive_gateway.oauth.clients.client import Client
 from productive_gateway.oauth.context import OAuthContext
-from productive_gateway.web.caller_address import CURRENT, CallerAddresses
+from productive_gateway.web.caller_address import CALLER, CallerAddresses
 from productive_gateway.web.endpoint import Handler
 from productive_gateway.web.limits import Limit
 
 
 def located(handler: Handler, addresses: CallerAddresses) -> Handler:
-    """Return a handler that runs with `CURRENT` set."""
+    """Return a handler that runs with `CALLER` set."""
 
     async def handle(request: Request) -> Response:
-        CURRENT.set(addresses.of(request.scope))
+        CALLER.set(addresses.of(request.scope))
         return await handler(request)
 
     return handle
@@ -46,7 +46,7 @@ def limited(
     """
 
     async def handle(request: Request) -> Response:
-        address = CURRENT.get()
+        address = CALLER.get()
         try:
             limit.take(address, **_named(address=address))
         except TooManyRequests as error:
@@ -87,7 +87,7 @@ def count_revocation(context: OAuthContext, client: Client) -> None:
 
 
 def _take(limit: Limit, client: Client | None) -> None:
-    address, label = CURRENT.get(), client.label if client is not None else None
+    address, label = CALLER.get(), client.label if client is not None else None
     known = address is not None or label is not None
     key = f"{label or '-'} {address or '-'}" if known else None
     limit.take(key, **_named(client=label, address=address))

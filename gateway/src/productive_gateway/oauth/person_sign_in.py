@@ -14,10 +14,10 @@ from starlette.responses import Response
 from productive_contract.mapping import Person
 from productive_gateway.errors import GatewayError, TooManyRequests, Unavailable
 from productive_gateway.grants.errors import SubjectMismatch
-from productive_gateway.oauth.answers import redirect_to, too_many_page
+from productive_gateway.oauth.answers import TOO_MANY, UNAVAILABLE, redirect_to, wait_page
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.cookies import CookieKind
-from productive_gateway.oauth.errors import ErrorCode, OAuthError, code_of
+from productive_gateway.oauth.errors import OAuthError, code_of
 from productive_gateway.oauth.no_access import NoAccess, no_access_page
 from productive_gateway.oauth.proven_person import remember_person
 from productive_gateway.oauth.transaction import ID_BYTES, open_transaction, write_state
@@ -93,18 +93,11 @@ def refused_page(
         again = "open this page again"
         return no_access_page(request, context.config, error, email=email, again=again, link=link)
     if isinstance(error, TooManyRequests):
-        return too_many_page(request, error, "Then open the page again.", link=link)
+        then = "Then open the page again."
+        return wait_page(request, error, TOO_MANY, str(error), then, link=link)
     if isinstance(error, Unavailable):
-        return problem(
-            request,
-            503,
-            "Currently unavailable",
-            str(error),
-            "Wait a moment, then open the page again.",
-            error=ErrorCode.TEMPORARILY_UNAVAILABLE.value,
-            link=link,
-            headers={"retry-after": str(error.retry_after)},
-        )
+        then = "Wait a moment, then open the page again."
+        return wait_page(request, error, UNAVAILABLE, str(error), then, link=link)
     if isinstance(error, OAuthError):
         return problem(
             request, 403, "You are not signed in", str(error), error=error.code.value, link=link

@@ -19,10 +19,8 @@ from productive_contract.mapping import Person
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.no_access import admitted
 from productive_gateway.people.admission import Denial, check
-from productive_gateway.sealing.errors import SealError
-from productive_gateway.sealing.keys import with_known_key
 from productive_gateway.sealing.purposes import Purpose
-from productive_gateway.sealing.seal import seal, unseal
+from productive_gateway.sealing.seal import opened, seal
 from productive_gateway.web.json_object import compact_json
 
 LIFE: Final = 600.0
@@ -85,18 +83,15 @@ async def find_visit(context: OAuthContext, request: Request) -> Visit | None:
         Unavailable: mapping, keys or store cannot be read.
     """
     for sealed in context.cookies.persons(request):
-        proof = await _opened(context, sealed)
+        proof = await _proof(context, sealed)
         if proof is not None:
             return await _judged(context, proof)
     return None
 
 
-async def _opened(context: OAuthContext, sealed: str) -> _Proof | None:
-    try:
-        payload = await with_known_key(
-            context.keys, lambda ring: unseal(ring, Purpose.PERSON, sealed)
-        )
-    except SealError:
+async def _proof(context: OAuthContext, sealed: str) -> _Proof | None:
+    payload = await opened(context.keys, Purpose.PERSON, sealed)
+    if payload is None:
         return None
     visit, uid, email, account, proven, epoch = json.loads(payload)
     proof = _Proof(bytes.fromhex(visit), uid, email, account, float(proven), epoch)

@@ -1,4 +1,4 @@
-"""Why a guarded fetch brought no document."""
+"""Why a guarded fetch returned nothing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class FetchError(Exception):
 
 
 class FetchRefused(FetchError):
-    """The host, or what it answers, breaks a rule: trying again soon is of no use."""
+    """The host, or what it answers, breaks a rule: trying again soon does not help."""
 
 
 class FetchFailed(FetchError):
-    """The host cannot be reached, or is not well: it may be soon."""
+    """The host cannot be reached, or fails: trying again later may help."""

@@ -1,4 +1,4 @@
-"""GET from a host that a stranger named, without becoming that stranger's hand in our network.
+"""GET from a host that a stranger named, without lending that stranger our place in the network.
 
 The name is resolved here, and unless every address is a public one nothing is sent. The connection
 goes to an address that was checked: it is not resolved a second time (DNS rebinding). TLS and Host
@@ -21,7 +21,8 @@ from typing import Any, Final
 import httpcore
 import httpx
 
-from productive_gateway.outbound.addresses import Address, AddressPolicy
+from productive_gateway.networks import Address
+from productive_gateway.outbound.addresses import AddressPolicy
 from productive_gateway.outbound.errors import FetchFailed, FetchRefused
 from productive_gateway.outbound.proxy import Proxy
 from productive_gateway.outbound.resolver import Resolve
@@ -110,7 +111,7 @@ class GuardedClient:
         found = await self.resolve(host)
         if not found:
             raise FetchFailed("dns")
-        # One bad address is enough: whoever mixes them means the bad one.
+        # One bad address is enough: a name that mixes them is an attempt to reach the bad one.
         if not all(self.addresses.allows(address) for address in found):
             raise FetchRefused("address_not_public")
         return found[:_MAX_ADDRESSES]

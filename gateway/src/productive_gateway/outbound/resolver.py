@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
-from productive_gateway.outbound.addresses import Address
+from productive_gateway.networks import Address
 from productive_gateway.outbound.errors import FetchFailed
 
 Resolve = Callable[[str], Awaitable[Sequence[Address]]]

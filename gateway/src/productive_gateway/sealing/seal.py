@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from productive_contract.clock import Entropy, system_entropy
-from productive_gateway.sealing.errors import BrokenSeal
-from productive_gateway.sealing.keys import KEY_BYTES, Key, KeyRing
+from productive_gateway.sealing.errors import BrokenSeal, SealError
+from productive_gateway.sealing.keys import KEY_BYTES, Key, KeyRing, Keys, with_known_key
 from productive_gateway.sealing.purposes import Purpose
 
 _NONCE_BYTES: Final = 12
@@ -68,6 +68,24 @@ def unseal(ring: KeyRing, purpose: Purpose, text: str, *, bound: bytes = b"") ->
         )
     except InvalidTag as error:
         raise BrokenSeal("the tag is wrong") from error
+
+
+async def opened(keys: Keys, purpose: Purpose, text: str, *, bound: bytes = b"") -> bytes | None:
+    """Return the payload of a sealed text with keys that may have changed; None if it is not ours.
+
+    Args:
+        keys: the current ones are tried, and fresh ones if they lack the text's key.
+        purpose: as sealed.
+        text: of the seal.
+        bound: as sealed.
+
+    Raises:
+        Unavailable: the key ring cannot be read.
+    """
+    try:
+        return await with_known_key(keys, lambda ring: unseal(ring, purpose, text, bound=bound))
+    except SealError:
+        return None
 
 
 def seal_kid(text: str) -> str:

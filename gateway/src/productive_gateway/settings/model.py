@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from productive_contract.secret import Secret
+from productive_gateway.networks import Network
 from productive_gateway.oauth.clients.client import ALL_KINDS, ClientKind
 from productive_gateway.oauth.clients.deny_list import NOBODY, DenyList, read_deny_list
 from productive_gateway.oauth.clients.redirect_policy import RedirectPolicy
@@ -21,7 +22,6 @@ from productive_gateway.settings import values
 from productive_gateway.settings.provider import derived_issuer
 from productive_gateway.settings.values import SecretRef
 from productive_gateway.upstream.config import AuthMethod, UpstreamConfig
-from productive_gateway.web.caller_address import Network
 from productive_gateway.web.limits import UNLIMITED, PerMinute
 from productive_gateway.web.listening import ALL_INTERFACES, THIS_MACHINE
 from productive_gateway.web.loopback import LOOPBACK
@@ -131,22 +131,6 @@ class Settings(BaseModel):
     ] = Field(default=None, alias="REDIRECT_HOSTS")
     """What https redirect URIs of clients may lead to: hosts, each with a path where it is known; a
     path that ends in a slash allows those below. `*` in local mode (its default)."""
-    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(values.proxies)] = ()
-    """Addresses or ranges of the ingress, whose X-Forwarded-For and X-Forwarded-Proto are believed.
-    Without them nobody's address is known, and limits per address are off."""
-    limit_register: Annotated[int | None, _PER_MINUTE] = None
-    """Registrations of one address in a minute; 0 is no limit, as it is for each in local mode."""
-    limit_authorize: Annotated[int | None, _PER_MINUTE] = None
-    """Requests to /authorize, and as many to /callback, of one address in a minute."""
-    limit_token: Annotated[int | None, _PER_MINUTE] = None
-    """Requests to /token that are refused, and requests to /revoke, of one client and address in a
-    minute; and tokens of one sign-in."""
-    limit_failed_tokens: Annotated[int | None, _PER_MINUTE] = None
-    """Access tokens of one address that /mcp refuses in a minute; good ones always pass."""
-    limit_sign_ins: Annotated[int | None, _PER_MINUTE] = None
-    """Sign-ins of one person in a minute."""
-    limit_client_documents: Annotated[int | None, _PER_MINUTE] = None
-    """Documents of clients that are fetched for one address in a minute."""
     client_kinds: Annotated[frozenset[ClientKind], BeforeValidator(values.client_kinds)] = ALL_KINDS
     """Which clients may connect: those that register themselves, those with a metadata document,
     and pre-registered ones; all by default."""
@@ -170,6 +154,24 @@ class Settings(BaseModel):
     """Networks that no such document comes from, besides all that are not public."""
     allowed_origins: Annotated[tuple[str, ...], BeforeValidator(values.origins)] = ()
     """Origins of web pages that may call /mcp, besides the gateway's own."""
+
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(values.proxies)] = ()
+    """Addresses or ranges of the ingress, whose X-Forwarded-For and X-Forwarded-Proto are believed.
+    Without them nobody's address is known, and limits per address are off."""
+    limit_register: Annotated[int | None, _PER_MINUTE] = None
+    """Registrations of one address in a minute; 0 is no limit, as it is for each in local mode."""
+    limit_authorize: Annotated[int | None, _PER_MINUTE] = None
+    """Requests to /authorize, and as many to /callback, of one address in a minute."""
+    limit_token: Annotated[int | None, _PER_MINUTE] = None
+    """Requests to /token that are refused, and requests to /revoke, of one client and address in a
+    minute; and tokens of one sign-in."""
+    limit_failed_tokens: Annotated[int | None, _PER_MINUTE] = None
+    """Access tokens of one address that /mcp refuses in a minute; good ones always pass."""
+    limit_sign_ins: Annotated[int | None, _PER_MINUTE] = None
+    """Sign-ins of one person in a minute."""
+    limit_client_documents: Annotated[int | None, _PER_MINUTE] = None
+    """Documents of clients that are fetched for one address in a minute."""
+
     admin_contact: Annotated[str | None, BeforeValidator(values.contact)] = None
     """Whom people are told to ask for help."""
     https_proxy: Annotated[Secret | None, BeforeValidator(values.proxy)] = None

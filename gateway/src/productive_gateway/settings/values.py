@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import re
 import ssl
@@ -14,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from productive_contract.mapping import MappingError, decode_document
 from productive_contract.secret import Secret
+from productive_gateway.networks import Network, parse_networks
 from productive_gateway.oauth.clients.client import ClientKind
 from productive_gateway.oauth.clients.document_url import DocumentUrlError, parse_document_url
 from productive_gateway.oauth.clients.redirect_uri import (
@@ -21,16 +21,16 @@ from productive_gateway.oauth.clients.redirect_uri import (
     RedirectUriError,
     parse_redirect_uri,
 )
+from productive_gateway.oauth.clients.uri_syntax import has_dot_segment
 from productive_gateway.observability.audit import EmailStyle
 from productive_gateway.tools.registry import TOOLSETS
-from productive_gateway.web.caller_address import Network, parse_networks
+from productive_gateway.web.caller_address import parse_proxies
 from productive_gateway.web.loopback import LOOPBACK
 
 LEVELS: Final = ("debug", "info", "warning", "error")
 
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _ADDRESS = re.compile(rf"{_LABEL}(\.{_LABEL})*(:[0-9]{{1,5}})?(/|(/[A-Za-z0-9._~-]+)+/?)?")
-_DOT_SEGMENT = re.compile(r"/\.{1,2}(/|$)")
 _NAMESPACE = re.compile(_LABEL)
 _OBJECT_NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 _CONTACT_LENGTH: Final = 200
@@ -140,7 +140,7 @@ def per_minute(text: str) -> int:
 def proxies(text: str) -> tuple[Network, ...]:
     """Read addresses and ranges, separated by commas or spaces."""
     try:
-        return parse_networks(words(text))
+        return parse_proxies(words(text))
     except ValueError as error:
         raise ValueError(
             "write the addresses or ranges of your ingress, such as 10.0.0.0/8, separated by "
@@ -188,7 +188,7 @@ def redirect_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
     if text == "*":
         return "*"
     hosts = words(text)
-    if not all(_ADDRESS.fullmatch(host) and not _DOT_SEGMENT.search(host) for host in hosts):
+    if not all(_ADDRESS.fullmatch(host) and not has_dot_segment(host) for host in hosts):
         raise ValueError(
             "write hosts in lower case without https://, each with a path or not, separated by "
             "commas, such as claude.ai/api/mcp/auth_callback; name each one, patterns are not "
@@ -244,7 +244,7 @@ def document_hosts(text: str) -> tuple[str, ...] | Literal["*"]:
 def networks(text: str) -> tuple[Network, ...]:
     """Read networks, separated by commas or spaces."""
     try:
-        return tuple(ipaddress.ip_network(word) for word in words(text))
+        return parse_networks(words(text))
     except ValueError as error:
         raise ValueError(
             "write networks such as 203.0.113.0/24 or 2001:db8:1::/48, separated by commas"

@@ -11,19 +11,17 @@ import re
 from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 from starlette.types import Scope
 
+from productive_gateway.networks import Address, Network, parse_networks
 from productive_gateway.web.headers import values
-
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 
 MAX_HOPS: Final = 16
 """Entries of X-Forwarded-For that are looked at, from the right."""
-CURRENT: Final[ContextVar[str | None]] = ContextVar("caller_address", default=None)
+CALLER: Final[ContextVar[str | None]] = ContextVar("caller_address", default=None)
 """Address of the caller of the current request to the authorization server, for limits deep inside;
 None if it is unknown."""
 SITE_PREFIX: Final = 64
@@ -90,13 +88,13 @@ class CallerAddresses:
         return _parsed(client[0]) if client else None
 
 
-def parse_networks(words: Sequence[str]) -> tuple[Network, ...]:
-    """Read addresses and ranges of proxies.
+def parse_proxies(words: Sequence[str]) -> tuple[Network, ...]:
+    """Read addresses and ranges of trusted proxies.
 
     Raises:
         ValueError: one is malformed, or covers everybody.
     """
-    networks = tuple(ip_network(word) for word in words)
+    networks = parse_networks(words)
     if not all(network.prefixlen for network in networks):
         raise ValueError("a range that covers every address")
     return networks

@@ -25,7 +25,7 @@ from productive_gateway.web.headers import has_valid_host
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PortLimits:
     """Bounds of one port; times are in seconds."""
 
     head: float = 10.0
@@ -55,7 +55,7 @@ class Limits:
 class Waiting:
     """The connections of one port that wait for their clients, the longest wait first."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: PortLimits) -> None:
         self.limits = limits
         self._all: dict[Connection, None] = {}
         self._bodies: dict[Connection, None] = {}

@@ -30,7 +30,7 @@ class HttpsOnly:
         """Wrap an app.
 
         Args:
-            app: gets what came by https, or without a word of a trusted proxy about it.
+            app: gets what came by https, and what no trusted proxy says anything about.
             addresses: which proxies are believed.
             public_url: where the same is reached by https.
         """

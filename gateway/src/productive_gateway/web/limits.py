@@ -145,7 +145,7 @@ class Limit:
     def take(self, key: str | None, **facts: str) -> None:
         """Count one request.
 
-        A refused one counts for nothing: who goes on asking gets what everybody gets.
+        A refused request is not counted: a caller that keeps asking still gets its share.
 
         Args:
             key: who asks; None if unknown, which only the limit for all counts.

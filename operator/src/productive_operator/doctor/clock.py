@@ -1,4 +1,4 @@
-"""Whether clocks agree: tokens, codes and sign-ins end by them."""
+"""Whether clocks agree: tokens, codes and sign-ins expire by them."""
 
 from __future__ import annotations
 

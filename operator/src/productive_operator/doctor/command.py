@@ -11,7 +11,7 @@ from productive_kube.credentials import in_cluster
 from productive_kube.errors import ApiError, NoCluster
 from productive_operator.doctor.examination import Examination
 from productive_operator.doctor.fetching import Web, web_session
-from productive_operator.doctor.installation import NotFoundOut, find_installation
+from productive_operator.doctor.installation import UnknownInstallation, find_installation
 from productive_operator.doctor.reading import ClusterReader
 from productive_operator.doctor.report import as_json, as_text, exit_status
 from productive_operator.doctor.result import NotReadable
@@ -41,7 +41,7 @@ async def examine(
             )
             web = Web(session)
             results = await Examination(reader, web, installation, inside=in_cluster()).run()
-    except (NoCluster, NotFoundOut) as error:
+    except (NoCluster, UnknownInstallation) as error:
         fail(str(error))
         return CANNOT_RUN
     except NotReadable as error:

@@ -28,9 +28,7 @@ _FIELDS: Final = (
 async def check_crd(reader: ClusterReader) -> Result:
     """Read the CRD or, without the right to, what the API server serves."""
     try:
-        return judge_crd(
-            await reader.find(_PATH, "get customresourcedefinitions"),
-        )
+        return judge_crd(await reader.find(_PATH, "get customresourcedefinitions"))
     except NotReadable:
         served = await reader.client.get("/apis")
         return judge_served(served)

@@ -8,19 +8,39 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
+
+from productive_kube.http_date import read_date
+from productive_operator.doctor.result import NotReadable
 
 MAX_BYTES: Final = 2**20
 SECONDS: Final = 8.0
 """How long one answer may take."""
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=SECONDS)
 
 
 class NoAnswer(Exception):
     """There was none; `str()` says why, in words that follow the address."""
+
+
+def is_safe(url: Any) -> bool:
+    """Return whether an address is https, or on this machine."""
+    if not isinstance(url, str):
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+
+
+def out_of_reach(url: str | None, error: NoAnswer) -> NotReadable:
+    """Return the error of a check inside the cluster, where a network policy may be in the way."""
+    return NotReadable(f"a network in which {url} can be reached; from here it {error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +67,8 @@ class Answer:
 
         A `Date` has whole seconds, cut off.
         """
-        try:
-            moment = parsedate_to_datetime(self.headers.get("date", ""))
-        except ValueError:
-            return None
-        return moment.timestamp() + 0.5 - self.asked
+        sent = read_date(self.headers.get("date"))
+        return None if sent is None else sent + 0.5 - self.asked
 
 
 @dataclass(frozen=True, slots=True)

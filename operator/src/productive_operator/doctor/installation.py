@@ -16,9 +16,14 @@ OURS: Final = f"{_APP}/part-of=productive-mcp"
 INSTANCE: Final = f"{_APP}/instance"
 """Label with the release."""
 DEFAULT_PORT: Final = 9090
+_EVERYWHERE: Final = "/apis/apps/v1/deployments"
+_NOWHERE: Final = (
+    "no installation of productive-mcp was found: install the chart, or say with --namespace and "
+    "--release where it is"
+)
 
 
-class NotFoundOut(Exception):
+class UnknownInstallation(Exception):
     """Which installation is meant cannot be told; `str()` says what to add to the command."""
 
 
@@ -74,7 +79,7 @@ async def find_installation(
         environment: the operator's settings, for a run in its own pod.
 
     Raises:
-        NotFoundOut: there is none, or more than one.
+        UnknownInstallation: there is none, or more than one.
         ApiError: the API server gave no usable answer.
     """
     query = [("labelSelector", OURS + (f",{INSTANCE}={release}" if release else ""))]
@@ -91,22 +96,15 @@ async def find_installation(
         if found or namespace:
             return of_deployments(found)
         if place is None:
-            raise NotFoundOut(_NOWHERE)
+            raise UnknownInstallation(_NOWHERE)
     return of_settings(environment, namespace or own, missing)
-
-
-_EVERYWHERE: Final = "/apis/apps/v1/deployments"
-_NOWHERE: Final = (
-    "no installation of productive-mcp was found: install the chart, or say with --namespace and "
-    "--release where it is"
-)
 
 
 def of_deployments(deployments: Iterable[Mapping[str, Any]]) -> Installation:
     """Return the one installation that these Deployments belong to.
 
     Raises:
-        NotFoundOut: there is none, more than one, or no operator.
+        UnknownInstallation: there is none, more than one, or no operator.
     """
     found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for one in deployments:
@@ -115,13 +113,13 @@ def of_deployments(deployments: Iterable[Mapping[str, Any]]) -> Installation:
         key = (metadata["namespace"], labels.get(INSTANCE, ""))
         found.setdefault(key, {})[labels.get(f"{_APP}/component", "")] = one
     if not found:
-        raise NotFoundOut(_NOWHERE)
+        raise UnknownInstallation(_NOWHERE)
     if len(found) > 1:
         listed = ", ".join(f"--namespace {place} --release {name}" for place, name in sorted(found))
-        raise NotFoundOut(f"there is more than one installation; choose one: {listed}")
+        raise UnknownInstallation(f"there is more than one installation; choose one: {listed}")
     [((namespace, release), programs)] = found.items()
     if "operator" not in programs:
-        raise NotFoundOut(
+        raise UnknownInstallation(
             f"release {release} in {namespace} has no Deployment of the operator: run helm upgrade"
         )
     settings = {name: _settings(programs.get(name)) for name in PROGRAMS}
@@ -147,12 +145,12 @@ def of_settings(environment: Mapping[str, str], namespace: str, missing: str) ->
     """Return what the operator's own settings tell.
 
     Raises:
-        NotFoundOut: there are none.
+        UnknownInstallation: there are none.
     """
     try:
         users, mapping = environment["USERS_NAMESPACE"], environment["MAPPING_SECRET"]
     except KeyError as error:
-        raise NotFoundOut(
+        raise UnknownInstallation(
             f"the installation cannot be found: it needs {missing}, or the settings of the operator"
         ) from error
     return Installation(

@@ -12,7 +12,7 @@ from productive_contract.names import MAPPING_TYPE, TOKEN_TYPE
 from productive_kube.errors import Forbidden, Unreachable
 from productive_operator.cluster import ClusterObjects, Place
 from productive_operator.doctor.installation import Installation
-from productive_operator.doctor.reading import ClusterReader
+from productive_operator.doctor.reading import ClusterReader, is_unknown_kind
 from productive_operator.doctor.result import NotReadable, Result, not_checked, ok, warning, wrong
 from productive_operator.view import ListedUser, StoredMapping
 
@@ -108,7 +108,7 @@ async def check_people(reader: ClusterReader, installation: Installation) -> lis
     except Forbidden:
         return [not_checked(PEOPLE, f"the right to list productiveusers in {namespace}")]
     except Unreachable as error:
-        if error.status == _NOT_FOUND:
+        if is_unknown_kind(error):
             return [not_checked(PEOPLE, "the CRD")]
         raise
     try:
@@ -165,6 +165,3 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-_NOT_FOUND: Final = 404

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
-from urllib.parse import urlsplit
+from http import HTTPStatus
+from typing import Final
 
-from productive_operator.doctor.fetching import Answer, NoAnswer, Web
+from productive_operator.doctor.fetching import Answer, NoAnswer, Web, is_safe, out_of_reach
 from productive_operator.doctor.installation import Installation, Provider
-from productive_operator.doctor.result import NotReadable, Result, ok, wrong
+from productive_operator.doctor.result import Result, ok, wrong
 
 ISSUER: Final = "provider's issuer"
 KEYS: Final = "provider's keys"
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_OK: Final = 200
 _CORRECT: Final = "Correct signIn of the chart (OIDC_ISSUER), exactly as the provider spells it."
 _RSA_BITS: Final = 2048
 
@@ -50,8 +48,7 @@ async def check_provider(
         failed = jwks if results and jwks else provider.issuer or jwks
         title = KEYS if results else ISSUER
         if inside:
-            needs = f"a network in which {failed} can be reached; from here it {error}"
-            raise NotReadable(needs) from error
+            raise out_of_reach(failed, error) from error
         remedy = "Correct signIn of the chart, or the network, or set SSL_CERT_FILE here."
         results.append(wrong(title, f"{failed} {error}", remedy))
     return results, answer
@@ -60,7 +57,7 @@ async def check_provider(
 def judge_discovery(issuer: str, url: str, answer: Answer) -> Result:
     """Judge the metadata (OpenID Connect Discovery 1.0 4.3)."""
     document = answer.document()
-    if answer.status != _OK or not document:
+    if answer.status != HTTPStatus.OK or not document:
         return wrong(ISSUER, f"{url} answers {answer.status} without metadata", _CORRECT)
     named = document.get("issuer")
     if named != issuer:
@@ -87,7 +84,7 @@ def judge_keys(url: str, answer: Answer) -> Result:
     """Judge the key set: ID tokens are accepted with RS256 only."""
     keys = answer.document().get("keys")
     usable = [key for key in keys if _usable(key)] if isinstance(keys, list) else []
-    if answer.status != _OK or not usable:
+    if answer.status != HTTPStatus.OK or not usable:
         return wrong(
             KEYS,
             f"{url} answers {answer.status} without an RSA key for RS256 signatures",
@@ -102,14 +99,3 @@ def _usable(key: object) -> bool:
     modulus = key.get("n")
     long = isinstance(modulus, str) and len(modulus) * 6 >= _RSA_BITS - 8
     return long and key.get("use", "sig") == "sig" and key.get("alg", "RS256") == "RS256"
-
-
-def is_safe(url: Any) -> bool:
-    """Return whether an address is https, or on this machine."""
-    if not isinstance(url, str):
-        return False
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from productive_operator.doctor.fetching import Answer, NoAnswer, Web
+from productive_operator.doctor.fetching import Answer, NoAnswer, Web, is_safe, out_of_reach
 from productive_operator.doctor.installation import OURS, Installation
-from productive_operator.doctor.provider import is_safe
 from productive_operator.doctor.reading import ClusterReader
-from productive_operator.doctor.result import NotReadable, Result, ok, wrong
+from productive_operator.doctor.result import Result, ok, wrong
 
 TITLE: Final = "public URL"
 SERVER: Final = "authorization server"
@@ -20,12 +20,11 @@ CHALLENGE: Final = "challenge of /mcp"
 ROUTE: Final = "route from outside"
 _SERVER_PATH: Final = "/.well-known/oauth-authorization-server"
 _RESOURCE_PATH: Final = "/.well-known/oauth-protected-resource/mcp"
-_OK: Final = 200
-_UNAUTHORIZED: Final = 401
 _ROUTING: Final = (
     "Something in front of the gateway answers: route every path of this host to its Service, and "
     "protect it with nothing else, such as an access page."
 )
+_SAME_URL: Final = "Set publicUrl of the chart to the address that people use."
 
 
 async def check_public_url(web: Web, installation: Installation, *, inside: bool) -> list[Result]:
@@ -48,8 +47,7 @@ async def check_public_url(web: Web, installation: Installation, *, inside: bool
         endpoint = await web.get(f"{base}/mcp", Accept="application/json")
     except NoAnswer as error:
         if inside:
-            needs = f"a network in which {base} can be reached; from here it {error}"
-            raise NotReadable(needs) from error
+            raise out_of_reach(base, error) from error
         return [
             wrong(
                 TITLE,
@@ -69,7 +67,7 @@ async def check_public_url(web: Web, installation: Installation, *, inside: bool
 def judge_server(base: str, answer: Answer) -> Result:
     """Judge the authorization server metadata (RFC 8414 3.3)."""
     named = answer.document().get("issuer")
-    if answer.status != _OK or named is None:
+    if answer.status != HTTPStatus.OK or named is None:
         return wrong(SERVER, f"{base}{_SERVER_PATH} answers {answer.status}, no metadata", _ROUTING)
     if named != base:
         return wrong(SERVER, f"the gateway calls itself {str(named)[:200]}, not {base}", _SAME_URL)
@@ -79,7 +77,7 @@ def judge_server(base: str, answer: Answer) -> Result:
 def judge_resource(base: str, answer: Answer) -> Result:
     """Judge the protected resource metadata (RFC 9728 3.3)."""
     document = answer.document()
-    if answer.status != _OK or not document:
+    if answer.status != HTTPStatus.OK or not document:
         found = f"{base}{_RESOURCE_PATH} answers {answer.status}, no metadata"
         return wrong(RESOURCE, found, _ROUTING)
     if document.get("resource") != f"{base}/mcp" or document.get("authorization_servers") != [base]:
@@ -91,16 +89,13 @@ def judge_challenge(base: str, answer: Answer) -> Result:
     """Judge the answer to a request without a token (RFC 9728 5.1)."""
     challenge = answer.headers.get("www-authenticate", "")
     named = re.search(r'resource_metadata="([^"]*)"', challenge)
-    if answer.status != _UNAUTHORIZED:
+    if answer.status != HTTPStatus.UNAUTHORIZED:
         found = f"{base}/mcp answers {answer.status} without a token, not 401"
         return wrong(CHALLENGE, found, _ROUTING)
     if named is None or not named[1].startswith(f"{base}/"):
         found = "the 401 of /mcp does not say where to sign in (WWW-Authenticate)"
         return wrong(CHALLENGE, found, "Let the proxy in front pass WWW-Authenticate on.")
     return ok(CHALLENGE, "401, and it says where to sign in")
-
-
-_SAME_URL: Final = "Set publicUrl of the chart to the address that people use."
 
 
 async def check_route(reader: ClusterReader, installation: Installation) -> Result:

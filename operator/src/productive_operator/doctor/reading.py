@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any, Final
 
 from productive_kube.client import KubeClient, Query
@@ -52,8 +53,7 @@ class ClusterReader:
         except Forbidden as error:
             raise NotReadable(f"the right to {right}") from error
         except Unreachable as error:
-            # The API server answers so for the path of a kind that it does not know.
-            if error.status == _NOT_FOUND:
+            if is_unknown_kind(error):
                 return []
             raise
 
@@ -88,4 +88,6 @@ class ClusterReader:
         return str(answer["status"]["userInfo"].get("username") or "") or None
 
 
-_NOT_FOUND: Final = 404
+def is_unknown_kind(error: Unreachable) -> bool:
+    """Whether the API server does not know the kind: a 404 that is not about an object."""
+    return error.status == HTTPStatus.NOT_FOUND

@@ -14,8 +14,8 @@ from productive_operator.doctor.result import Result, not_checked, ok, warning, 
 
 PROPAGATION: Final = "propagation"
 KEYS_IN_USE: Final = "keys in use"
-PATIENCE: Final = 15.0
-"""Seconds within which a publication reaches every replica, also over a half-open connection."""
+PROPAGATION_SECONDS: Final = 15.0
+"""Within which a publication reaches every replica, also over a half-open connection."""
 OLD_PASS: Final = 900.0
 """Seconds after which a success of the operator is too old, as in the chart's alerts."""
 _MAPPING: Final = re.compile(r"^productive_mcp_mapping_revision (\S+)$", re.MULTILINE)
@@ -136,9 +136,6 @@ def judge_replicas(program: str, replicas: Sequence[Replica], now: float) -> Res
     title = f"replicas of the {program}"
     ours = [one for one in replicas if one.program == program]
     asked = [one for one in ours if one.checks is not None]
-    logs = (
-        f"Look at the log: kubectl logs -n {asked[0].namespace} {asked[0].name}." if asked else ""
-    )
     if not ours:
         return wrong(title, "none is running", "Look at kubectl get pods and kubectl describe pod.")
     if not asked:
@@ -189,7 +186,7 @@ def judge_propagation(revision: int | None, replicas: Sequence[Replica], now: fl
     if not behind:
         return ok(PROPAGATION, f"revision {revision} is in use at all {len(loaded)} replicas")
     words = f"revision {revision} is not in use at {', '.join(behind)}"
-    if now - revision / 1000 <= PATIENCE:
+    if now - revision / 1000 <= PROPAGATION_SECONDS:
         return ok(PROPAGATION, f"{words} yet: it is {now - revision / 1000:.0f} s old")
     return wrong(
         PROPAGATION,

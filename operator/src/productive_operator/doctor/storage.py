@@ -20,7 +20,7 @@ NAMESPACES: Final = "namespaces"
 QUOTA: Final = "room for sign-ins"
 KEY_RING: Final = "key ring"
 NEARLY_FULL: Final = 0.8
-"""Part of the quota from which on there is an alarm, as in the chart's alerts."""
+"""Fraction of the quota above which the chart's alert fires."""
 OLD_KEY_DAYS: Final = 400
 _COUNTED: Final = ("count/secrets", "secrets")
 _SUFFIXES: Final = {"": 1, "k": 1000, "M": 10**6}

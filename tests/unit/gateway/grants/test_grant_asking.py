@@ -29,7 +29,7 @@ from productive_gateway.grants.provider import (
     reply_to,
     seal_token,
 )
-from productive_gateway.grants.transitions import (
+from productive_gateway.grants.steps import (
     Advance,
     Ask,
     End,
@@ -40,8 +40,8 @@ from productive_gateway.grants.transitions import (
     Repeat,
     Step,
     Wait,
-    refresh,
 )
+from productive_gateway.grants.transitions import refresh
 
 CONFIG = GrantConfig(RESOURCE)
 FAILURE = Unavailable("The provider is away. Try again.", reason="token_status_500")
@@ -73,6 +73,7 @@ def test_the_lease_is_taken_before_the_provider_is_asked() -> None:
     assert step_of(step.grant, claim) == Ask(claim)
 
 
+@pytest.mark.attack("J-03", "J-13")
 @pytest.mark.parametrize("later", [-SKEW, 0, LEASE, LEASE + SKEW - 0.1])
 def test_others_wait_until_a_lease_is_over_by_any_clock(later: float) -> None:
     grant = of_provider(lease="another", lease_end=NOW + LEASE, asks=1)
@@ -135,6 +136,7 @@ def test_a_denial_ends_the_grant_which_keeps_no_token(asks: int, said: Cause, ca
     assert (step.grant.upstream, step.grant.lease, step.grant.asks) == ("", "", 0)
 
 
+@pytest.mark.attack("J-13")
 @pytest.mark.parametrize("answer", [Denied(Cause.UPSTREAM_REFUSED), Unanswered(FAILURE)])
 def test_an_answer_without_the_lease_changes_nothing(answer: Answer) -> None:
     grant = of_provider(lease="another", lease_end=NOW + LEASE, asks=2)

@@ -16,11 +16,11 @@ from harness.grantfaults import FaultyStore, away
 from harness.grantkit import RESOURCE, RING, HeldKeys, Replica
 from productive_contract.secret import Secret
 from productive_gateway.errors import Unavailable
-from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.errors import InvalidGrant
 from productive_gateway.grants.grant import Cause, GrantState
 from productive_gateway.grants.provider import Answer, Confirmed, Denied, Unanswered
 from productive_gateway.grants.record import Record, decode
+from productive_gateway.grants.retry_budget import RetryLimits
 from productive_gateway.grants.service import Tokens
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.grants.tokens import read_refresh

@@ -11,11 +11,11 @@ from harness.grantfaults import FaultyStore
 from harness.grantkit import HeldClock, HeldKeys, HeldPeople, ana, new_key, records
 from productive_contract.names import LABEL_USER, LABEL_USER_UID
 from productive_gateway.errors import Unavailable
-from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.config import DAY, GrantConfig
 from productive_gateway.grants.errors import StoreFull
 from productive_gateway.grants.ledger import PersonLedgers, ledger_name
 from productive_gateway.grants.record import RecordKind
+from productive_gateway.grants.retry_budget import RetryLimits
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.grants.sweeper import Sweeper
 from productive_gateway.sealing.keys import KeyRing

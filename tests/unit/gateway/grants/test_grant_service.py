@@ -25,7 +25,6 @@ from harness.grantkit import (
 from harness.oauthkit import AuditLog, audit_log
 from productive_contract.mapping import State
 from productive_gateway.errors import InvalidToken, Unavailable
-from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.config import DAY, GrantConfig
 from productive_gateway.grants.errors import (
     AlreadyCompleted,
@@ -36,6 +35,7 @@ from productive_gateway.grants.errors import (
     TokenFault,
 )
 from productive_gateway.grants.record import RecordKind, decode, encode
+from productive_gateway.grants.retry_budget import RetryLimits
 from productive_gateway.grants.service import Tokens
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.sealing.keys import KeyRing

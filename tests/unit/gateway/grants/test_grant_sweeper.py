@@ -309,6 +309,7 @@ async def test_grants_of_an_older_epoch_are_swept(replica: Replica) -> None:
     assert states == {"gone", "active"}
 
 
+@pytest.mark.attack("R-04")
 @pytest.mark.parametrize(
     ("cause", "audited"),
     [(Cause.ADMINISTRATOR, ["revoked_by_administrator"]), (Cause.REVOKED, [])],

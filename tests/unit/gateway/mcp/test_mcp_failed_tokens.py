@@ -9,7 +9,7 @@ from harness.grantkit import HeldClock
 from harness.mcpkit import McpServer, mcp_server, request
 from productive_gateway.grants.errors import TokenFault, invalid_token
 from productive_gateway.mcp.failed_tokens import FailedTokens
-from productive_gateway.web.caller_address import CallerAddresses, parse_networks
+from productive_gateway.web.caller_address import CallerAddresses, parse_proxies
 from productive_gateway.web.limits import Limits, PerMinute
 
 MOST = 30
@@ -18,7 +18,7 @@ OFFICE = "192.0.2.1"
 
 def counting(clock: HeldClock | None = None, *, trusted: str = "127.0.0.1") -> FailedTokens:
     limits = Limits.of(PerMinute(failed_tokens=MOST), clock or HeldClock())
-    return FailedTokens(limits.failed_tokens, CallerAddresses(parse_networks(trusted.split())))
+    return FailedTokens(limits.failed_tokens, CallerAddresses(parse_proxies(trusted.split())))
 
 
 async def send(mcp: McpServer, token: str, address: str = OFFICE) -> httpx.Response:

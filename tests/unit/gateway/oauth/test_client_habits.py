@@ -7,6 +7,7 @@ be answered at are those that the chart allows by default.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.documenthost import CLIENT_ID, DocumentHost, described, document_host
+from harness.grantkit import HeldClock
 from harness.oauthkit import (
     PUBLIC_URL,
     RESOURCE,
@@ -23,6 +26,9 @@ from harness.oauthkit import (
     moved_on,
     query_of,
 )
+from productive_gateway.oauth.clients.client import ClientKind
+from productive_gateway.oauth.clients.deny_list import read_deny_list
+from productive_gateway.oauth.clients.document_cache import STALE
 
 REDIRECT_HOSTS = (
     "claude.ai/api/mcp/auth_callback",
@@ -49,6 +55,25 @@ async def gateway(**oauth: Any) -> AsyncIterator[AuthorizationServer]:
     policy = {"redirect_hosts": REDIRECT_HOSTS, "redirect_schemes": CURSOR[:1]} | oauth
     async with authorization_server(oauth=policy) as server:
         yield server
+
+
+@asynccontextmanager
+async def gateway_for_documents(
+    host: DocumentHost, *, replica: AuthorizationServer | None = None, **clients: Any
+) -> AsyncIterator[AuthorizationServer]:
+    """Start a gateway, or another replica, that fetches documents from this host."""
+    clock = replica.clock if replica else HeldClock()
+    documents = host.documents(clock)
+    shared: dict[str, Any] = {"store": replica.store, "keys": replica.keys} if replica else {}
+    async with authorization_server(
+        oauth={"redirect_hosts": REDIRECT_HOSTS},
+        clock=clock,
+        documents=documents,
+        clients=clients,
+        **shared,
+    ) as server:
+        yield server
+    await documents.aclose()
 
 
 @asynccontextmanager
@@ -135,6 +160,27 @@ async def test_several_processes_of_claude_code_refresh_the_same_token_at_once()
             server.clock.forward(3600)
 
 
+@pytest.mark.attack("B-04", "J-02")
+@pytest.mark.parametrize("name", ["localhost", "127.0.0.1"])
+async def test_processes_of_claude_code_with_a_document_share_one_sign_in(name: str) -> None:
+    uris = ["http://localhost/callback", "http://127.0.0.1/callback"]
+    async with (
+        document_host() as host,
+        gateway_for_documents(host) as server,
+        gateway_for_documents(host, replica=server) as other,
+    ):
+        host.publish(described(client_name="Claude Code", redirect_uris=uris))
+        app = await connect(server, CLIENT_ID, f"http://{name}:{EPHEMERAL}/callback")
+        for _ in range(3):
+            answers = await asyncio.gather(*(app.refresh(one) for one in (server, other) * 3))
+            app.refresh_token = only_successor(answers)
+            server.clock.forward(3600)
+        # Each sign-in is at another free port.
+        again = await connect(other, CLIENT_ID, f"http://{name}:{EPHEMERAL + 7}/callback")
+        assert (await again.refresh(server)).is_success
+        assert (await app.refresh(server)).is_success
+
+
 # --- claude.ai
 
 
@@ -170,6 +216,91 @@ async def test_claude_ai_refreshes_one_token_from_two_addresses() -> None:
         second = await app.refresh(other, address=ANTHROPIC[1])
         app.refresh_token = only_successor([first, second])
         assert (await app.refresh(other, address=ANTHROPIC[0])).is_success
+
+
+@pytest.mark.attack("H-06")
+@pytest.mark.parametrize("offered", [True, False])
+async def test_claude_ai_finds_whether_it_may_come_with_its_document(offered: bool) -> None:
+    """It does so only if the metadata offer documents, and `none` as a way to authenticate."""
+    kinds = {ClientKind.REGISTERED} | ({ClientKind.METADATA_DOCUMENT} if offered else set())
+    async with document_host() as host, gateway_for_documents(host, kinds=kinds) as server:
+        host.publish(described(client_name="Claude", redirect_uris=list(CLAUDE)))
+        metadata = (await server.browser().http.get(METADATA)).json()
+        assert metadata.get("client_id_metadata_document_supported", False) is offered
+        assert "none" in metadata["token_endpoint_auth_methods_supported"]
+        client_id = CLIENT_ID
+        if not offered:
+            registered = await server.register(client_name="Claude", redirect_uris=list(CLAUDE))
+            client_id = registered["client_id"]
+        assert (await (await connect(server, client_id, CLAUDE[0])).refresh(server)).is_success
+
+
+@pytest.mark.attack("J-02")
+async def test_claude_ai_with_a_document_refreshes_one_token_from_two_addresses() -> None:
+    async with (
+        document_host() as host,
+        gateway_for_documents(host) as server,
+        gateway_for_documents(host, replica=server) as other,
+    ):
+        host.publish(described(client_name="Claude", redirect_uris=list(CLAUDE)))
+        app = await connect(server, CLIENT_ID, CLAUDE[0])
+        first = await app.refresh(server, address=ANTHROPIC[0])
+        server.clock.forward(20)
+        second = await app.refresh(other, address=ANTHROPIC[1])
+        app.refresh_token = only_successor([first, second])
+        assert (await app.refresh(other, address=ANTHROPIC[0])).is_success
+        assert len(host.heads) == 2, "each replica asks for the document once"
+
+
+@pytest.mark.attack("K-08", "J-12")
+async def test_claude_ai_keeps_its_sign_in_while_its_document_cannot_be_fetched() -> None:
+    """A replica that knows the document refreshes for a day; a new one says to try again."""
+    async with document_host() as host, gateway_for_documents(host) as server:
+        host.publish(described(client_name="Claude", redirect_uris=list(CLAUDE)))
+        app = await connect(server, CLIENT_ID, CLAUDE[0])
+        host.away = True
+        async with gateway_for_documents(host, replica=server) as new:
+            for _ in range(3):
+                answer = await app.refresh(new)
+                assert answer.status_code == 503
+                assert answer.json()["error"] == "temporarily_unavailable"
+                server.clock.forward(int(answer.headers["retry-after"]))
+            server.clock.forward(STALE / 2)
+            app.refresh_token = only_successor([await app.refresh(server)])
+            server.clock.forward(STALE / 2)
+            late = await app.refresh(server)
+            assert late.status_code == 503
+            host.away = False
+            server.clock.forward(int(late.headers["retry-after"]))
+            answers = await asyncio.gather(app.refresh(server), app.refresh(new))
+            assert only_successor(answers) != app.refresh_token
+
+
+@pytest.mark.attack("O-11", "K-12")
+@pytest.mark.parametrize(
+    "entry",
+    [{"clients": [CLIENT_ID]}, {"hosts": ["assistant.example"]}, {"names": ["claude"]}],
+    ids=["address", "host", "name"],
+)
+async def test_client_with_a_document_that_is_shut_out_after_the_consent_gets_no_tokens(
+    entry: dict[str, list[str]],
+) -> None:
+    async with document_host() as host, gateway_for_documents(host) as server:
+        host.publish(described(client_name="Claude", redirect_uris=list(CLAUDE)))
+        app = await connect(server, CLIENT_ID, CLAUDE[0])
+        browser = server.browser()
+        code = await browser.code(CLIENT_ID, redirect_uri=CLAUDE[0])
+        denied = read_deny_list(json.dumps(entry))
+        async with gateway_for_documents(host, replica=server, denied=denied) as strict:
+            redeemed = await strict.browser().redeem(CLIENT_ID, code, redirect_uri=CLAUDE[0])
+            for refused in (await app.refresh(strict), redeemed):
+                assert refused.status_code == 400
+                assert refused.json()["error"] == "invalid_grant"
+            page = await strict.browser().authorize(CLIENT_ID, redirect_uri=CLAUDE[0])
+            assert page.status_code == 403
+            assert "location" not in page.headers
+        # Nothing was ended: a mistake in the list can be taken back.
+        assert (await app.refresh(server)).is_success
 
 
 # --- ChatGPT

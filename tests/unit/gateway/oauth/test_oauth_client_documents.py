@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 from collections.abc import AsyncIterator
@@ -20,19 +21,21 @@ from harness.documenthost import (
     described,
     document_host,
 )
-from harness.grantkit import HeldClock
+from harness.grantkit import HeldClock, eventually
 from harness.oauthkit import (
     CALLBACK,
     LOOPBACK,
     AuthorizationServer,
     audit_log,
     authorization_server,
+    parameters,
 )
 from productive_gateway.oauth.clients.client import ClientKind, client_label
 from productive_gateway.oauth.clients.deny_list import read_deny_list
 from productive_gateway.oauth.clients.document_cache import DEFAULT_FRESH, STALE
 from productive_gateway.oauth.clients.document_errors import RETRY_SECONDS
 from productive_gateway.oauth.clients.metadata_documents import PER_MINUTE, Hosts
+from productive_gateway.web.limits import Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -362,6 +365,79 @@ async def test_too_many_unknown_addresses_are_answered_with_a_page_to_load_again
         assert page.headers["retry-after"] == str(RETRY_SECONDS)
         assert len(running.host.heads) == PER_MINUTE
         assert await running.server.records() == 0
+
+
+INGRESS = "10.0.0.1"
+FEW = 3
+
+
+@asynccontextmanager
+async def limited_site() -> AsyncIterator[Site]:
+    """Run a site behind an ingress, where an address may name `FEW` unknown documents a minute."""
+    clock = HeldClock()
+    async with document_host() as host:
+        limit = Limit("client_documents", FEW, clock=clock)
+        documents = host.documents(clock, unknown=limit)
+        async with authorization_server(
+            clock=clock, documents=documents, proxies=[INGRESS]
+        ) as server:
+            yield Site(server, host, clock)
+        await documents.aclose()
+
+
+async def names(site: Site, address: str, client_id: str, **headers: str) -> httpx.Response:
+    """Ask for a client's consent page from this address."""
+    return await site.server.browser(peer=INGRESS).http.get(
+        "/authorize",
+        params=parameters(client_id),
+        headers={"x-forwarded-for": address, "accept": "text/html"} | headers,
+    )
+
+
+@pytest.mark.attack("K-09", "Q-05")
+async def test_address_that_names_too_many_unknown_documents_has_to_wait() -> None:
+    async with limited_site() as running:
+        host, clock = running.host, running.clock
+        assert (await names(running, "192.0.2.9", CLIENT_ID)).status_code == 200
+        for number in range(FEW):
+            page = await names(running, "192.0.2.1", f"https://{HOST}/{number}")
+            assert page.status_code == 400
+        fetched = len(host.heads)
+        with audit_log() as log:
+            page = await names(running, "192.0.2.1", f"https://{HOST}/one-more")
+            as_json = await names(
+                running, "192.0.2.1", f"https://{HOST}/another", accept="application/json"
+            )
+        assert page.status_code == as_json.status_code == 429
+        assert page.headers["retry-after"] == as_json.headers["retry-after"] == "20"
+        assert "Wait 20 seconds" in text_of(page)
+        assert "location" not in page.headers
+        assert as_json.json()["error"] == "temporarily_unavailable"
+        assert log.reasons("limit_hit") == ["client_documents"]
+        assert len(host.heads) == fetched, "nothing was fetched"
+        # A document that is known costs nothing, and others are not affected.
+        assert (await names(running, "192.0.2.1", CLIENT_ID)).status_code == 200
+        other = await names(running, "192.0.2.2", f"https://{HOST}/one-more")
+        assert other.status_code == 400
+        clock.forward(20)
+        assert (await names(running, "192.0.2.1", f"https://{HOST}/later")).status_code == 400
+        assert await running.server.records() == 0
+
+
+@pytest.mark.attack("K-09")
+async def test_hundred_parallel_requests_for_one_document_count_once() -> None:
+    async with limited_site() as running:
+        running.host.released.clear()
+        asked = [asyncio.create_task(names(running, "192.0.2.1", CLIENT_ID)) for _ in range(100)]
+        await eventually(lambda: bool(running.host.heads), what="the request arrives")
+        running.host.released.set()
+        assert {page.status_code for page in await asyncio.gather(*asked)} == {200}
+        assert len(running.host.heads) == 1
+        left = [
+            (await names(running, "192.0.2.1", f"https://{HOST}/{number}")).status_code
+            for number in range(FEW)
+        ]
+        assert left == [400] * (FEW - 1) + [429]
 
 
 async def test_without_documents_such_an_id_is_unknown() -> None:

@@ -153,6 +153,7 @@ async def test_tampered_record_is_not_shown_and_not_ended(field: str, value: str
         assert await site.versions() == before
 
 
+@pytest.mark.attack("S-01")
 async def test_records_are_found_by_their_label_and_judged_by_their_content() -> None:
     """Even a store that returns the records of everybody shows nobody those of others."""
     async with running() as site:

@@ -8,6 +8,7 @@ import pytest
 
 from harness.oauthkit import PUBLIC_URL, RESOURCE, authorization_server
 from productive_gateway.oauth.clients.client import ALL_KINDS
+from productive_gateway.oauth.clients.redirect_policy import RedirectPolicy
 from productive_gateway.oauth.config import OAuthConfig
 from productive_gateway.oauth.metadata import (
     resource_metadata_url,
@@ -109,14 +110,18 @@ async def test_any_origin_may_read_the_metadata_without_credentials(path: str) -
 
 @pytest.mark.attack("H-05")
 def test_under_a_path_prefix_both_forms_of_the_well_known_address_are_served() -> None:
-    config = OAuthConfig("https://host.example/pm", "https://host.example/pm/mcp")
+    config = OAuthConfig(
+        "https://host.example/pm",
+        "https://host.example/pm/mcp",
+        RedirectPolicy("*", "https://host.example/pm"),
+    )
     assert set(server_paths(config)) == {SERVER, OPENID, f"{SERVER}/pm", f"{OPENID}/pm"}
     assert set(resource_paths(config)) == {PROTECTED, f"{PROTECTED}/mcp", f"{PROTECTED}/pm/mcp"}
     assert resource_metadata_url(config) == f"https://host.example/pm{PROTECTED}/mcp"
 
 
 def test_the_address_in_a_challenge_is_served() -> None:
-    config = OAuthConfig(PUBLIC_URL, RESOURCE)
+    config = OAuthConfig(PUBLIC_URL, RESOURCE, RedirectPolicy("*", PUBLIC_URL))
     assert resource_metadata_url(config) == f"{PUBLIC_URL}{PROTECTED}/mcp"
     assert f"{PROTECTED}/mcp" in resource_paths(config)
 
@@ -135,7 +140,7 @@ def test_the_address_in_a_challenge_is_served() -> None:
 )
 def test_an_unsafe_public_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match="public URL"):
-        OAuthConfig(url, f"{url}/mcp")
+        OAuthConfig(url, f"{url}/mcp", RedirectPolicy("*", url))
 
 
 @pytest.mark.attack("N-09")

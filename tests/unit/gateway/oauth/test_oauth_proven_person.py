@@ -204,7 +204,7 @@ async def test_sign_in_survives_a_key_rotation_and_no_other_installation_accepts
             assert is_page(await other.press("disconnect", form), 200)
 
 
-@pytest.mark.attack("S-01", "M-04")
+@pytest.mark.attack("S-01", "M-04", "E-06")
 @pytest.mark.parametrize("change", ["suspended", "gone"])
 async def test_person_who_lost_access_sees_the_page_without_access(change: str) -> None:
     async with running() as site:

@@ -17,11 +17,11 @@ from harness.grantkit import NOW, HeldClock, HeldKeys, HeldPeople, ana, new_key
 from harness.oauthkit import AuthorizationServer, Browser, audit_log, authorization_server
 from harness.oidcstub import Person, StubProvider, signed
 from productive_contract.mapping import State
-from productive_gateway.grants.commit import RetryLimits
 from productive_gateway.grants.config import DAY, LEASE, SKEW
 from productive_gateway.grants.grant import Grant
 from productive_gateway.grants.provider import MAX_TOKEN, open_token
 from productive_gateway.grants.record import RecordKind, decode
+from productive_gateway.grants.retry_budget import RetryLimits
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.sealing.errors import BrokenSeal
 from productive_gateway.sealing.keys import KeyRing
@@ -108,6 +108,7 @@ def unavailable(answer: httpx.Response) -> bool:
 # --- what is kept
 
 
+@pytest.mark.attack("J-13")
 async def test_a_grant_keeps_the_providers_token_sealed_and_lives_thirty_days() -> None:
     async with signed_in() as one:
         [record] = await one.servers[0].store.list(RecordKind.GRANT, lambda record: record)
@@ -120,6 +121,7 @@ async def test_a_grant_keeps_the_providers_token_sealed_and_lives_thirty_days() 
         assert grant.absolute_end == NOW + 30 * DAY
 
 
+@pytest.mark.attack("J-13")
 async def test_a_token_that_is_moved_to_another_grant_does_not_open() -> None:
     async with signed_in() as one:
         moved = replace(await one.grant(), name="g-" + "b" * 26)
@@ -127,6 +129,7 @@ async def test_a_token_that_is_moved_to_another_grant_does_not_open() -> None:
             open_token(one.servers[0].keys.ring(), moved)
 
 
+@pytest.mark.attack("J-13")
 @pytest.mark.parametrize(
     ("answer", "kept"),
     [
@@ -394,6 +397,7 @@ async def test_a_request_that_waits_too_long_is_told_to_try_again() -> None:
         assert others[0].headers["retry-after"] == "2"
 
 
+@pytest.mark.attack("J-03", "J-13")
 async def test_an_outage_is_met_once_by_all_who_wait() -> None:
     async with signed_in(replicas=2) as one:
         one.provider.answers["/token"] = lambda: Response(status_code=500)

@@ -279,6 +279,7 @@ async def test_a_forged_client_id_is_unknown_at_every_endpoint() -> None:
             assert token.json()["error"] == "invalid_client"
 
 
+@pytest.mark.attack("O-08")
 async def test_a_client_id_belongs_to_one_issuer() -> None:
     keys = HeldKeys()
     async with authorization_server(keys=keys) as server:

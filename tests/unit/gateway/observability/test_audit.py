@@ -16,7 +16,6 @@ from harness.grantkit import HeldKeys
 from harness.oauthkit import PUBLIC_URL, RESOURCE, audit_log, authorization_server
 from harness.oidcstub import Person
 from productive_gateway import grants
-from productive_gateway.app import _describe_email
 from productive_gateway.errors import Unavailable
 from productive_gateway.grants.errors import TokenFault
 from productive_gateway.grants.grant import Cause, Refusal
@@ -25,6 +24,7 @@ from productive_gateway.mcp.responses import of_error
 from productive_gateway.oauth.errors import ErrorCode
 from productive_gateway.observability.audit import EmailStyle, Event, audit, describing_emails
 from productive_gateway.people.admission import Denial
+from productive_gateway.sealing.email_label import email_description
 from productive_gateway.sealing.keys import KeyRing
 
 SOURCES = Path(grants.__file__).parents[1]
@@ -160,6 +160,7 @@ async def test_refusals_are_audited_with_a_reason_that_nobody_is_told() -> None:
     assert all(answer.status_code in {400, 401, 403} for answer in answers)
 
 
+@pytest.mark.attack("Q-03")
 def test_the_endpoint_of_mcp_tells_no_reason_of_its_own_trouble() -> None:
     config = McpConfig(
         public_url=PUBLIC_URL,
@@ -193,7 +194,7 @@ async def test_revocation_by_the_client_is_audited() -> None:
 
 
 def _line(style: EmailStyle, keys: HeldKeys, email: str = "ana@example.com") -> dict[str, Any]:
-    with describing_emails(_describe_email(style, keys)), audit_log() as log:
+    with describing_emails(email_description(style, keys)), audit_log() as log:
         audit(Event.SIGNED_IN, email=email)
     [line] = log.lines
     return dict(line)

@@ -263,7 +263,8 @@ async def test_a_byte_now_and_then_does_not_prolong_the_fetch(
             await asyncio.sleep(0.02)
 
     host.answers[PATH] = slow
-    assert await failure(host) == "timeout"
+    async with asyncio.timeout(10):
+        assert await failure(host) == "timeout"
 
 
 @pytest.mark.attack("K-05")
@@ -277,7 +278,8 @@ async def test_a_name_server_that_does_not_answer_is_within_the_time(
         return ()
 
     monkeypatch.setattr(host, "resolve", resolve)
-    assert await failure(host) == "timeout"
+    async with asyncio.timeout(10):
+        assert await failure(host) == "timeout"
 
 
 @pytest.mark.attack("K-11")
@@ -325,6 +327,7 @@ async def test_an_answer_that_is_not_http_1_is_a_failure(host: DocumentHost, sen
         await get(host)
 
 
+@pytest.mark.attack("K-10")
 async def test_a_proxy_is_asked_for_the_checked_address_and_resolves_nothing(
     host: DocumentHost,
 ) -> None:
@@ -344,7 +347,7 @@ async def test_a_proxy_is_asked_for_an_ipv6_address_in_brackets(host: DocumentHo
         assert proxy.requests == ["CONNECT [2606:4700::6810:84e5]:443 HTTP/1.1"]
 
 
-@pytest.mark.attack("K-02")
+@pytest.mark.attack("K-02", "K-10")
 async def test_through_a_proxy_addresses_are_checked_too(host: DocumentHost) -> None:
     host.addresses[HOST] = [("10.0.0.1",)]
     async with ConnectProxy(target=host.port).running() as proxy:
@@ -365,6 +368,7 @@ async def test_through_a_proxy_the_certificate_is_still_that_of_the_name() -> No
             await get(host, proxy=Proxy(Secret(proxy.url)))
 
 
+@pytest.mark.attack("K-10")
 async def test_a_proxy_that_refuses_makes_the_document_unavailable(host: DocumentHost) -> None:
     async with ConnectProxy(target=host.port, credentials="user:secret").running() as proxy:
         with pytest.raises(FetchFailed, match="proxy"):
@@ -372,6 +376,7 @@ async def test_a_proxy_that_refuses_makes_the_document_unavailable(host: Documen
     assert host.connected == [], "there is no way around the proxy"
 
 
+@pytest.mark.attack("K-10")
 async def test_a_host_of_no_proxy_is_reached_directly(host: DocumentHost) -> None:
     async with ConnectProxy(target=host.port).running() as proxy:
         await get(host, proxy=Proxy(Secret(proxy.url), (HOST,)))

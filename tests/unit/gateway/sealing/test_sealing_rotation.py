@@ -134,6 +134,7 @@ def test_a_rotation_once_a_month_never_fills_the_ring(days: int) -> None:
     assert started >= 4 * 400 // (days + 1) - 1
 
 
+@pytest.mark.attack("R-08")
 def test_the_epoch_rises_by_one_and_keys_stay() -> None:
     ring = replace(first(), epoch=4)
     assert raise_epoch(ring) == replace(ring, epoch=5)

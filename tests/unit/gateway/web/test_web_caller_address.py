@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productive_gateway.web.caller_address import MAX_HOPS, CallerAddresses, parse_networks
+from productive_gateway.web.caller_address import MAX_HOPS, CallerAddresses, parse_proxies
 
 INGRESS = "10.1.2.3"
-TRUSTED = CallerAddresses(parse_networks(["10.0.0.0/8", "fd00:1::/32", "203.0.113.7"]))
+TRUSTED = CallerAddresses(parse_proxies(["10.0.0.0/8", "fd00:1::/32", "203.0.113.7"]))
 ADDRESSES = st.one_of(
     st.ip_addresses(v=4), st.ip_addresses(v=6), st.ip_addresses(network="10.0.0.0/8")
 ).map(str)
@@ -150,4 +150,4 @@ def test_plain_http_is_what_a_trusted_proxy_says(
 @pytest.mark.parametrize("text", ["0.0.0.0/0", "::/0", "10.0.0.1/8", "ingress", "10.0.0.0/33", ""])
 def test_ranges_that_are_malformed_or_cover_everybody_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        parse_networks([text])
+        parse_proxies([text])

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from harness.grantkit import eventually
 from productive_gateway.serving import Server
-from productive_gateway.web.connection import Limits
+from productive_gateway.web.connection import PortLimits
 from productive_gateway.web.listening import listen
 
 HEAD = b"POST / HTTP/1.1\r\nhost: x\r\n"
@@ -59,7 +59,7 @@ class Held:
 async def serving(app: Any = echo, **limits: Any) -> AsyncIterator[Callable[[], Any]]:
     """Serve on a free port; yields what opens a connection to it."""
     sockets = listen(["127.0.0.1"], 0)
-    server = Server(app, sockets, Limits(**limits))
+    server = Server(app, sockets, PortLimits(**limits))
     running = asyncio.create_task(server.run_until_exit())
     await eventually(lambda: server.started, what="it serves")
     async with AsyncExitStack() as stack:
@@ -472,7 +472,7 @@ def families() -> set[socket.AddressFamily]:
 async def test_a_port_is_open_in_every_family_of_the_machine() -> None:
     sockets = listen(["127.0.0.1", "::1"], 0)
     assert {opened.family for opened in sockets} == families()
-    server = Server(echo, sockets, Limits())
+    server = Server(echo, sockets, PortLimits())
     running = asyncio.create_task(server.run_until_exit())
     await eventually(lambda: server.started, what="it serves")
     for host, port in {opened.getsockname()[:2] for opened in sockets}:

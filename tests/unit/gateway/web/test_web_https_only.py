@@ -10,11 +10,11 @@ from starlette.routing import Route
 from structlog.testing import capture_logs
 
 from productive_gateway.app import mcp_routes, public_app
-from productive_gateway.web.caller_address import CallerAddresses, parse_networks
+from productive_gateway.web.caller_address import CallerAddresses, parse_proxies
 from productive_gateway.web.endpoint import Endpoint
 
 PUBLIC = "https://mcp.example.test"
-TRUSTED = CallerAddresses(parse_networks(["10.0.0.0/8"]))
+TRUSTED = CallerAddresses(parse_proxies(["10.0.0.0/8"]))
 
 
 async def served(_: Request) -> Response:

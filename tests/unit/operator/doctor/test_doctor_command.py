@@ -13,7 +13,7 @@ from productive_operator.doctor import rights
 from productive_operator.doctor.fetching import MAX_BYTES, NoAnswer, Web, web_session
 from productive_operator.doctor.installation import (
     Installation,
-    NotFoundOut,
+    UnknownInstallation,
     of_deployments,
     of_settings,
 )
@@ -67,9 +67,9 @@ def test_installation_is_read_from_its_deployments() -> None:
 
 
 def test_several_installations_have_to_be_told_apart() -> None:
-    with pytest.raises(NotFoundOut, match="--namespace acme --release other"):
+    with pytest.raises(UnknownInstallation, match="--namespace acme --release other"):
         of_deployments([deployment("operator"), deployment("operator", "other")])
-    with pytest.raises(NotFoundOut, match="no installation"):
+    with pytest.raises(UnknownInstallation, match="no installation"):
         of_deployments([])
 
 
@@ -78,7 +78,7 @@ def test_operator_s_own_settings_tell_less() -> None:
     found = of_settings(own, "acme", "the right to list deployments")
     assert (found.mapping, found.key_ring) == (("acme", "acme-mapping"), None)
     assert "the right to list deployments" in str(found.needs())
-    with pytest.raises(NotFoundOut, match="the right to list deployments"):
+    with pytest.raises(UnknownInstallation, match="the right to list deployments"):
         of_settings({}, "acme", "the right to list deployments")
 
 

@@ -11,9 +11,14 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from productive_gateway.oauth.clients.uri_syntax import (
+    MAX_LENGTH,
+    are_dns_labels,
+    has_dot_segment,
+    has_uri_characters,
+)
+
 SCHEME: Final = "https://"
-MAX_LENGTH: Final = 512
-"""Characters: an approved request has to fit into a cookie."""
 
 
 class DocumentUrlError(ValueError):
@@ -30,16 +35,11 @@ class DocumentUrl:
     """Path and query."""
 
 
-_TEXT = re.compile(r"[!#-;=?-\[\]_a-z~]+")
-r"""RFC 3986 2: no space, control, quote, `<>\^{}|`, backtick, and nothing outside ASCII."""
 _URL = re.compile(
     r"https://(?P<host>[a-z0-9.-]{1,253})(?::443)?(?P<path>/[^?#]*)(?P<query>\?[^#]*)?"
 )
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _TOP_LABEL = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
 """It begins with a letter: 10.1, 127.0.0.1 and 1.0x7f are addresses to many resolvers."""
-_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _INNER: Final = frozenset({"arpa", "internal", "local", "localhost", "onion", "svc"})
 """Last labels of names that are not in the public DNS (RFC 6761, RFC 6762, RFC 7686, RFC 8375), and
 of a Service without the domain of its cluster; `cluster.local` is below `local`."""
@@ -58,7 +58,7 @@ def parse_document_url(text: str) -> DocumentUrl:
     """
     if len(text) > MAX_LENGTH:
         raise DocumentUrlError(f"it must have at most {MAX_LENGTH} characters")
-    if not _TEXT.fullmatch(text) or _ESCAPE.search(text):
+    if not has_uri_characters(text):
         raise DocumentUrlError("it must be written in the characters of RFC 3986")
     match = _URL.fullmatch(text)
     if match is None:
@@ -67,7 +67,7 @@ def parse_document_url(text: str) -> DocumentUrl:
             "and fragment"
         )
     path = match["path"]
-    if path == "/" or _DOT_SEGMENT.search(path):
+    if path == "/" or has_dot_segment(path):
         raise DocumentUrlError("it must have a path, without . and ..")
     _check_host(match["host"])
     return DocumentUrl(text, match["host"], path + (match["query"] or ""))
@@ -75,7 +75,7 @@ def parse_document_url(text: str) -> DocumentUrl:
 
 def _check_host(host: str) -> None:
     labels = host.split(".")
-    if len(labels) < 2 or not all(map(_LABEL.fullmatch, labels)):
+    if len(labels) < 2 or not are_dns_labels(labels):
         raise DocumentUrlError("it must name a host as the public DNS does")
     if not _TOP_LABEL.fullmatch(labels[-1]) or labels[-1] in _INNER:
         raise DocumentUrlError("it must name a host of the public DNS, not an address")

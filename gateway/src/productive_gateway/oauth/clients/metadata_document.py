@@ -25,7 +25,7 @@ MAX_URIS: Final = 50
 _SECRETS: Final = ("client_secret", "client_secret_expires_at")
 
 
-class DocumentError(ValueError):
+class MetadataDocumentError(ValueError):
     """The document breaks a rule; `reason` is a slug for logs and metrics."""
 
     def __init__(self, reason: str) -> None:
@@ -44,41 +44,43 @@ def read_document(raw: bytes, content_type: str, client_id: str) -> Registration
         client_id: the address that it was fetched from.
 
     Raises:
-        DocumentError: it breaks a rule.
+        MetadataDocumentError: it breaks a rule.
     """
     if not is_json(content_type):
-        raise DocumentError("document_media_type")
+        raise MetadataDocumentError("document_media_type")
     try:
         document = given_members(read_object(raw))
     except JsonError as error:
-        raise DocumentError("document_json") from error
+        raise MetadataDocumentError("document_json") from error
     # Character by character: who controls an address may speak for that address only.
     if document.get("client_id") != client_id:
-        raise DocumentError("document_client_id")
+        raise MetadataDocumentError("document_client_id")
     _check_public(document)
     try:
         redirect_uris = read_redirect_uris(document, limit=MAX_URIS)
         check_flows(document)
     except OAuthError as error:
         about_uris = error.code is ErrorCode.INVALID_REDIRECT_URI
-        raise DocumentError("document_redirect_uris" if about_uris else "document_flows") from error
+        raise MetadataDocumentError(
+            "document_redirect_uris" if about_uris else "document_flows"
+        ) from error
     return Registration(_name(document), redirect_uris, AuthMethod.NONE, method_chosen=True)
 
 
 def _check_public(document: dict[str, Any]) -> None:
     if any(name in document for name in _SECRETS) or has_private_key(document):
-        raise DocumentError("document_secret")
+        raise MetadataDocumentError("document_secret")
     # A document that names no method cannot mean RFC 7591's default, which needs a secret.
     method = document.get("token_endpoint_auth_method", AuthMethod.NONE)
     if method == "private_key_jwt":
-        raise DocumentError("document_private_key_jwt")
+        raise MetadataDocumentError("document_private_key_jwt")
     if method != AuthMethod.NONE:
-        raise DocumentError("document_auth_method")
+        raise MetadataDocumentError("document_auth_method")
 
 
 def _name(document: dict[str, Any]) -> str:
     name = document.get("client_name")
     shown = shown_name(name) if isinstance(name, str) else UNNAMED
     if shown == UNNAMED:
-        raise DocumentError("document_name")
+        raise MetadataDocumentError("document_name")
     return shown

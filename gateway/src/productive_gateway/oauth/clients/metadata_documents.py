@@ -43,7 +43,7 @@ from productive_gateway.oauth.clients.document_url import (
 )
 from productive_gateway.oauth.clients.metadata_document import (
     MAX_BYTES,
-    DocumentError,
+    MetadataDocumentError,
     read_document,
 )
 from productive_gateway.observability.audit import Event, audit
@@ -51,7 +51,7 @@ from productive_gateway.observability.metrics import CLIENT_DOCUMENTS
 from productive_gateway.outbound.cache_control import freshness
 from productive_gateway.outbound.errors import FetchFailed, FetchRefused
 from productive_gateway.outbound.guarded import Fetched, GuardedClient
-from productive_gateway.web.caller_address import CURRENT
+from productive_gateway.web.caller_address import CALLER
 from productive_gateway.web.limits import Limit
 
 Hosts = Sequence[str] | Literal["*"]
@@ -126,7 +126,7 @@ class MetadataDocuments:
         return _stale(self._cache.held(client_id), outcome.error, now)
 
     def _count_unknown(self) -> None:
-        address = CURRENT.get()
+        address = CALLER.get()
         self._unknown.take(address, **({} if address is None else {"address": address}))
 
     async def aclose(self) -> None:
@@ -172,7 +172,7 @@ class MetadataDocuments:
         self._under_way += 1
         try:
             held = await self._fetch(url, known)
-        except (FetchRefused, DocumentError) as error:
+        except (FetchRefused, MetadataDocumentError) as error:
             return self._refused(url, _slug(error))
         except FetchFailed as error:
             reason = _slug(error)
@@ -253,8 +253,8 @@ def _check_status(status: int) -> None:
     raise FetchRefused("redirected" if 300 <= status < 400 else "status")
 
 
-def _slug(error: FetchRefused | FetchFailed | DocumentError) -> str:
-    return error.reason if isinstance(error, DocumentError) else f"document_{error.reason}"
+def _slug(error: FetchRefused | FetchFailed | MetadataDocumentError) -> str:
+    return error.reason if isinstance(error, MetadataDocumentError) else f"document_{error.reason}"
 
 
 def _audit_refused(client_id: str, reason: str, host: str = "") -> None:

@@ -7,7 +7,7 @@
       "client_secret_sha256": ["…", "…"]}]
 
 The document is read strictly and as a whole: an entry that is wrong makes all of it unusable, so
-that a mistake is noticed by who makes it, and not later by the people of that client.
+that a mistake is noticed by whoever makes it, and not later by the people who use that client.
 """
 
 from __future__ import annotations

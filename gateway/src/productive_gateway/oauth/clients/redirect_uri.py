@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-MAX_LENGTH: Final = 512
-"""Characters: an approved request has to fit into a cookie."""
+from productive_gateway.oauth.clients.uri_syntax import (
+    MAX_LENGTH,
+    are_dns_labels,
+    has_dot_segment,
+    has_uri_characters,
+)
 
 
 class RedirectUriError(ValueError):
@@ -64,13 +68,8 @@ class RedirectUri:
         return f"{self.host}:{self.port}" if self.port else self.host
 
 
-_TEXT = re.compile(r"[!#-;=?-\[\]_a-z~]+")
-r"""RFC 3986 2: no space, control, quote, `<>\^{}|`, backtick, and nothing outside ASCII."""
 _URI = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*):(?P<rest>.*)")
 _AUTHORITY = re.compile(r"(?P<host>[a-z0-9.-]+|\[::1\])(?::(?P<port>[0-9]{1,5}))?")
-_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_DOT_SEGMENT = re.compile(r"(?:^|/)(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 _LOOPBACK = re.compile(rf"localhost|127\.{_OCTET}\.{_OCTET}\.{_OCTET}|\[::1\]")
 _OWN_PARAMETER = re.compile(r"(?:^|&)(?:code|state|iss|error|error_description)(?:=|&|$)")
@@ -96,7 +95,7 @@ def parse_redirect_uri(text: str) -> RedirectUri:
         raise RedirectUriError(f"a redirect URI must have 1 to {MAX_LENGTH} characters")
     if "#" in text:
         raise RedirectUriError("a redirect URI must have no fragment")
-    if not _TEXT.fullmatch(text) or _ESCAPE.search(text):
+    if not has_uri_characters(text):
         raise RedirectUriError("a redirect URI must be written in the characters of RFC 3986")
     match = _URI.fullmatch(text)
     if match is None:
@@ -141,14 +140,14 @@ def _of_host(text: str, scheme: str, rest: str) -> RedirectUri:
     if port and not 1 <= int(port) <= 65535:
         raise RedirectUriError("a redirect URI must have a port between 1 and 65535")
     loopback = _LOOPBACK.fullmatch(host) is not None
-    if not loopback and not all(map(_LABEL.fullmatch, host.split("."))):
+    if not loopback and not are_dns_labels(host.split(".")):
         raise RedirectUriError("a redirect URI must name a host as DNS does")
     if scheme == "http" and not loopback:
         raise RedirectUriError(
             "a redirect URI must be https, or http to localhost, 127.0.0.1 or [::1]"
         )
     path, _, query = rest[end:].partition("?")
-    if _DOT_SEGMENT.search(path):
+    if has_dot_segment(path):
         raise RedirectUriError("a redirect URI must have no . or .. in its path")
     _check_query(query)
     kind = RedirectKind.LOOPBACK if scheme == "http" else RedirectKind.WEB

@@ -12,10 +12,8 @@ from productive_gateway.errors import GatewayError
 from productive_gateway.oauth.config import MAX_FORM
 from productive_gateway.oauth.context import OAuthContext
 from productive_gateway.oauth.proven_person import Visit, find_visit
-from productive_gateway.sealing.errors import SealError
-from productive_gateway.sealing.keys import with_known_key
 from productive_gateway.sealing.purposes import Purpose
-from productive_gateway.sealing.seal import seal, unseal
+from productive_gateway.sealing.seal import opened, seal
 from productive_gateway.web.errors import BadRequest
 from productive_gateway.web.form import Form, form_of
 from productive_gateway.web.form_source import FormSource, form_source
@@ -70,16 +68,11 @@ async def read_form(context: OAuthContext, request: Request) -> tuple[Form, Visi
             reason="not_signed_in",
         )
     handle = form.one("handle")
-    if handle is None or form.repeated() or not await _opens(context, handle, visit):
+    if handle is None or form.repeated() or not await _is_of(context, visit, handle):
         raise FormRefused("This form does not come from your page.", reason="wrong_form")
     return form, visit
 
 
-async def _opens(context: OAuthContext, handle: str, visit: Visit) -> bool:
-    try:
-        await with_known_key(
-            context.keys, lambda ring: unseal(ring, Purpose.CONNECTIONS, handle, bound=visit.id)
-        )
-    except SealError:
-        return False
-    return True
+async def _is_of(context: OAuthContext, visit: Visit, handle: str) -> bool:
+    payload = await opened(context.keys, Purpose.CONNECTIONS, handle, bound=visit.id)
+    return payload is not None

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from productive_gateway.errors import GatewayError, Unavailable
 from productive_gateway.grants.errors import SubjectMismatch
 from productive_gateway.grants.grant import Grant
+from productive_gateway.oauth.answers import wait_page
 from productive_gateway.oauth.connections.form import (
     FormRefused,
     read_form,
@@ -126,15 +127,13 @@ class ConnectionsHandler:
     def _interrupted(
         self, request: Request, error: Unavailable, ended: int, chosen: int
     ) -> Response:
-        return problem(
+        return wait_page(
             request,
-            503,
+            error,
             "Check what is still connected",
             f"{ended} of {chosen} connections had ended when this happened: {error}",
             "Open the page again to see what is still connected, and disconnect it there.",
-            error=ErrorCode.TEMPORARILY_UNAVAILABLE.value,
             link=self._link("Show your connected apps"),
-            headers={"retry-after": str(error.retry_after)},
         )
 
     def _refused(self, request: Request, error: GatewayError) -> Response:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+from productive_contract.mapping import format_time
 from productive_gateway.grants.grant import Grant, GrantState
 from productive_gateway.oauth.clients.display_name import shown_name
 
@@ -53,7 +54,7 @@ def moment_of(time: float, now: float) -> Moment:
     """Return a moment of the past, with how long ago it was."""
     moment = datetime.fromtimestamp(time, UTC)
     return Moment(
-        machine=moment.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        machine=format_time(moment),
         text=f"{moment.day} {moment:%B %Y, %H:%M} UTC",
         ago=_ago(now - time),
     )

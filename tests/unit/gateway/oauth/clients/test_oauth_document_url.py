@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from productive_gateway.oauth.clients.document_url import (
-    MAX_LENGTH,
     DocumentUrlError,
     is_document_id,
     parse_document_url,
 )
+from productive_gateway.oauth.clients.uri_syntax import MAX_LENGTH
 
 REFUSED = (
     "https://app.example",

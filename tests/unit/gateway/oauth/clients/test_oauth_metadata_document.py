@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.documenthost import CLIENT_ID, described
 from productive_gateway.oauth.clients.client import AuthMethod, Registration
-from productive_gateway.oauth.clients.metadata_document import DocumentError, read_document
+from productive_gateway.oauth.clients.metadata_document import MetadataDocumentError, read_document
 
 JSON = "application/json"
 URIS = "document_redirect_uris"
@@ -24,7 +24,7 @@ def read(kind: str = JSON, **changes: Any) -> Registration:
 
 def reason(raw: bytes | None = None, kind: str = JSON, **changes: Any) -> str:
     content = json.dumps(described(**changes)).encode() if raw is None else raw
-    with pytest.raises(DocumentError) as refused:
+    with pytest.raises(MetadataDocumentError) as refused:
         read_document(content, kind, CLIENT_ID)
     return refused.value.reason
 
@@ -179,7 +179,7 @@ json_values = st.recursive(
 def test_any_values_are_read_or_refused(changes: dict[str, Any]) -> None:
     try:
         registration = read(**changes)
-    except DocumentError:
+    except MetadataDocumentError:
         return
     assert registration.redirect_uris
     assert registration.auth_method is AuthMethod.NONE
