@@ -29,6 +29,10 @@ _RESTORE: Final = (
     "Restore the Secret from a backup. Without one, delete it and run `productive-gateway keys "
     "init`, or helm upgrade: then everybody signs in again."
 )
+_MAKE: Final = (
+    "Restore the Secret from a backup. Without one, run `productive-gateway keys init`, or helm "
+    "upgrade, which make another: then everybody signs in again."
+)
 
 
 async def check_namespaces(reader: ClusterReader, installation: Installation) -> Result:
@@ -123,7 +127,7 @@ def judge_ring(secret: Mapping[str, Any] | None, installation: Installation, now
     """
     place = "/".join(installation.key_ring or ())
     if secret is None:
-        return wrong(KEY_RING, f"there is no Secret {place}", _RESTORE)
+        return wrong(KEY_RING, f"there is no Secret {place}", _MAKE)
     try:
         ring = summary(secret)
     except BrokenRing as error:

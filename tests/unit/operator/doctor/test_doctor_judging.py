@@ -216,6 +216,11 @@ def test_key_ring_that_cannot_be_used_is_wrong(found: dict[str, Any] | None, wor
     assert storage.current_key(found) is None
 
 
+def test_a_key_ring_that_is_not_there_need_not_be_deleted() -> None:
+    assert "delete" not in storage.judge_ring(None, HERE, NOW).remedy
+    assert "delete" in storage.judge_ring(secret("acme-keys", {}), HERE, NOW).remedy
+
+
 # Replicas
 
 
