@@ -62,6 +62,8 @@ def test_an_installation_without_values_is_told_all_that_is_missing(helm: Helm) 
         (nested("clients.kinds", ["preregistered"]), "clients.existingSecret is missing"),
         (nested("clients.documentHosts", []), "clients.documentHosts is empty: list the hosts"),
         (nested("clients.documentHosts", ["*", "claude.ai"]), "remove it, or the others"),
+        (nested("limits.trustedProxies", ["10.0.0.0/8", "::/0"]), "::/0 is everybody"),
+        (nested("clients.redirectSchemes", ["https"]), "https addresses belong to redirectHosts"),
         (nested("namespaces.grants", "productive"), "must be three different ones"),
         (nested("namespaces.users", "productive-grants"), "must be three"),
         (nested("keys.existingSecret", "productive-mapping"), "which is the mapping"),

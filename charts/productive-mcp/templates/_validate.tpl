@@ -44,6 +44,16 @@
 {{- if and (has "*" .Values.clients.documentHosts) (gt (len .Values.clients.documentHosts) 1) -}}
 {{- $bad = append $bad "clients.documentHosts: * is any host; remove it, or the others." -}}
 {{- end -}}
+{{- range .Values.limits.trustedProxies -}}
+{{- if hasSuffix "/0" . -}}
+{{- $bad = append $bad (printf "limits.trustedProxies: %s is everybody, so anybody could claim any address; write the addresses or ranges of the ingress." .) -}}
+{{- end -}}
+{{- end -}}
+{{- range .Values.clients.redirectSchemes -}}
+{{- if has (splitList ":" . | first) (list "http" "https") -}}
+{{- $bad = append $bad (printf "clients.redirectSchemes: %s is not a private-use scheme; https addresses belong to redirectHosts, and loopback addresses are always allowed." .) -}}
+{{- end -}}
+{{- end -}}
 {{- toYaml $bad -}}
 {{- end -}}
 
