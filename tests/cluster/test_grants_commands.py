@@ -189,6 +189,16 @@ async def test_revoked_sign_ins_are_refused_and_others_are_not(
     assert "--all alone" in await run("revoke", "--all", "--user", "ben", "--yes", code=2)
 
 
+async def test_a_name_that_does_not_exist_is_reported_though_another_one_is_ended(
+    replica: Replica, run: Run
+) -> None:
+    await replica.tokens()
+    [record] = await records(replica.store)
+    said = await run("revoke", record.name, "g-mistyped", "--yes", code=1)
+    assert "Ended 1 sign-in." in said
+    assert "No sign-in that matches has the name: g-mistyped." in said
+
+
 @pytest.mark.attack("R-04")
 async def test_the_replica_that_sweeps_a_revoked_sign_in_audits_it_once(
     replica: Replica, run: Run, cluster: Cluster

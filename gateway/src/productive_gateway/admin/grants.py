@@ -137,6 +137,10 @@ async def revoke_grants(
     ring = await _ring(client, place)
     found = await _find(client, place, selection, ring, clock())
     living = [one for one in found if not one.view.over]
+    missing = sorted(selection.names - {one.view.name for one in found})
+    if missing and living:
+        # A mistyped name must not pass for a sign-in that was ended.
+        print(f"No sign-in that matches has the name: {', '.join(missing)}.", file=sys.stderr)  # noqa: T201
     if not living:
         say(
             f"No sign-in in the namespace {place.namespace} matches; nothing was changed. "
@@ -160,7 +164,7 @@ async def revoke_grants(
     say(f"Ended {_count(len(living) - failed)}. Their tokens are refused within seconds.")
     if failed:
         say(f"{_count(failed)} could not be ended: run the command again.")
-    return 1 if failed else 0
+    return 1 if failed or missing else 0
 
 
 async def person_of_email(client: KubeClient, place: Place, email: str) -> str:

@@ -176,7 +176,11 @@ def _check(record: Record, ring: KeyRing | None) -> Check:
 
 def _expiry(fields: Mapping[str, str], state: str, created: float, renewed: float) -> float:
     if state == GrantState.ACTIVE.value:
-        return min(_seconds(fields, "absolute-end", created), renewed + CONFIG.refresh_idle)
+        # As `Grant.end` has it.
+        end = _seconds(fields, "absolute-end", created)
+        asked = bool(fields.get("upstream"))
+        latest = end if asked else min(end, created + CONFIG.absolute_life)
+        return min(latest, renewed + CONFIG.refresh_idle)
     return _seconds(fields, "code-end", created)
 
 

@@ -27,6 +27,14 @@ def test_an_active_sign_in_expires_when_it_is_idle_or_at_its_absolute_end() -> N
     assert view(record, RING, now=NOW + 7 * DAY).state == "expired"
 
 
+def test_a_sign_in_whose_provider_is_asked_is_shown_for_as_long_as_it_lives() -> None:
+    month = active(absolute_end=NOW + 30 * DAY, rotated_at=NOW + 20 * DAY)
+    asked = encode(replace(month, upstream="sealed"), RING)
+    assert view(asked, RING, now=NOW).expires == NOW + 30 * DAY
+    # An older release renewed it, and dropped the provider's token.
+    assert view(encode(month, RING), RING, now=NOW).expires == NOW + 7 * DAY
+
+
 @pytest.mark.attack("R-08")
 def test_a_sign_in_of_an_older_epoch_is_shown_as_over_by_it() -> None:
     record = encode(active(), RING)

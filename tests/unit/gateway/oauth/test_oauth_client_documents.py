@@ -150,14 +150,12 @@ async def test_plain_http_is_no_document() -> None:
         assert running.host.resolved == []
 
 
-@pytest.mark.attack("K-02", "K-04", "K-06", "K-11")
-@pytest.mark.parametrize("case", ["private", "redirect", "html", "other_id", "confidential"])
+@pytest.mark.attack("K-04", "K-06", "K-11")
+@pytest.mark.parametrize("case", ["redirect", "html", "other_id", "confidential"])
 async def test_a_refused_document_gets_a_page_without_the_reason(case: str) -> None:
     async with site() as running:
         host = running.host
         match case:
-            case "private":
-                host.addresses[HOST] = [("10.0.0.1",)]
             case "redirect":
                 host.publish(None, "Location: https://10.0.0.1/", status="302 Found")
             case "html":
@@ -185,6 +183,22 @@ async def test_a_host_that_is_away_gets_a_page_to_load_again() -> None:
         assert page.status_code == 503
         assert page.headers["retry-after"] == str(RETRY_SECONDS)
         assert "load this page again" in page.text
+
+
+@pytest.mark.attack("K-02", "K-11")
+async def test_a_page_does_not_say_whether_a_name_exists_in_the_companys_network() -> None:
+    async with site() as running:
+        running.host.addresses[HOST] = [("10.0.0.1",)]
+        with audit_log() as log:
+            inside = await running.page()
+        assert log.reasons("client_document_refused") == ["document_address_not_public"]
+        assert running.host.connected == []
+    async with site() as running:
+        running.host.addresses[HOST] = [()]
+        nowhere = await running.page()
+    assert inside.status_code == nowhere.status_code == 503
+    assert text_of(inside) == text_of(nowhere)
+    assert inside.headers["retry-after"] == nowhere.headers["retry-after"]
 
 
 @pytest.mark.attack("K-07")

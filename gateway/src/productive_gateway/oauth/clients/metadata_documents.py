@@ -64,6 +64,7 @@ PARALLEL: Final = 16
 PARALLEL_UNKNOWN: Final = 12
 """Of them for addresses without a good document: strangers do not keep known clients out."""
 _ETAG = re.compile(r"(?:W/)?\"[!#-~]{0,128}\"")
+_NOT_PUBLIC: Final = "document_address_not_public"
 _TRANSIENT: Final = frozenset({408, 425, 429})
 
 
@@ -214,7 +215,14 @@ class MetadataDocuments:
         _audit_refused(url.text, reason, url.host)
         CLIENT_DOCUMENTS.labels(outcome="refused").inc()
         self._cache.withdraw(url.text)
-        return self._cache.fail(url.text, DocumentRefused(url.host, reason=reason), self._clock())
+        # A name with an address of the company's own is answered like one that does not exist: else
+        # anybody could ask here which names the company's DNS has.
+        error = (
+            document_unavailable(url.host, reason=reason)
+            if reason == _NOT_PUBLIC
+            else DocumentRefused(url.host, reason=reason)
+        )
+        return self._cache.fail(url.text, error, self._clock())
 
     def _too_many(self, url: DocumentUrl) -> Failure:
         reason = "documents_busy"

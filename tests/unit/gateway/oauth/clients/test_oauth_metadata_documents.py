@@ -304,13 +304,38 @@ async def test_this_server_describes_no_client(
 async def test_the_reason_is_in_the_audit_line_only(
     host: DocumentHost, documents: MetadataDocuments
 ) -> None:
-    host.addresses[HOST] = [("10.0.0.1",)]
+    host.publish(kind="text/html")
     with audit_log() as log, pytest.raises(DocumentRefused) as refused:
         await documents.find(CLIENT_ID)
-    assert log.reasons("client_document_refused") == ["document_address_not_public"]
+    assert log.reasons("client_document_refused") == ["document_media_type"]
     assert log.lines[0]["client_host"] == HOST
-    assert "address" not in str(refused.value)
+    assert "media" not in str(refused.value)
     assert "log" in str(refused.value)
+
+
+@pytest.mark.attack("K-02")
+async def test_a_name_of_the_companys_network_is_answered_like_one_that_does_not_exist(
+    host: DocumentHost, documents: MetadataDocuments, clock: HeldClock
+) -> None:
+    host.addresses[HOST] = [("10.0.0.1",), ()]
+    with audit_log() as log, pytest.raises(Unavailable) as inside:
+        await documents.find(CLIENT_ID)
+    clock.forward(RETRY_SECONDS)
+    with pytest.raises(Unavailable) as nowhere:
+        await documents.find(CLIENT_ID)
+    assert str(inside.value) == str(nowhere.value)
+    assert inside.value.retry_after == nowhere.value.retry_after
+    assert log.reasons("client_document_refused") == ["document_address_not_public"]
+    assert host.connected == []
+
+
+async def test_a_good_document_does_not_outlive_the_move_of_its_name_to_the_companys_network(
+    host: DocumentHost, documents: MetadataDocuments, clock: HeldClock
+) -> None:
+    await documents.find(CLIENT_ID)
+    host.addresses[HOST] = [("10.0.0.1",)]
+    clock.forward(DEFAULT_FRESH)
+    assert await unavailable(documents) == "document_address_not_public"
 
 
 async def test_a_client_that_needs_a_key_is_told_so(
