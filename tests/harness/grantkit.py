@@ -24,15 +24,10 @@ from productive_gateway.grants.provider import Answer, AskProvider
 from productive_gateway.grants.record import Record, RecordKind
 from productive_gateway.grants.retry_budget import RetryLimits
 from productive_gateway.grants.service import LIMITS, Grants, Tokens
+from productive_gateway.grants.steps import Advance, Redemption, Refresh
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.grants.tokens import digest
-from productive_gateway.grants.transitions import (
-    Advance,
-    Redemption,
-    Refresh,
-    current_secret,
-    redeem,
-)
+from productive_gateway.grants.transitions import current_secret, redeem
 from productive_gateway.people.snapshot import Snapshot
 from productive_gateway.sealing.keys import Key, KeyRing, key_id, new_ring
 from productive_kube.backoff import Backoff

@@ -34,8 +34,7 @@ from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.provider import AskProvider, open_token, reply_to
 from productive_gateway.grants.record import Record, Tampered, attempt_of, encode, read
 from productive_gateway.grants.retry_budget import RetryBudget, RetryLimits
-from productive_gateway.grants.store import GrantStore
-from productive_gateway.grants.transitions import (
+from productive_gateway.grants.steps import (
     Advance,
     Ask,
     Claim,
@@ -46,8 +45,9 @@ from productive_gateway.grants.transitions import (
     Repeat,
     Step,
     Wait,
-    decide,
 )
+from productive_gateway.grants.store import GrantStore
+from productive_gateway.grants.transitions import decide
 from productive_gateway.observability.audit import Event, audit
 from productive_gateway.people.snapshot import Snapshot
 from productive_gateway.sealing.errors import UnknownKey

@@ -27,6 +27,7 @@ from productive_gateway.grants.of_person import connected
 from productive_gateway.grants.provider import AskProvider, seal_token
 from productive_gateway.grants.record import encode
 from productive_gateway.grants.retry_budget import RetryBudget, RetryLimits
+from productive_gateway.grants.steps import Disconnection, Redemption, Refresh, Revocation
 from productive_gateway.grants.store import GrantStore
 from productive_gateway.grants.subject import bind_subject, check_subject
 from productive_gateway.grants.tokens import (
@@ -189,7 +190,7 @@ class Grants:
         """
         presented = await self._read(lambda ring: read_code(ring, code, self._config.resource))
         self._issued.take(presented.grant, grant=presented.grant)
-        claim = transitions.Redemption(
+        claim = Redemption(
             presented.secret,
             client_hash(client_id),
             redirect_uri,
@@ -218,7 +219,7 @@ class Grants:
         """
         presented = await self._read(lambda ring: read_refresh(ring, token, self._config.resource))
         self._issued.take(presented.grant, grant=presented.grant)
-        claim = transitions.Refresh(
+        claim = Refresh(
             presented.generation, presented.secret, client_hash(client_id), scopes, self._attempt()
         )
         committed = await self._commit.apply(presented.grant, claim, self._people.snapshot())
@@ -258,7 +259,7 @@ class Grants:
 
         with contextlib.suppress(InvalidGrant):
             presented = await self._read(read)
-            claim = transitions.Revocation(client_hash(client_id))
+            claim = Revocation(client_hash(client_id))
             await self._commit.apply(presented.grant, claim)
 
     async def recognise(self, person: Person, *, issuer: str, subject: str) -> str:
@@ -302,7 +303,7 @@ class Grants:
             Unavailable: a failure on our side; the grant may live on.
         """
         try:
-            await self._commit.apply(name, transitions.Disconnection(person.uid))
+            await self._commit.apply(name, Disconnection(person.uid))
         except InvalidGrant as outcome:
             return outcome.reason == Cause.DISCONNECTED.value
         return False

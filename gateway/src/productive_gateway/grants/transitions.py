@@ -1,4 +1,4 @@
-"""How a grant changes: what a client presents, and the step that follows from it.
+"""How a grant changes: the step that follows from a claim.
 
 Pure: time, randomness and keys are arguments, and each function looks at one grant and one claim.
 `commit` stores a step by compare-and-swap and decides again after a conflict, so the rules here
@@ -9,11 +9,9 @@ steps: `Lease`, `Ask`, then `Advance`, `Keep` or `End`.
 from __future__ import annotations
 
 import hmac
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from productive_contract.clock import Entropy
-from productive_gateway.errors import Unavailable
 from productive_gateway.grants.config import LEASE, SKEW, GrantConfig
 from productive_gateway.grants.grant import (
     Cause,
@@ -27,111 +25,24 @@ from productive_gateway.grants.grant import (
 )
 from productive_gateway.grants.pkce import proves
 from productive_gateway.grants.provider import Confirmed, Denied, Reply, Unanswered, Unproven
+from productive_gateway.grants.steps import (
+    Advance,
+    Ask,
+    Claim,
+    Disconnection,
+    End,
+    Keep,
+    Lease,
+    Redemption,
+    Refresh,
+    Refuse,
+    Repeat,
+    Revocation,
+    Step,
+    Wait,
+)
 from productive_gateway.grants.tokens import digest, grant_name, successor
 from productive_gateway.sealing.keys import KeyRing
-
-
-@dataclass(frozen=True, slots=True)
-class Redemption:
-    """What was presented with a code."""
-
-    secret: bytes = field(repr=False)
-    client: str
-    redirect_uri: str | None
-    verifier: str = field(repr=False)
-    attempt: str
-    registered: Callable[[str], bool] | None = None
-    """Whether a redirect URI still is the client's; None: it cannot have changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Refresh:
-    """What was presented with a refresh token."""
-
-    generation: int
-    secret: bytes = field(repr=False)
-    client: str
-    scopes: frozenset[str] | None
-    attempt: str
-    reply: Reply | None = None
-    """What the provider said to this request, once it was asked."""
-
-
-@dataclass(frozen=True, slots=True)
-class Revocation:
-    """A client's wish to end its grant (RFC 7009)."""
-
-    client: str
-
-
-@dataclass(frozen=True, slots=True)
-class Disconnection:
-    """A person's wish to end one of their grants."""
-
-    user_uid: str
-    """uid of the ProductiveUser of somebody who proved that they are this person."""
-
-
-Claim = Redemption | Refresh | Revocation | Disconnection
-
-
-@dataclass(frozen=True, slots=True)
-class Advance:
-    """Store this grant, and only then answer."""
-
-    grant: Grant
-
-
-@dataclass(frozen=True, slots=True)
-class Repeat:
-    """The stored grant is what the answer needs: answer again, store nothing."""
-
-    grant: Grant
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """Store this grant, so that no other request asks the provider; then decide again."""
-
-    grant: Grant
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """The lease is this request's: ask the provider, then decide again with its reply."""
-
-    claim: Refresh
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """Another request is asking the provider: read again later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Keep:
-    """Store this grant, then fail: the provider gave no answer that can be used now."""
-
-    grant: Grant
-    failure: Unavailable
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Refuse; store nothing."""
-
-    refusal: Refusal
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """The grant is over: store that, and refuse."""
-
-    grant: Grant
-    cause: Cause
-
-
-Step = Advance | Repeat | Lease | Ask | Wait | Keep | Refuse | End
 
 
 def issue(

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -18,11 +19,23 @@ from productive_operator.doctor.result import NotReadable
 MAX_BYTES: Final = 2**20
 SECONDS: Final = 8.0
 """How long one answer may take."""
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=SECONDS)
 
 
 class NoAnswer(Exception):
     """There was none; `str()` says why, in words that follow the address."""
+
+
+def is_safe(url: Any) -> bool:
+    """Return whether an address is https, or on this machine."""
+    if not isinstance(url, str):
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
 
 
 def out_of_reach(url: str | None, error: NoAnswer) -> NotReadable:

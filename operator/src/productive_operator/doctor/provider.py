@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-from productive_operator.doctor.fetching import Answer, NoAnswer, Web, out_of_reach
+from productive_operator.doctor.fetching import Answer, NoAnswer, Web, is_safe, out_of_reach
 from productive_operator.doctor.installation import Installation, Provider
 from productive_operator.doctor.result import Result, ok, wrong
 
@@ -15,7 +14,6 @@ ISSUER: Final = "provider's issuer"
 KEYS: Final = "provider's keys"
 _DISCOVERY: Final = "/.well-known/openid-configuration"
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _CORRECT: Final = "Correct signIn of the chart (OIDC_ISSUER), exactly as the provider spells it."
 _RSA_BITS: Final = 2048
 
@@ -101,14 +99,3 @@ def _usable(key: object) -> bool:
     modulus = key.get("n")
     long = isinstance(modulus, str) and len(modulus) * 6 >= _RSA_BITS - 8
     return long and key.get("use", "sig") == "sig" and key.get("alg", "RS256") == "RS256"
-
-
-def is_safe(url: Any) -> bool:
-    """Return whether an address is https, or on this machine."""
-    if not isinstance(url, str):
-        return False
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)

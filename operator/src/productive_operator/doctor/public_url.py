@@ -8,9 +8,8 @@ from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from productive_operator.doctor.fetching import Answer, NoAnswer, Web, out_of_reach
+from productive_operator.doctor.fetching import Answer, NoAnswer, Web, is_safe, out_of_reach
 from productive_operator.doctor.installation import OURS, Installation
-from productive_operator.doctor.provider import is_safe
 from productive_operator.doctor.reading import ClusterReader
 from productive_operator.doctor.result import Result, ok, wrong
 

@@ -29,7 +29,7 @@ from productive_gateway.grants.provider import (
     reply_to,
     seal_token,
 )
-from productive_gateway.grants.transitions import (
+from productive_gateway.grants.steps import (
     Advance,
     Ask,
     End,
@@ -40,8 +40,8 @@ from productive_gateway.grants.transitions import (
     Repeat,
     Step,
     Wait,
-    refresh,
 )
+from productive_gateway.grants.transitions import refresh
 
 CONFIG = GrantConfig(RESOURCE)
 FAILURE = Unavailable("The provider is away. Try again.", reason="token_status_500")

@@ -21,19 +21,9 @@ from harness.grantkit import (
 )
 from productive_gateway.grants.config import SKEW, GrantConfig
 from productive_gateway.grants.grant import Grant, GrantState, client_hash
+from productive_gateway.grants.steps import Advance, End, Redemption, Refresh, Refuse, Repeat, Step
 from productive_gateway.grants.tokens import digest
-from productive_gateway.grants.transitions import (
-    Advance,
-    End,
-    Redemption,
-    Refresh,
-    Refuse,
-    Repeat,
-    Step,
-    current_secret,
-    redeem,
-    refresh,
-)
+from productive_gateway.grants.transitions import current_secret, redeem, refresh
 from productive_gateway.sealing.keys import KeyRing
 
 CONFIG = GrantConfig(RESOURCE)

@@ -11,8 +11,9 @@ from harness.grantkit import NOW, RING, Replica, active, ana, pending, records
 from harness.oauthkit import audit_log
 from productive_gateway.grants.errors import SubjectMismatch
 from productive_gateway.grants.grant import Cause, Grant, GrantState, Refusal
+from productive_gateway.grants.steps import Disconnection, End, Refuse
 from productive_gateway.grants.store_memory import MemoryGrantStore
-from productive_gateway.grants.transitions import Disconnection, End, Refuse, decide
+from productive_gateway.grants.transitions import decide
 
 BEN = ana(uid="5f0c6f0e-0000-4000-8000-000000000002", email="ben@example.com")
 ISSUER, SUBJECT = "https://idp.example", "subject-of-ana"

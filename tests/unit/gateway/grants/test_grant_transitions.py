@@ -37,15 +37,9 @@ from productive_gateway.grants.grant import (
     ended,
     standing,
 )
+from productive_gateway.grants.steps import Advance, Claim, End, Refresh, Refuse, Repeat, Revocation
 from productive_gateway.grants.tokens import digest, grant_name
 from productive_gateway.grants.transitions import (
-    Advance,
-    Claim,
-    End,
-    Refresh,
-    Refuse,
-    Repeat,
-    Revocation,
     current_secret,
     decide,
     issue,
