@@ -168,6 +168,7 @@ def test_public_port_serves_nothing_internal(deployment: Deployment, path: str) 
             assert b"productive_mcp" not in body
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.attack("Q-06")
 def test_unauthenticated_flows_leave_memory_files_and_records_as_they_were(
     deployment: Deployment,

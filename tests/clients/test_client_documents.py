@@ -146,7 +146,7 @@ async def test_sdk_signs_in_refreshes_is_revoked_and_recovers(
     site: Site, visitor: Visitor, mode: Mode
 ) -> None:
     email = await asyncio.to_thread(new_person, site.deployment)
-    sdk = Sdk(visitor, email, mode)
+    sdk, fetched = Sdk(visitor, email, mode), len(site.host.heads)
     with audited(site.deployment) as trail:
         assert "Ana Kovač" in await sdk.call()
         assert f"<dt>Described by</dt><dd>{HOST}</dd>" in sdk.pages[0]
@@ -167,7 +167,8 @@ async def test_sdk_signs_in_refreshes_is_revoked_and_recovers(
         assert len(sdk.pages) == 2
     assert trail.events().count("signed_in") == 2
     assert trail.events().count("token_refreshed") == 1
-    assert len(site.host.heads) <= site.deployment.plan.replicas, "one fetch for each replica"
+    fetches = len(site.host.heads) - fetched
+    assert fetches <= site.deployment.plan.replicas, "one fetch for each replica"
 
 
 def revoke_everywhere(visitor: Visitor, access: str, refresh: str) -> None:

@@ -18,10 +18,11 @@ USERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def site() -> Iterator[Standalone]:
+@pytest.fixture(scope="module", params=["false", "true"], ids=["asked once", "asked again"])
+def site(request: pytest.FixtureRequest) -> Iterator[Standalone]:
+    """A gateway at this provider; with `OIDC_OFFLINE` it asks again at each refresh."""
     settings = {"OIDC_CLIENT_ID": "web", "OIDC_CLIENT_SECRET": "secret"}
-    with standalone(**settings) as mine:
+    with standalone(**settings, OIDC_OFFLINE=request.param) as mine:
         users = mine.folder / "users.json"
         users.write_text(json.dumps(USERS))
         mine.issuer = f"http://localhost:{mine.provider_port}/"
@@ -47,6 +48,9 @@ def test_person_signs_in_and_the_client_refreshes(site: Standalone) -> None:
     third = app.refresh(second.json()["refresh_token"])
     assert third.status_code == 200, third.text
     assert app.lists_tools(third.json()["access_token"])
+    output = site.programs["gateway"].output()
+    kept = "kept" if site.settings["OIDC_OFFLINE"] == "true" else "none"
+    assert f'"provider_token": "{kept}"' in output
 
 
 def test_address_that_the_provider_does_not_confirm_is_refused(site: Standalone) -> None:

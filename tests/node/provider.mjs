@@ -81,6 +81,14 @@ function build() {
   });
 }
 
+// As Entra ID and others: whoever registered the client has consented to offline access for everybody. This provider would
+// otherwise ask each person (OpenID Connect Core 11).
+function consented(url) {
+  const asked = new URL(url, issuer);
+  if (asked.searchParams.get('scope')?.split(' ').includes('offline_access')) asked.searchParams.set('prompt', 'consent');
+  return asked.pathname + asked.search;
+}
+
 async function bodyOf(request) {
   let text = '';
   for await (const part of request) text += part;
@@ -121,8 +129,8 @@ http.createServer(async (request, response) => {
     if (path.startsWith('/_control/')) return await control(request, response, path);
     if (path.startsWith('/_login/')) return await login(request, response);
     if (path.startsWith(base)) {
-      request.originalUrl = request.url;
-      request.url = request.url.slice(base.length) || '/';
+      request.originalUrl = consented(request.url);
+      request.url = request.originalUrl.slice(base.length) || '/';
       return provider.callback()(request, response);
     }
     response.writeHead(404).end();

@@ -19,7 +19,7 @@ LIMIT_HITS: Final = Counter(
 )
 CLIENT_DOCUMENTS: Final = Counter(
     "productive_mcp_client_documents",
-    "Documents of clients by what became of their fetch",
+    "Client documents by the outcome of their fetch",
     ["outcome"],
     registry=REGISTRY,
 )
