@@ -160,7 +160,7 @@ async def test_two_tabs_and_a_double_click_do_not_disturb_each_other_or_a_client
         assert len(cookie_line(browser)) < 8192
 
 
-@pytest.mark.attack("C-08")
+@pytest.mark.attack("S-02", "C-08")
 @pytest.mark.parametrize(
     "headers",
     [
