@@ -55,5 +55,5 @@ async def test_hosts_are_limited_by_a_setting(tmp_path: Path) -> None:
 async def test_addresses_are_denied_by_a_setting(tmp_path: Path) -> None:
     async with document_host() as host:
         answer = await page(host, tmp_path, DENIED_ADDRESSES=f"{ADDRESS}/32")
-        assert answer.status_code == 400
+        assert answer.status_code == 503
         assert host.connected == []
