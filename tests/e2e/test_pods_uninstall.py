@@ -25,9 +25,9 @@ def before(
 ) -> dict[str, set[str]]:
     """What belongs to people, while the release stands."""
     namespaces = ("productive-users", "productive-grants")
-    rights = ("role.", "rolebinding.")
+    of_the_release = ("role.", "rolebinding.", "resourcequota/")
     return {
-        name: {one for one in left(terminal, name) if not one.startswith(rights)}
+        name: {one for one in left(terminal, name) if not one.startswith(of_the_release)}
         for name in namespaces
     }
 
