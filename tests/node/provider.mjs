@@ -81,7 +81,7 @@ function build() {
   });
 }
 
-// As Entra ID and others: whoever registered the client has consented to offline access for everybody. This provider would
+// As Entra ID and others: the administrator who registered the client has consented to offline access for everybody. This provider would
 // otherwise ask each person (OpenID Connect Core 11).
 function consented(url) {
   const asked = new URL(url, issuer);

@@ -296,8 +296,8 @@ class Sweeper:
 def _audited_reason(one: _Removal) -> str | None:
     """Return the reason for an audit line; None if there is nothing to audit.
 
-    Whoever ends a grant audits it, but for an administrator's command, which is no gateway. The
-    replica whose removal succeeds does it then, so that there is one line, whatever their number.
+    The gateway that ends a grant audits it. What an administrator's command ended is audited by
+    the replica whose removal succeeds, so that there is one line, whatever their number.
     """
     if one.grant is None:
         return None

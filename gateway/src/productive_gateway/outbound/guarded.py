@@ -2,8 +2,8 @@
 
 The name is resolved here, and unless every address is a public one nothing is sent. The connection
 goes to an address that was checked: it is not resolved a second time (DNS rebinding). TLS and Host
-still use the name, so whoever answers must hold its certificate. No redirect is followed, no cookie
-and no credential is sent, no connection is kept, and size and time are bounded as a whole.
+still use the name, so the host that answers must hold its certificate. No redirect is followed, no
+cookie and no credential is sent, no connection is kept, and size and time are bounded as a whole.
 
 Through HTTPS_PROXY the tunnel is asked for by the checked address, so that the proxy resolves
 nothing, and TLS inside it again uses the name.

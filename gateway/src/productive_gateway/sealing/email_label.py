@@ -1,6 +1,6 @@
 """What stands for an e-mail address in audit lines that do not name it.
 
-A plain hash would not hide an address, since whoever reads the lines can hash a list of colleagues.
+A plain hash would not hide an address, since a reader of the lines can hash a list of colleagues.
 So it is an HMAC under the key ring: the same address has the same label until the current key is
 replaced, and only who has the ring can tell whose it is.
 """

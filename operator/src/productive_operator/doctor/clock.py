@@ -13,8 +13,8 @@ TOO_FAR: Final = 60.0
 """Seconds: the gateway allows for 60 in ID tokens, and for 30 in its own."""
 _SYNCHRONIZE: Final = "Synchronize the clocks (NTP) of this machine and of the cluster's nodes."
 _ASK: Final = (
-    "Synchronize the clocks of the cluster's nodes (NTP), or ask whoever runs the provider: ID "
-    "tokens seem to come from the future or to have expired."
+    "Synchronize the clocks of the cluster's nodes (NTP), or ask the administrator of the "
+    "provider: ID tokens seem to come from the future or to have expired."
 )
 
 

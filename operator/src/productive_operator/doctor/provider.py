@@ -67,7 +67,7 @@ def judge_discovery(issuer: str, url: str, answer: Answer) -> Result:
         return wrong(
             ISSUER,
             f"its metadata have no https address for {', '.join(weak)}",
-            "Ask whoever runs the provider.",
+            "Ask the administrator of the provider.",
         )
     return ok(ISSUER, f"{issuer} answers with its metadata")
 

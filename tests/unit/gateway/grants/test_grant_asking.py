@@ -153,7 +153,7 @@ def test_a_grant_without_a_token_of_the_provider_is_refreshed_in_one_step() -> N
     assert isinstance(step_of(active(), refresh_of(active())), Advance)
 
 
-def test_whoever_may_not_refresh_does_not_use_the_providers_token() -> None:
+def test_person_who_may_not_refresh_does_not_use_the_providers_token() -> None:
     grant = of_provider()
     refused = refresh(grant, refresh_of(grant), RING, Refusal.PERSON_GONE, CONFIG, now=NOW)
     assert refused == Refuse(Refusal.PERSON_GONE)

@@ -116,7 +116,7 @@ class Client:
     def obstacle(self, uri: RedirectUri, policy: RedirectPolicy) -> Obstacle | None:
         """Return why no code may be sent to this redirect URI of the client; None if it may.
 
-        The redirect URIs of a pre-registered client need no other permission: whoever writes the
+        The redirect URIs of a pre-registered client need no other permission: the author of the
         policy named them, too.
         """
         obstacle = policy.obstacle(uri)

@@ -30,7 +30,7 @@ class DocumentRefused(OAuthError):
             why = f"describes itself at {host}, and this server cannot use that description"
         super().__init__(
             ErrorCode.INVALID_CLIENT,
-            f"This app {why}. Update the app and connect it again, or tell whoever makes it; the "
+            f"This app {why}. Update the app and connect it again, or tell its maker; the "
             "reason is in the log of this server.",
         )
         self.reason = reason

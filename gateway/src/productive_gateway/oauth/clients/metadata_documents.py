@@ -143,7 +143,7 @@ class MetadataDocuments:
             _audit_refused(client_id, "document_url")
             raise DocumentNotAllowed(
                 f"The client_id of this app is no address of a description: {error}. Update the "
-                "app and connect it again, or tell whoever makes it.",
+                "app and connect it again, or tell its maker.",
                 reason="document_url",
             ) from error
         if url.host == self._own_host or (self._hosts != "*" and url.host not in self._hosts):
@@ -162,7 +162,7 @@ class MetadataDocuments:
             attempt = asyncio.create_task(self._attempt(url))
             self._attempts[url.text] = attempt
             attempt.add_done_callback(lambda _: self._attempts.pop(url.text, None))
-        # Whoever gave up waiting does not end it for the others.
+        # A caller that gives up waiting does not end it for the others.
         return await asyncio.shield(attempt)
 
     async def _attempt(self, url: DocumentUrl) -> Held | Failure:

@@ -7,7 +7,7 @@
       "client_secret_sha256": ["…", "…"]}]
 
 The document is read strictly and as a whole: an entry that is wrong makes all of it unusable, so
-that a mistake is noticed by whoever makes it, and not later by the people who use that client.
+that a mistake is noticed by the person who makes it, and not later by the users of that client.
 """
 
 from __future__ import annotations

@@ -214,7 +214,7 @@ async def test_a_hundred_requests_at_once_are_one_fetch(
     waiting[0].cancel()
     host.released.set()
     found = await asyncio.gather(*waiting, return_exceptions=True)
-    assert isinstance(found[0], asyncio.CancelledError), "whoever leaves does not end the fetch"
+    assert isinstance(found[0], asyncio.CancelledError), "its fetch goes on for the others"
     assert all(isinstance(one, Client) for one in found[1:])
     assert len(host.heads) == 1
 
