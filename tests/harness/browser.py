@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Error as BrowserError
 
+TEXT_SHOWN = 2_000
+"""Characters of a page's text in the note of a failure."""
+TEXT_SECONDS = 10.0
+"""How long a page of a failed test may take to give its text."""
 _FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -32,15 +39,42 @@ def _program() -> str:
 
 @asynccontextmanager
 async def chromium(*flags: str) -> AsyncIterator[Browser]:
-    """Run Chromium during the block, without a profile; `flags` are added to its arguments."""
+    """Run Chromium during the block, without a profile; `flags` are added to its arguments.
+
+    An exception of the block gets a note of what the open pages show.
+    """
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=_program(), args=[*_FLAGS, *flags]
         )
         try:
             yield browser
+        except (Exception, pytest.fail.Exception) as error:
+            await _note_pages(error, browser.contexts)
+            raise
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def chromium_with_profile(
+    profile: Path, environment: Mapping[str, str]
+) -> AsyncIterator[BrowserContext]:
+    """Run Chromium with the profile of a folder and these environment variables.
+
+    An exception of the block gets a note of what the open pages show.
+    """
+    async with async_playwright() as playwright:
+        context = await playwright.chromium.launch_persistent_context(
+            profile, executable_path=_program(), args=_FLAGS, env={**environment}
+        )
+        try:
+            yield context
+        except (Exception, pytest.fail.Exception) as error:
+            await _note_pages(error, [context])
+            raise
+        finally:
+            await context.close()
 
 
 async def approve(page: Page, url: str) -> None:
@@ -53,3 +87,18 @@ async def sign_in(page: Page, email: str) -> None:
     """Fill in the form of the dev IdP."""
     await page.get_by_label("or any e-mail address").fill(email)
     await page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+async def _note_pages(error: BaseException, contexts: Sequence[BrowserContext]) -> None:
+    for context in contexts:
+        for page in context.pages:
+            error.add_note(f"{page.url} shows:\n{await _text(page)}")
+
+
+async def _text(page: Page) -> str:
+    try:
+        async with asyncio.timeout(TEXT_SECONDS):
+            text = await page.inner_text("body")
+    except (BrowserError, TimeoutError) as error:
+        return f"(no text: {error})"
+    return text[:TEXT_SHOWN]
