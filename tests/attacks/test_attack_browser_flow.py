@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Final
 
 import pytest
 from aiohttp import web
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, Route
 
 from harness.browser import chromium, sign_in
 from harness.deployment import Deployment
@@ -18,9 +20,9 @@ CLIENT_PORT: Final = free_port()
 CALLBACK: Final = f"http://127.0.0.1:{CLIENT_PORT}/callback"
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """Run a browser, and the client that waits for the person to come back."""
+@asynccontextmanager
+async def person() -> AsyncIterator[Browser]:
+    """Open a browser, and run the client that waits for the person to come back."""
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(text="You can close this window.")
@@ -31,8 +33,8 @@ async def browser() -> AsyncIterator[Browser]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", CLIENT_PORT).start()
     try:
-        async with chromium() as running:
-            yield running
+        async with chromium() as browser:
+            yield browser
     finally:
         await runner.cleanup()
 
@@ -67,107 +69,119 @@ def redeems(visitor: Visitor, client: Registered, code: str) -> bool:
 
 @pytest.mark.attack("D-11", "E-01", "E-06", "C-04")
 async def test_sign_in_ends_at_the_client_without_a_violation_and_without_a_cookie(
-    browser: Browser, visitor: Visitor
+    visitor: Visitor,
 ) -> None:
-    context, client = await browser.new_context(), registered(visitor)
-    page = await context.new_page()
-    violations: list[str] = []
-    page.on("console", lambda line: violations.append(line.text) if line.type == "error" else None)
-    await page.goto(link(visitor, client))
-    before = await context.cookies()
-    assert len(before) == 1, "only the cookie of the consent page before the approval"
-    await page.get_by_role("button", name="Approve").click()
-    await page.wait_for_url("**/authorization**")
-    cookies = await context.cookies(visitor.deployment.url)
-    assert len(cookies) == 2
-    for cookie in cookies:
-        assert cookie["httpOnly"]
-        assert cookie["sameSite"] == "Lax"
-        assert cookie["path"] == "/"
-    await sign_in(page, new_person(visitor.deployment))
-    assert redeems(visitor, client, (await arrived(page))["code"])
-    # What is left only says that this sign-in is over.
-    left = [cookie["name"] for cookie in await context.cookies(visitor.deployment.url)]
-    assert [name.split("-")[1] for name in left] == ["f"]
-    assert [text for text in violations if "Content Security Policy" in text] == []
+    async with person() as browser:
+        context, client = await browser.new_context(), registered(visitor)
+        page = await context.new_page()
+        violations: list[str] = []
+        page.on(
+            "console", lambda line: violations.append(line.text) if line.type == "error" else None
+        )
+        await page.goto(link(visitor, client))
+        before = await context.cookies()
+        assert len(before) == 1, "only the cookie of the consent page before the approval"
+        await page.get_by_role("button", name="Approve").click()
+        await page.wait_for_url("**/authorization**")
+        cookies = await context.cookies(visitor.deployment.url)
+        assert len(cookies) == 2
+        for cookie in cookies:
+            assert cookie["httpOnly"]
+            assert cookie["sameSite"] == "Lax"
+            assert cookie["path"] == "/"
+        await sign_in(page, new_person(visitor.deployment))
+        assert redeems(visitor, client, (await arrived(page))["code"])
+        # What is left only says that this sign-in is over.
+        left = [cookie["name"] for cookie in await context.cookies(visitor.deployment.url)]
+        assert [name.split("-")[1] for name in left] == ["f"]
+        assert [text for text in violations if "Content Security Policy" in text] == []
 
 
 @pytest.mark.attack("C-10")
-async def test_double_click_on_approve_leads_to_one_sign_in(
-    browser: Browser, visitor: Visitor
-) -> None:
-    context, client = await browser.new_context(), registered(visitor)
-    page = await context.new_page()
-    await page.goto(link(visitor, client))
-    await page.get_by_role("button", name="Approve").dblclick()
-    await sign_in(page, new_person(visitor.deployment))
-    assert redeems(visitor, client, (await arrived(page))["code"])
+async def test_double_click_on_approve_leads_to_one_sign_in(visitor: Visitor) -> None:
+    async with person() as browser:
+        context, client = await browser.new_context(), registered(visitor)
+        page = await context.new_page()
+        clicked = asyncio.Event()
+
+        async def serve(route: Route) -> None:
+            answer = await route.fetch(max_redirects=0)
+            # Later, so that the second click does not meet the page of the provider.
+            await clicked.wait()
+            await route.fulfill(response=answer)
+
+        await page.goto(link(visitor, client))
+        await context.route(f"{visitor.deployment.url}/authorize", serve)
+        await page.get_by_role("button", name="Approve").dblclick()
+        clicked.set()
+        await sign_in(page, new_person(visitor.deployment))
+        assert redeems(visitor, client, (await arrived(page))["code"])
 
 
 @pytest.mark.attack("C-10", "D-09")
-async def test_back_button_after_approval_does_no_harm(browser: Browser, visitor: Visitor) -> None:
-    context, client = await browser.new_context(), registered(visitor)
-    page = await context.new_page()
-    await page.goto(link(visitor, client))
-    await page.get_by_role("button", name="Approve").click()
-    await page.wait_for_url("**/authorization**")
-    await page.go_back()
-    await page.wait_for_url("**/authorize**")
-    if await page.get_by_role("button", name="Approve").count() == 0:
-        # The page in between moves on by itself.
-        await page.wait_for_url("**/authorization**")
-    else:
+async def test_back_button_after_approval_does_no_harm(visitor: Visitor) -> None:
+    async with person() as browser:
+        context, client = await browser.new_context(), registered(visitor)
+        page = await context.new_page()
+        await page.goto(link(visitor, client))
         await page.get_by_role("button", name="Approve").click()
-    await sign_in(page, new_person(visitor.deployment))
-    assert redeems(visitor, client, (await arrived(page))["code"])
+        await page.wait_for_url("**/authorization**")
+        await page.go_back()
+        await page.wait_for_url("**/authorize**")
+        if await page.get_by_role("button", name="Approve").count() == 0:
+            # The page in between moves on by itself.
+            await page.wait_for_url("**/authorization**")
+        else:
+            await page.get_by_role("button", name="Approve").click()
+        await sign_in(page, new_person(visitor.deployment))
+        assert redeems(visitor, client, (await arrived(page))["code"])
 
 
 @pytest.mark.attack("C-07")
-async def test_two_tabs_with_two_clients_both_end_well(browser: Browser, visitor: Visitor) -> None:
-    context = await browser.new_context()
-    clients = [registered(visitor, name) for name in ("First", "Second")]
-    tabs = [await context.new_page() for _ in clients]
-    email = new_person(visitor.deployment)
-    for tab, client in zip(tabs, clients, strict=True):
-        await tab.goto(link(visitor, client))
-    for tab in reversed(tabs):
-        await tab.get_by_role("button", name="Approve").click()
-        await tab.wait_for_url("**/authorization**")
-    for tab, client in zip(tabs, clients, strict=True):
-        await sign_in(tab, email)
-        assert redeems(visitor, client, (await arrived(tab))["code"])
+async def test_two_tabs_with_two_clients_both_end_well(visitor: Visitor) -> None:
+    async with person() as browser:
+        context = await browser.new_context()
+        clients = [registered(visitor, name) for name in ("First", "Second")]
+        tabs = [await context.new_page() for _ in clients]
+        email = new_person(visitor.deployment)
+        for tab, client in zip(tabs, clients, strict=True):
+            await tab.goto(link(visitor, client))
+        for tab in reversed(tabs):
+            await tab.get_by_role("button", name="Approve").click()
+            await tab.wait_for_url("**/authorization**")
+        for tab, client in zip(tabs, clients, strict=True):
+            await sign_in(tab, email)
+            assert redeems(visitor, client, (await arrived(tab))["code"])
 
 
 @pytest.mark.attack("C-01", "C-02")
-async def test_approval_in_one_browser_is_no_use_in_another(
-    browser: Browser, visitor: Visitor
-) -> None:
-    client = registered(visitor)
-    attacker, victim = await browser.new_context(), await browser.new_context()
-    page = await attacker.new_page()
-    await page.goto(link(visitor, client))
-    await page.get_by_role("button", name="Approve").click()
-    await page.wait_for_url("**/authorization**")
-    lured = await victim.new_page()
-    await lured.goto(page.url)
-    await sign_in(lured, new_person(visitor.deployment))
-    await lured.wait_for_url("**/callback**")
-    await lured.get_by_text("not started in this browser").wait_for()
-    assert await victim.cookies(visitor.deployment.url) == []
+async def test_approval_in_one_browser_is_no_use_in_another(visitor: Visitor) -> None:
+    async with person() as browser:
+        client = registered(visitor)
+        attacker, victim = await browser.new_context(), await browser.new_context()
+        page = await attacker.new_page()
+        await page.goto(link(visitor, client))
+        await page.get_by_role("button", name="Approve").click()
+        await page.wait_for_url("**/authorization**")
+        lured = await victim.new_page()
+        await lured.goto(page.url)
+        await sign_in(lured, new_person(visitor.deployment))
+        await lured.wait_for_url("**/callback**")
+        await lured.get_by_text("not started in this browser").wait_for()
+        assert await victim.cookies(visitor.deployment.url) == []
 
 
 @pytest.mark.attack("C-05")
-async def test_reload_of_the_callback_says_that_it_is_done(
-    browser: Browser, visitor: Visitor
-) -> None:
-    context, client = await browser.new_context(), registered(visitor)
-    page = await context.new_page()
-    await page.goto(link(visitor, client))
-    await page.get_by_role("button", name="Approve").click()
-    async with page.expect_request("**/callback?*") as seen:
-        await sign_in(page, new_person(visitor.deployment))
-    address = (await seen.value).url
-    code = (await arrived(page))["code"]
-    await page.goto(address)
-    await page.get_by_text("already complete").wait_for()
-    assert redeems(visitor, client, code)
+async def test_reload_of_the_callback_says_that_it_is_done(visitor: Visitor) -> None:
+    async with person() as browser:
+        context, client = await browser.new_context(), registered(visitor)
+        page = await context.new_page()
+        await page.goto(link(visitor, client))
+        await page.get_by_role("button", name="Approve").click()
+        async with page.expect_request("**/callback?*") as seen:
+            await sign_in(page, new_person(visitor.deployment))
+        address = (await seen.value).url
+        code = (await arrived(page))["code"]
+        await page.goto(address)
+        await page.get_by_text("already complete").wait_for()
+        assert redeems(visitor, client, code)

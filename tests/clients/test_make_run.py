@@ -20,8 +20,9 @@ from harness.sdkclient import Assistant
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 ANA = "ana.kovac@northlight.example"
-SEEN_WITHIN = 5.0
-"""Seconds from a changed example to its effect: both programs look about once a second."""
+SEEN_WITHIN = 60.0
+"""Seconds from a changed example to its effect. Both programs look about once a second; the rest is
+for a busy machine."""
 
 
 class LocalRun:
@@ -83,6 +84,7 @@ def status(local: LocalRun, assistant: Assistant) -> int:
             "Accept": "application/json, text/event-stream",
         },
         json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+        timeout=30,
         trust_env=False,
     ).status_code
 
@@ -116,7 +118,7 @@ async def test_person_of_the_examples_logs_time_until_suspended(
 
 
 async def test_stranger_gets_the_no_access_page(local: LocalRun) -> None:
-    async with chromium() as browser, httpx.AsyncClient(trust_env=False) as http:
+    async with chromium() as browser, httpx.AsyncClient(timeout=30, trust_env=False) as http:
         registered = await http.post(
             f"{local.url}/register",
             json={

@@ -44,7 +44,7 @@ class Person:
 
 def _arrived(address: str) -> bool:
     try:
-        httpx.get(address, trust_env=False)
+        httpx.get(address, timeout=30, trust_env=False)
     except httpx.ConnectError:
         return False  # mcp-remote prints the address before it listens
     return True
@@ -214,7 +214,10 @@ async def _until_expired(site: Standalone, client: Client) -> None:
         "Authorization": f"Bearer {tokens.access_token}",
         "Accept": "application/json, text/event-stream",
     }
-    async with asyncio.timeout(CALL_SECONDS), httpx.AsyncClient(trust_env=False) as http:
+    async with (
+        asyncio.timeout(CALL_SECONDS),
+        httpx.AsyncClient(timeout=CALL_SECONDS, trust_env=False) as http,
+    ):
         status = 0
         while status != 401:
             status = (await http.post(site.mcp_url, json=body, headers=headers)).status_code

@@ -111,7 +111,7 @@ async def test_from_kubectl_apply_to_a_tool_call_and_back(
     deployment = await asyncio.to_thread(deploy, Plan(replicas=2))
     kubectl = Kubectl(deployment)
     kubectl("apply", f"-f={EXAMPLES}")
-    kubectl("wait", "--for=condition=Ready", "productiveuser/ana-kovac", "--timeout=20s")
+    kubectl("wait", "--for=condition=Ready", "productiveuser/ana-kovac", "--timeout=60s")
     await arrived(deployment)
 
     async with chromium() as browser:
@@ -132,7 +132,11 @@ async def test_from_kubectl_apply_to_a_tool_call_and_back(
         # A rotated token is used by the next call: the old one is dead in Productive.
         rotated = new_token_of_ana(deployment)
         set_token(kubectl, rotated)
-        eventually(lambda: rotated in str(deployment.people.published()), what="the rotated token")
+        eventually(
+            lambda: rotated in str(deployment.people.published()),
+            seconds=60,
+            what="the rotated token",
+        )
         await arrived(deployment)
         revoke_in_productive(deployment, "simulator-ana-kovac")
         await log_time(assistant, 0.25)
@@ -143,14 +147,14 @@ async def test_from_kubectl_apply_to_a_tool_call_and_back(
             "wait",
             "--for=jsonpath={.status.conditions[0].reason}=TokenSecretNotFound",
             "productiveuser/ana-kovac",
-            "--timeout=20s",
+            "--timeout=60s",
         )
         await arrived(deployment)
         told = await assistant.call("get_me")
         assert told.is_error
         assert told.structured_content["error"]["code"] == "not_connected"
         set_token(kubectl, rotated)
-        kubectl("wait", "--for=condition=Ready", "productiveuser/ana-kovac", "--timeout=20s")
+        kubectl("wait", "--for=condition=Ready", "productiveuser/ana-kovac", "--timeout=60s")
         await arrived(deployment)
         await log_time(assistant, 0.25)
         assert assistant.sign_ins == 1
@@ -194,6 +198,7 @@ def refresh(deployment: Deployment, assistant: Assistant) -> httpx.Response:
             "refresh_token": tokens.refresh_token,
             "client_id": client.client_id,
         },
+        timeout=30,
         trust_env=False,
     )
 
@@ -203,5 +208,6 @@ def call(deployment: Deployment, headers: dict[str, str]) -> httpx.Response:
         deployment.mcp_url,
         headers={**headers, "Accept": "application/json, text/event-stream"},
         json={"jsonrpc": "2.0", "id": 1, "method": "tools/list"},
+        timeout=30,
         trust_env=False,
     )

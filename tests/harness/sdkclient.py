@@ -27,6 +27,8 @@ from harness.browser import approve, sign_in
 from harness.processes import free_port
 
 Mode = Literal["auto", "legacy"]
+TIMEOUT = httpx2.Timeout(30, read=300)
+"""Of the SDK's own client; the default of httpx2 is five seconds."""
 
 
 @dataclass
@@ -100,7 +102,7 @@ class Assistant:
         )
         async with (
             _listening(port, callback),
-            httpx2.AsyncClient(auth=provider, verify=self.trusted) as http,
+            httpx2.AsyncClient(auth=provider, verify=self.trusted, timeout=TIMEOUT) as http,
         ):
             transport = streamable_http_client(self.url, http_client=http)
             async with Client(transport, mode=self.mode) as client:
