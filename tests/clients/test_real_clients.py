@@ -39,7 +39,9 @@ class Person:
     async def open(self, address: str, until: str) -> None:
         self.sign_ins += 1
         reached = await asyncio.to_thread(follow, address, {"email": ANA}, until=until)
-        await asyncio.to_thread(eventually, lambda: _arrived(reached), what="the client listens")
+        await asyncio.to_thread(
+            eventually, lambda: _arrived(reached), seconds=60, what="the client listens"
+        )
 
 
 def _arrived(address: str) -> bool:

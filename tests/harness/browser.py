@@ -13,6 +13,8 @@ import pytest
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 from playwright.async_api import Error as BrowserError
 
+ACTION_SECONDS = 60.0
+"""How long a page may take to let a person act, on a busy machine too; Playwright allows 30 s."""
 TEXT_SHOWN = 2_000
 """Characters of a page's text in the note of a failure."""
 TEXT_SECONDS = 10.0
@@ -47,6 +49,7 @@ async def chromium(*flags: str) -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(
             executable_path=_program(), args=[*_FLAGS, *flags]
         )
+        browser.on("context", _set_timeout)
         try:
             yield browser
         except (Exception, pytest.fail.Exception) as error:
@@ -68,6 +71,7 @@ async def chromium_with_profile(
         context = await playwright.chromium.launch_persistent_context(
             profile, executable_path=_program(), args=_FLAGS, env={**environment}
         )
+        _set_timeout(context)
         try:
             yield context
         except (Exception, pytest.fail.Exception) as error:
@@ -87,6 +91,10 @@ async def sign_in(page: Page, email: str) -> None:
     """Fill in the form of the dev IdP."""
     await page.get_by_label("or any e-mail address").fill(email)
     await page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def _set_timeout(context: BrowserContext) -> None:
+    context.set_default_timeout(ACTION_SECONDS * 1000)
 
 
 async def _note_pages(error: BaseException, contexts: Sequence[BrowserContext]) -> None:
