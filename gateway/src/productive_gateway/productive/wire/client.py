@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -149,6 +150,8 @@ class ProductiveSession:
         """Writes that Productive confirmed; for the audit line."""
         self.requests = 0
         """Requests that were sent."""
+        self.seconds = 0.0
+        """What they took, added up."""
         self._api = api
         self._principal = principal
         self._token = token
@@ -368,6 +371,7 @@ class ProductiveSession:
         )
         status = "error"
         self.requests += 1
+        started = time.perf_counter()
         try:
             response = await self._api.http.send(request, stream=True, follow_redirects=False)
             try:
@@ -376,6 +380,7 @@ class ProductiveSession:
                 await response.aclose()
             status = str(response.status_code)
         finally:
+            self.seconds += time.perf_counter() - started
             PRODUCTIVE_REQUESTS.labels(method=method, status=status).inc()
         return _Answer(response.status_code, body, _reset(response.headers))
 
