@@ -24,7 +24,7 @@ from productive_contract.clock import Entropy, system_entropy
 from productive_contract.mapping import Person, State
 from productive_gateway.errors import GatewayError
 from productive_gateway.observability.audit import Event, audit
-from productive_gateway.observability.metrics import TOOL_SECONDS
+from productive_gateway.observability.operations import current_operation
 from productive_gateway.observability.request_id import REQUEST_ID
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import WRITE
@@ -137,7 +137,11 @@ class _Attempt:
 
     def record(self) -> None:
         seconds = time.monotonic() - self.begun
-        TOOL_SECONDS.labels(tool=self.tool.name, outcome=self.outcome).observe(seconds)
+        operation = current_operation()
+        if operation is not None:
+            operation.calls(self.tool.name)
+            if self.outcome != "ok":
+                operation.failed(self.outcome)
         session = self.session
         # Unknown argument names come from outside and may hold anything.
         known = [name for name in self.tool.arguments.model_fields if name in self.arguments]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ import httpx
 from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.secret import Secret
 from productive_gateway.observability.audit import Event, audit
-from productive_gateway.observability.metrics import PRODUCTIVE_REQUESTS
+from productive_gateway.observability.outgoing import ProductiveRequest
 from productive_gateway.people.principal import Principal
 from productive_gateway.productive import identity as who
 from productive_gateway.productive.wire.cache import Cache, Key, T
@@ -369,19 +368,18 @@ class ProductiveSession:
             headers=headers,
             timeout=TIMEOUT,
         )
-        status = "error"
         self.requests += 1
-        started = time.perf_counter()
+        sent = ProductiveRequest(method)
         try:
-            response = await self._api.http.send(request, stream=True, follow_redirects=False)
-            try:
-                body = await _bounded(response)
-            finally:
-                await response.aclose()
-            status = str(response.status_code)
+            with sent:
+                response = await self._api.http.send(request, stream=True, follow_redirects=False)
+                sent.status = response.status_code
+                try:
+                    body = await _bounded(response)
+                finally:
+                    await response.aclose()
         finally:
-            self.seconds += time.perf_counter() - started
-            PRODUCTIVE_REQUESTS.labels(method=method, status=status).inc()
+            self.seconds += sent.seconds
         return _Answer(response.status_code, body, _reset(response.headers))
 
 
