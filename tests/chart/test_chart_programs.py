@@ -32,7 +32,7 @@ VARIANTS = sorted((Path(__file__).parent / "variants").glob("*.yaml"))
 CRDS = CHART.parents[1] / "crds"
 ALERTS = CHART / "files" / "alerts.yaml"
 DASHBOARD = CHART / "files" / "dashboard.json"
-METRIC = re.compile(r"\b(?:productive_(?:mcp|operator)|mcp_server)_\w+")
+METRIC = re.compile(r"\b(?:productive_(?:mcp|operator)|mcp_server|http_client|process)_\w+")
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda path: path.stem)
@@ -305,7 +305,7 @@ def _answering(body: bytes) -> Iterator[int]:
 def _metrics() -> dict[str, tuple[str, ...]]:
     """Return the names of all series of both programs, each with its labels."""
     return {
-        name: collector._labelnames
+        name: getattr(collector, "_labelnames", ())
         for registry in (gateway_metrics.REGISTRY, operator_metrics.REGISTRY)
         for collector, names in registry._collector_to_names.items()
         for name in names

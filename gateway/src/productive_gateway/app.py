@@ -37,6 +37,7 @@ from productive_gateway.oauth.metadata import resource_metadata_url
 from productive_gateway.oauth.provider_check import ProviderCheck
 from productive_gateway.oauth.routes import oauth_routes
 from productive_gateway.observability.audit import describing_emails
+from productive_gateway.observability.event_loop import watch_event_loop
 from productive_gateway.observability.metrics import count_kubernetes_request
 from productive_gateway.outbound.addresses import AddressPolicy
 from productive_gateway.outbound.client import Outbound, trusted
@@ -145,7 +146,7 @@ async def compose(
         )
         routes = [*oauth_routes(context, parts=services), *mcp_routes(endpoint)]
 
-        tasks: list[Task] = [people.run]
+        tasks: list[Task] = [people.run, watch_event_loop]
         if isinstance(keys, KeyRingSource):
             tasks.append(keys.run)
         if preregistered is not None:

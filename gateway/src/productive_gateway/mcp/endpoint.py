@@ -25,11 +25,18 @@ from productive_gateway.mcp.batch import Batch
 from productive_gateway.mcp.config import MAX_BODY, McpConfig
 from productive_gateway.mcp.failed_tokens import FailedTokens
 from productive_gateway.mcp.flood import OpenRequests
-from productive_gateway.mcp.message import MalformedMessage, check_message, decode
+from productive_gateway.mcp.message import (
+    MalformedMessage,
+    check_message,
+    decode,
+)
+from productive_gateway.mcp.message import Message as McpMessage
+from productive_gateway.mcp.operation import operation_of
 from productive_gateway.mcp.prebuilt import PrebuiltAnswers
 from productive_gateway.mcp.sdk import SdkTransport
 from productive_gateway.mcp.server import CALLER, PRINCIPAL, build_server
 from productive_gateway.mcp.token_watch import RECHECK, Authenticate, TokenWatch
+from productive_gateway.observability.operations import Operation
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.registry import ToolRegistry
 from productive_gateway.web.body import read_body, replay
@@ -40,6 +47,8 @@ ConnectPage = Callable[[], Response]
 
 _METHODS: Final = "POST"
 _REVISION_HEADER: Final = MCP_PROTOCOL_VERSION_HEADER.encode()
+_REFUSED: Final = 400
+"""The lowest status of a refusal."""
 _PREFLIGHT_LIFE: Final = "7200"
 _CORS_HEADERS: Final = (
     "Accept, Authorization, Content-Type, Last-Event-ID, "
@@ -188,12 +197,18 @@ class McpEndpoint:
         if isinstance(value, list):
             return await self._answer_batch(exchange, value)
         message = check_message(value)
+        with operation_of(exchange.scope["headers"], message) as operation:
+            return await self._answer_message(exchange, message, operation)
+
+    async def _answer_message(
+        self, exchange: _Exchange, message: McpMessage, operation: Operation
+    ) -> Response | None:
         self._check_scope(exchange.principal, message)
         headers = exchange.scope["headers"]
         prebuilt = self._prebuilt.answer(exchange.principal, headers, message)
         if prebuilt is not None:
             return Response(prebuilt, media_type="application/json")
-        await self._stream(exchange)
+        await self._stream(exchange, operation)
         return None
 
     def _check_scope(self, principal: Principal, value: Any) -> None:
@@ -222,14 +237,18 @@ class McpEndpoint:
         batch = Batch(posted, b",".join(revisions).decode("latin-1") or None)
         for value in posted:
             self._check_scope(exchange.principal, value)
-        answer = partial(self._sdk.answer, exchange.scope)
+        answer = partial(self._answer_of_batch, exchange.scope)
         work = partial(batch.run, exchange.receive, answer)
         ended = await self._watch.run(exchange.token, work)
         if ended is not None:
             raise ended
         return batch.response()
 
-    async def _stream(self, exchange: _Exchange) -> None:
+    async def _answer_of_batch(self, scope: Scope, message: McpMessage) -> McpMessage | None:
+        with operation_of(scope["headers"], message):
+            return await self._sdk.answer(scope, message)
+
+    async def _stream(self, exchange: _Exchange, operation: Operation) -> None:
         """Let the SDK answer while the token stays valid.
 
         Raises:
@@ -241,6 +260,8 @@ class McpEndpoint:
         async def sending(message: Message) -> None:
             nonlocal begun, finished
             begun = True
+            if message["type"] == "http.response.start" and message["status"] >= _REFUSED:
+                operation.failed(str(message["status"]))
             finished = message["type"] == "http.response.body" and not message.get("more_body")
             await exchange.send(message)
 

@@ -19,6 +19,7 @@ from starlette.requests import Request
 
 from productive_gateway.mcp import elicitation
 from productive_gateway.mcp.instructions import instructions_for
+from productive_gateway.mcp.operation import OperationErrors
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.call import Reply
 from productive_gateway.tools.kit.declare import Tool
@@ -104,6 +105,7 @@ def build_server(registry: ToolRegistry, *, version: str) -> PersonalServer:
         on_call_tool=call_tool,
     )
     server.registry = registry
+    server.middleware = [OperationErrors()]
     return server
 
 

@@ -12,11 +12,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 import structlog
+from prometheus_client import Counter
 
 from productive_gateway.observability.metrics import AUDIT_EVENTS
+from productive_gateway.observability.request_id import REQUEST_ID
 
 _log = structlog.get_logger("audit")
 
@@ -80,22 +83,37 @@ def left_out(_: str) -> Mapping[str, str]:
     return {}
 
 
+WriteLine = Callable[[str, Mapping[str, Any]], None]
+"""Writes the line of an event with these facts."""
+
+
+def to_log(event: str, facts: Mapping[str, Any]) -> None:
+    """Write an audit line through structlog."""
+    _log.info(event, **facts)
+
+
 @dataclass(slots=True)
-class _Emails:
+class _Output:
     describe: DescribeEmail = in_full
+    write: WriteLine = to_log
 
 
-_emails: Final = _Emails()
+_output: Final = _Output()
 
 
 @contextmanager
 def describing_emails(describe: DescribeEmail) -> Iterator[None]:
     """Name addresses by these fields, in all audit lines of the block."""
-    before, _emails.describe = _emails.describe, describe
+    before, _output.describe = _output.describe, describe
     try:
         yield
     finally:
-        _emails.describe = before
+        _output.describe = before
+
+
+def write_audit_lines(write: WriteLine) -> None:
+    """Write audit lines by this function from now on."""
+    _output.write = write
 
 
 def audit(
@@ -119,8 +137,26 @@ def audit(
         client: hash prefix of the MCP client.
         facts: further values; none may be secret.
     """
-    AUDIT_EVENTS.labels(event=event.value, reason=reason or "").inc()
-    named = {"reason": reason, "user": user, "grant": grant, "client": client}
-    person = {} if email is None else _emails.describe(email)
-    given = {name: value for name, value in named.items() if value is not None}
-    _log.info(event.value, audit=True, **person, **given, **facts)
+    _counter(event, reason or "").inc()
+    line: dict[str, Any] = {"audit": True}
+    request_id = REQUEST_ID.get()
+    if request_id:
+        line["request_id"] = request_id
+    if email is not None:
+        line.update(_output.describe(email))
+    if reason is not None:
+        line["reason"] = reason
+    if user is not None:
+        line["user"] = user
+    if grant is not None:
+        line["grant"] = grant
+    if client is not None:
+        line["client"] = client
+    line.update(facts)
+    _output.write(event, line)
+
+
+@cache
+def _counter(event: Event, reason: str) -> Counter:
+    """Return the counter of an event; kept, because finding it takes longer than counting."""
+    return AUDIT_EVENTS.labels(event.value, reason)

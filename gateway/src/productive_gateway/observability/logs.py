@@ -2,19 +2,25 @@
 
 The gateway's own lines and those of libraries pass the same processors; the last one masks whatever
 looks like a secret. Libraries log at WARNING and above, because below that they quote requests.
-Audit lines are written at every level: an audit must not depend on how verbose the log is.
+Audit lines are written at every level: an audit must not depend on how verbose the log is. As JSON
+they have a way of their own (see `audit_lines`).
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from threading import RLock
 from typing import Final
 
 import structlog
 from structlog.types import Processor
 
 from productive_contract.masking import mask_line
+from productive_gateway.observability.audit import to_log, write_audit_lines
+from productive_gateway.observability.audit_lines import LOGGER as AUDIT
+from productive_gateway.observability.audit_lines import AuditLines
+from productive_gateway.observability.request_id import add_request_id
 
 _LIBRARIES: Final = (
     "uvicorn",
@@ -25,7 +31,6 @@ _LIBRARIES: Final = (
     "mcp",
 )
 """Libraries that may set their own levels and handlers."""
-_AUDIT: Final = "audit"
 
 
 def configure_logs(level: str) -> None:
@@ -35,7 +40,7 @@ def configure_logs(level: str) -> None:
         level: debug, info, warning or error; the lowest level of the gateway's own lines.
     """
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        add_request_id,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -48,6 +53,7 @@ def configure_logs(level: str) -> None:
         structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     )
     handler = logging.StreamHandler(sys.stdout)
+    handler.lock = lock = RLock()
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -66,13 +72,13 @@ def configure_logs(level: str) -> None:
     def own_logger(name: str = "gateway") -> logging.Logger:
         # Only the gateway's own modules get their loggers through structlog.
         logger = logging.getLogger(name)
-        logger.setLevel(logging.INFO if name == _AUDIT else level.upper())
+        logger.setLevel(logging.INFO if name == AUDIT else level.upper())
         return logger
 
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=own_logger,
-        # A cached logger would keep these processors when a test replaces them.
-        cache_logger_on_first_use=False,
+        cache_logger_on_first_use=True,
     )
+    write_audit_lines(to_log if terminal else AuditLines(sys.stdout, lock).write)

@@ -7,9 +7,31 @@ from __future__ import annotations
 
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    ProcessCollector,
+)
+
+from productive_gateway import __version__
 
 REGISTRY: Final = CollectorRegistry()
+
+ProcessCollector(registry=REGISTRY)
+GCCollector(registry=REGISTRY)
+
+OPERATION_BUCKETS: Final = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300)
+"""Seconds; the conventions of OpenTelemetry for MCP."""
+HTTP_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+"""Seconds; the conventions of OpenTelemetry for HTTP."""
+
+BUILD_INFO: Final = Gauge(
+    "productive_mcp_build_info", "1 for the version of this program", ["version"], registry=REGISTRY
+)
+BUILD_INFO.labels(__version__).set(1)
 
 AUDIT_EVENTS: Final = Counter(
     "productive_mcp_audit_events", "Decisions about access", ["event", "reason"], registry=REGISTRY
@@ -32,17 +54,38 @@ REQUESTS: Final = Counter(
 REQUEST_SECONDS: Final = Histogram(
     "productive_mcp_http_request_seconds", "Time to answer", ["route"], registry=REGISTRY
 )
-TOOL_SECONDS: Final = Histogram(
+OPERATION_SECONDS: Final = Histogram(
     "mcp_server_operation_duration_seconds",
-    "Duration of tool calls",
-    ["tool", "outcome"],
+    "Duration of MCP requests and notifications, by method, tool, error and protocol revision",
+    ["mcp_method_name", "gen_ai_tool_name", "error_type", "mcp_protocol_version"],
+    registry=REGISTRY,
+    buckets=OPERATION_BUCKETS,
+)
+PRODUCTIVE_SECONDS: Final = Histogram(
+    "http_client_request_duration_seconds",
+    "Duration of requests to Productive, by method, status and error",
+    ["http_request_method", "http_response_status_code", "error_type"],
+    registry=REGISTRY,
+    buckets=HTTP_BUCKETS,
+)
+PROVIDER_SECONDS: Final = Histogram(
+    "productive_mcp_provider_request_duration_seconds",
+    "Duration of requests to the sign-in provider, by what was asked and outcome",
+    ["request", "outcome"],
+    registry=REGISTRY,
+    buckets=HTTP_BUCKETS,
+)
+CACHE_REQUESTS: Final = Counter(
+    "productive_mcp_cache_requests",
+    "Look-ups in caches: hit, miss, or shared with another caller's read",
+    ["cache", "outcome"],
     registry=REGISTRY,
 )
-PRODUCTIVE_REQUESTS: Final = Counter(
-    "productive_mcp_productive_requests",
-    "Requests to Productive by method and status",
-    ["method", "status"],
+EVENT_LOOP_LAG: Final = Histogram(
+    "productive_mcp_event_loop_lag_seconds",
+    "How late a timer of the event loop ran",
     registry=REGISTRY,
+    buckets=(0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
 )
 KUBERNETES_REQUESTS: Final = Counter(
     "productive_mcp_kubernetes_requests",
@@ -99,6 +142,20 @@ PREREGISTERED_CLIENTS: Final = Gauge(
     "Clients in the list of pre-registered ones",
     registry=REGISTRY,
 )
+
+
+class CacheCounters:
+    """Counts the look-ups in one cache."""
+
+    def __init__(self, cache: str) -> None:
+        """Have all outcomes at 0 from the start.
+
+        Args:
+            cache: its label.
+        """
+        self.hit, self.miss, self.shared = (
+            CACHE_REQUESTS.labels(cache, outcome) for outcome in ("hit", "miss", "shared")
+        )
 
 
 def count_kubernetes_request(verb: str, status: str) -> None:

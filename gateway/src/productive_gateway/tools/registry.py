@@ -24,7 +24,8 @@ from productive_contract.clock import Entropy, system_entropy
 from productive_contract.mapping import Person, State
 from productive_gateway.errors import GatewayError
 from productive_gateway.observability.audit import Event, audit
-from productive_gateway.observability.metrics import TOOL_SECONDS
+from productive_gateway.observability.operations import current_operation
+from productive_gateway.observability.request_id import REQUEST_ID
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import WRITE
 from productive_gateway.productive.records.store import Records
@@ -136,7 +137,12 @@ class _Attempt:
 
     def record(self) -> None:
         seconds = time.monotonic() - self.begun
-        TOOL_SECONDS.labels(tool=self.tool.name, outcome=self.outcome).observe(seconds)
+        operation = current_operation()
+        if operation is not None:
+            operation.calls(self.tool.name)
+            if self.outcome != "ok":
+                operation.failed(self.outcome)
+        session = self.session
         # Unknown argument names come from outside and may hold anything.
         known = [name for name in self.tool.arguments.model_fields if name in self.arguments]
         audit(
@@ -149,8 +155,10 @@ class _Attempt:
             tool=self.tool.name,
             arguments=",".join(known),
             seconds=round(seconds, 4),
+            upstream_requests=session.requests if session else 0,
+            upstream_seconds=round(session.seconds, 4) if session else 0.0,
             writes=self.writes,
-            request=self.request_id,
+            request_id=self.request_id,
         )
 
 
@@ -185,7 +193,7 @@ class ToolRegistry:
             admin_contact: whom people are told to ask.
             seconds: how long a call may take.
             call_limit: limits the running calls of each person.
-            entropy: for request ids.
+            entropy: for the ids of calls outside of an HTTP request.
         """
         self._tools = {tool.name: tool for tool in tools}
         self._api = api
@@ -254,7 +262,8 @@ class ToolRegistry:
         tool = self._tools.get(name)
         if tool is None:
             raise UnknownTool(name)
-        attempt = _Attempt(principal, tool, arguments, self._entropy(6).hex(), can_ask, reply)
+        request_id = REQUEST_ID.get() or self._entropy(8).hex()
+        attempt = _Attempt(principal, tool, arguments, request_id, can_ask, reply)
         try:
             async with self._call_limit.turn(principal.person.uid):
                 return await self._answer(attempt)

@@ -12,6 +12,7 @@ from typing import Final, Generic, TypeVar
 
 from productive_contract.clock import Clock, system_clock
 from productive_gateway.errors import GatewayError
+from productive_gateway.observability.metrics import CacheCounters
 from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
 
 FRESH: Final = 3600.0
@@ -30,6 +31,7 @@ class CachedDocument(Generic[Value]):
     def __init__(
         self,
         load: Callable[[], Awaitable[Value]],
+        what: str,
         *,
         clock: Clock = system_clock,
         keep_if_refused: bool = False,
@@ -38,10 +40,12 @@ class CachedDocument(Generic[Value]):
 
         Args:
             load: fetches and reads the document; raises UpstreamUnavailable or UpstreamRefused.
+            what: its label in metrics.
             clock: the time.
             keep_if_refused: an older value also serves while the new document breaks a rule.
         """
         self._load = load
+        self._counters = CacheCounters(what)
         self._clock = clock
         self._keep_if_refused = keep_if_refused
         self._lock = asyncio.Lock()
@@ -64,6 +68,7 @@ class CachedDocument(Generic[Value]):
             UpstreamRefused: the document breaks a rule.
         """
         if self._value is not None and self._age() < FRESH:
+            self._counters.hit.inc()
             return self._value
         return await self.newer()
 
@@ -79,7 +84,10 @@ class CachedDocument(Generic[Value]):
             # Callers that waited for another one's attempt share its result, also its failure:
             # a provider that is down is not asked once per person, one slow failure after another.
             if self._attempts == attempts and not self._cooling_down():
+                self._counters.miss.inc()
                 await self._attempt()
+            else:
+                self._counters.shared.inc()
             return self._usable()
 
     def _age(self) -> float:

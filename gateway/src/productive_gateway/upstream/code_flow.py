@@ -15,6 +15,7 @@ from authlib.integrations.base_client import OAuthError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from productive_contract.secret import Secret
+from productive_gateway.observability.outgoing import ProviderRequest
 from productive_gateway.outbound.client import Outbound
 from productive_gateway.upstream.config import (
     GOOGLE,
@@ -160,11 +161,17 @@ class CodeFlow:
         methods = sorted(provider.auth_methods, key=lambda method: method != self._accepted)
         for method in methods[:-1]:
             try:
-                return await self._call(provider, method, parameters)
+                return await self._measured(provider, method, parameters)
             except UpstreamRefused as error:
                 if error.reason != "token_invalid_client":
                     raise
-        return await self._call(provider, methods[-1], parameters)
+        return await self._measured(provider, methods[-1], parameters)
+
+    async def _measured(
+        self, provider: Provider, method: AuthMethod, parameters: dict[str, Any]
+    ) -> dict[str, Any]:
+        with ProviderRequest("token", UpstreamUnavailable):
+            return await self._call(provider, method, parameters)
 
     async def _call(
         self, provider: Provider, method: AuthMethod, parameters: dict[str, Any]

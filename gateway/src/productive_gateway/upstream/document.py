@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import httpx
 
+from productive_gateway.observability.outgoing import ProviderRequest
 from productive_gateway.upstream.errors import UpstreamRefused, UpstreamUnavailable
 from productive_gateway.web.json_object import JsonError, is_json, read_object
 
@@ -30,8 +31,17 @@ async def fetch_object(
         UpstreamUnavailable: no answer in time, 429 or 5xx.
         UpstreamRefused: any other answer that is not such a document.
     """
+    with ProviderRequest(what, UpstreamUnavailable):
+        raw = await _fetch(http, url, what, headers or {})
+        try:
+            return read_object(raw)
+        except JsonError as error:
+            raise _refused(what, "malformed") from error
+
+
+async def _fetch(http: httpx.AsyncClient, url: str, what: str, headers: Mapping[str, str]) -> bytes:
     # `identity`: the limit then bounds what is read, and no compressed bomb can unpack.
-    asked = {"Accept": "application/json", "Accept-Encoding": "identity", **(headers or {})}
+    asked = {"Accept": "application/json", "Accept-Encoding": "identity", **headers}
     try:
         async with asyncio.timeout(SECONDS), http.stream("GET", url, headers=asked) as response:
             if response.status_code == 429 or response.status_code >= 500:
@@ -54,10 +64,7 @@ async def fetch_object(
         raise UpstreamUnavailable(
             "The sign-in provider does not answer. Try again soon.", reason=f"{what}_unreachable"
         ) from error
-    try:
-        return read_object(bytes(raw))
-    except JsonError as error:
-        raise _refused(what, "malformed") from error
+    return bytes(raw)
 
 
 def _refused(what: str, problem: str) -> UpstreamRefused:

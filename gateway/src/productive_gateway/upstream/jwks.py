@@ -31,7 +31,7 @@ def cached_keys(fetch: Fetch, *, clock: Clock = system_clock) -> CachedDocument[
         return read_keys(await fetch())
 
     # A key set is replaced as a whole: one that is broken for a while must not sign people out.
-    return CachedDocument(load, clock=clock, keep_if_refused=True)
+    return CachedDocument(load, "jwks", clock=clock, keep_if_refused=True)
 
 
 def read_keys(document: dict[str, Any]) -> PyJWKSet:

@@ -40,7 +40,7 @@ class ProviderEndpoints:
     ) -> None:
         self._config = config
         self._http = http
-        self._discovered = CachedDocument(self._discover, clock=clock)
+        self._discovered = CachedDocument(self._discover, "discovery", clock=clock)
 
     @property
     def problem(self) -> str | None:

@@ -7,17 +7,19 @@ unhandled error with 500.
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 import structlog
+from prometheus_client import Counter, Histogram
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from productive_gateway.observability.metrics import REQUEST_SECONDS, REQUESTS
+from productive_gateway.observability.request_id import REQUEST_ID, new_request_id
 from productive_gateway.web.protective_headers import protect
 
 _log = structlog.get_logger("http")
@@ -27,11 +29,7 @@ _GONE: Final = 499
 
 
 class RequestLog:
-    """An ASGI app around the whole public port.
-
-    The id of a request is ours alone: one that a client sends is ignored, since it would let
-    anybody write into the logs.
-    """
+    """An ASGI app around the whole public port."""
 
     def __init__(self, app: ASGIApp, *, routes: Mapping[str, str]) -> None:
         """Wrap an app.
@@ -48,7 +46,7 @@ class RequestLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = uuid.uuid4().hex
+        request_id = new_request_id()
         status = 0
 
         async def counted(message: Message) -> None:
@@ -62,20 +60,28 @@ class RequestLog:
 
         route = self._routes.get(scope["path"], "other")
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, counted)
-            except ClientDisconnect:
-                # Nobody is left to answer, and nothing went wrong here.
-                status = status or _GONE
-            except Exception:
-                _log.exception("request.failed", route=route, method=scope["method"])
-                if status:
-                    raise  # the answer has begun: all that is left is to cut the connection
-                await _server_error(request_id)(scope, receive, counted)
-            finally:
-                REQUESTS.labels(route, _method(scope["method"]), str(status)).inc()
-                REQUEST_SECONDS.labels(route).observe(time.perf_counter() - started)
+        outer = REQUEST_ID.set(request_id)
+        try:
+            await self._app(scope, receive, counted)
+        except ClientDisconnect:
+            # Nobody is left to answer, and nothing went wrong here.
+            status = status or _GONE
+        except Exception:
+            _log.exception("request.failed", route=route, method=scope["method"])
+            if status:
+                raise  # the answer has begun: all that is left is to cut the connection
+            await _server_error(request_id)(scope, receive, counted)
+        finally:
+            REQUEST_ID.reset(outer)
+            count, duration = _series(route, _method(scope["method"]), status)
+            count.inc()
+            duration.observe(time.perf_counter() - started)
+
+
+@cache
+def _series(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    """Return the series of these labels; kept, because finding them takes longer than counting."""
+    return REQUESTS.labels(route, method, str(status)), REQUEST_SECONDS.labels(route)
 
 
 def _server_error(request_id: str) -> ASGIApp:

@@ -1,49 +1,31 @@
 from __future__ import annotations
 
-import contextlib
-import io
-import json
 import logging
 import warnings
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.loglines import LogLines, log_lines, serving
 from productive_contract.masking import mask
 from productive_contract.secret import Secret
 from productive_gateway.observability.audit import Event, audit
-from productive_gateway.observability.logs import configure_logs
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl"
 
 
-class Lines(io.StringIO):
-    def read_all(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.getvalue().splitlines()]
-
-
-def configure(level: str, out: Lines) -> None:
-    with contextlib.redirect_stdout(out):
-        configure_logs(level)
-
-
 @pytest.fixture
-def out() -> Iterator[Lines]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield Lines()
-    logging.captureWarnings(capture=False)
-    root.handlers, root.level = handlers, level
-    structlog.reset_defaults()
+def out() -> Iterator[LogLines]:
+    with log_lines() as lines:
+        yield lines
 
 
-def test_line_is_json_with_time_level_and_bound_values(out: Lines) -> None:
-    configure("info", out)
-    with structlog.contextvars.bound_contextvars(request_id="r1"):
+def test_line_is_json_with_time_level_and_the_id_of_the_request(out: LogLines) -> None:
+    out.configure("info")
+    with serving("r1"):
         structlog.get_logger("x").info("mapping.loaded", people=3)
     [line] = out.read_all()
     assert line.pop("timestamp").endswith("Z")
@@ -56,16 +38,16 @@ def test_line_is_json_with_time_level_and_bound_values(out: Lines) -> None:
     }
 
 
-def test_lines_below_the_level_are_dropped_except_audit_lines(out: Lines) -> None:
-    configure("error", out)
+def test_lines_below_the_level_are_dropped_except_audit_lines(out: LogLines) -> None:
+    out.configure("error")
     structlog.get_logger("x").warning("watch.lost")
     audit(Event.TOOL_CALLED, user="ns/ana")
     structlog.get_logger("x").error("mapping.broken")
     assert [line["event"] for line in out.read_all()] == ["tool_called", "mapping.broken"]
 
 
-def test_libraries_log_at_warning_and_above_to_the_same_stream(out: Lines) -> None:
-    configure("debug", out)
+def test_libraries_log_at_warning_and_above_to_the_same_stream(out: LogLines) -> None:
+    out.configure("debug")
     for name in ("uvicorn.error", "httpx", "kubernetes.client", "anything"):
         logging.getLogger(name).info("GET /callback?code=canary")
         logging.getLogger(name).warning("careful with %s", "pmcp_at_canary")
@@ -75,8 +57,8 @@ def test_libraries_log_at_warning_and_above_to_the_same_stream(out: Lines) -> No
     assert lines[0]["logger"] == "uvicorn.error"
 
 
-def test_warnings_are_logged(out: Lines) -> None:
-    configure("info", out)
+def test_warnings_are_logged(out: LogLines) -> None:
+    out.configure("info")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.warn("old way", DeprecationWarning, stacklevel=1)
@@ -84,8 +66,8 @@ def test_warnings_are_logged(out: Lines) -> None:
 
 
 @pytest.mark.attack("Q-01")
-def test_traceback_is_one_line_without_quoted_secrets(out: Lines) -> None:
-    configure("info", out)
+def test_traceback_is_one_line_without_quoted_secrets(out: LogLines) -> None:
+    out.configure("info")
     error = ValueError(f"bad header Bearer pmcp_at_canary1234 and {JWT}")
     structlog.get_logger("x").error("request.failed", exc_info=error)
     [line] = out.read_all()
@@ -111,8 +93,8 @@ def test_traceback_is_one_line_without_quoted_secrets(out: Lines) -> None:
         ValueError("pmcp_at_canary"),
     ],
 )
-def test_text_that_looks_like_a_secret_is_masked(out: Lines, value: object) -> None:
-    configure("info", out)
+def test_text_that_looks_like_a_secret_is_masked(out: LogLines, value: object) -> None:
+    out.configure("info")
     structlog.get_logger("x").info("event", value=value)
     assert "canary" not in out.getvalue()
     assert "…" in str(out.read_all()[0]["value"])
@@ -133,9 +115,9 @@ def test_harmless_text_is_unchanged(value: object) -> None:
     assert mask(value) == value
 
 
-def test_terminal_lines_are_human_readable(out: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(out, "isatty", lambda: True)
-    configure("info", out)
+def test_terminal_lines_are_human_readable(out: LogLines) -> None:
+    out.terminal = True
+    out.configure("info")
     structlog.get_logger("x").info("mapping.loaded", token=Secret("canary"))
     assert "mapping.loaded" in out.getvalue()
     assert not out.getvalue().startswith("{")

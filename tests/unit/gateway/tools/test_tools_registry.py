@@ -8,8 +8,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from harness.mcpkit import ADMIN, BOTH, person, principal, simulated_tools
+from harness.measured import counted
 from productive_contract.mapping import Access, Reason, State
-from productive_gateway.observability.metrics import REGISTRY
+from productive_gateway.observability.operations import Operation
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.scopes import READ, WRITE
 from productive_gateway.productive.records import declared as has
@@ -45,15 +46,17 @@ def names(tools: Any, who: Principal) -> list[str]:
 
 
 async def test_call_gives_an_answer_an_audit_line_and_a_measurement() -> None:
-    labels = {"tool": "say", "outcome": "ok"}
-    name = "mcp_server_operation_duration_seconds_count"
-    before = REGISTRY.get_sample_value(name, labels) or 0
     async with simulated_tools(tools=(tool_of(),)) as tools:
-        with capture_logs() as lines:
+        with (
+            capture_logs() as lines,
+            counted("mcp_server_operation_duration_seconds_count") as grown,
+            Operation("tools/call", "2026-07-28"),
+        ):
             answer = await tools.call("say", word="hi", times=2)
     assert (answer.structured, answer.is_error) == ({"said": "hihi"}, False)
     assert answer.text == "hi\n- said hihi"
-    assert REGISTRY.get_sample_value(name, labels) == before + 1
+    [labels] = grown
+    assert dict(labels)["gen_ai_tool_name"] == "say"
     (line,) = lines
     assert line["event"] == "tool_called"
     assert line["audit"] is True

@@ -47,7 +47,7 @@ from productive_gateway.oauth.clients.metadata_document import (
     read_document,
 )
 from productive_gateway.observability.audit import Event, audit
-from productive_gateway.observability.metrics import CLIENT_DOCUMENTS
+from productive_gateway.observability.metrics import CLIENT_DOCUMENTS, CacheCounters
 from productive_gateway.outbound.cache_control import freshness
 from productive_gateway.outbound.errors import FetchFailed, FetchRefused
 from productive_gateway.outbound.guarded import Fetched, GuardedClient
@@ -64,6 +64,7 @@ PARALLEL: Final = 16
 PARALLEL_UNKNOWN: Final = 12
 """Of them for addresses without a good document: strangers do not keep known clients out."""
 _ETAG = re.compile(r"(?:W/)?\"[!#-~]{0,128}\"")
+_COUNTERS: Final = CacheCounters("client_documents")
 _NOT_PUBLIC: Final = "document_address_not_public"
 _TRANSIENT: Final = frozenset({408, 425, 429})
 
@@ -116,8 +117,10 @@ class MetadataDocuments:
         now = self._clock()
         held = self._cache.held(client_id)
         if held is not None and now < held.fresh_until:
+            _COUNTERS.hit.inc()
             return held.client
         failure = self._cache.failure(client_id, now)
+        _count_lookup(known=failure is not None, under_way=client_id in self._attempts)
         if failure is None and held is None and client_id not in self._attempts:
             self._count_unknown()
         outcome = failure or await self._shared_attempt(url)
@@ -235,6 +238,15 @@ class MetadataDocuments:
         )
         # Not kept: it says nothing about this address.
         return Failure(error, self._clock())
+
+
+def _count_lookup(*, known: bool, under_way: bool) -> None:
+    if known:
+        _COUNTERS.hit.inc()
+    elif under_way:
+        _COUNTERS.shared.inc()
+    else:
+        _COUNTERS.miss.inc()
 
 
 def _stale(held: Held | None, error: GatewayError, now: float) -> Client:

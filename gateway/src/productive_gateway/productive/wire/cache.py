@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from productive_contract.clock import Clock, system_clock
+from productive_gateway.observability.metrics import CacheCounters
 
 Key = tuple[str, ...]
 """Organization, token fingerprint, then the name of the value."""
 
 _MOST_ENTRIES: Final = 10_000
+_COUNTERS: Final = CacheCounters("productive")
 
 T = TypeVar("T")
 
@@ -52,13 +54,16 @@ class Cache:
             kept = self._entries.get(key)
             if kept is not None and kept.good_until > self._clock():
                 self._entries.move_to_end(key)
+                _COUNTERS.hit.inc()
                 value: T = kept.value
                 return value
             running = self._running.get(key)
             if running is None:
+                _COUNTERS.miss.inc()
                 return await self._read(key, lifetime, read)
             await asyncio.wait([running])
             if not running.cancelled():
+                _COUNTERS.shared.inc()
                 shared: T = running.result()
                 return shared
 

@@ -24,7 +24,7 @@ import httpx
 from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.secret import Secret
 from productive_gateway.observability.audit import Event, audit
-from productive_gateway.observability.metrics import PRODUCTIVE_REQUESTS
+from productive_gateway.observability.outgoing import ProductiveRequest
 from productive_gateway.people.principal import Principal
 from productive_gateway.productive import identity as who
 from productive_gateway.productive.wire.cache import Cache, Key, T
@@ -149,6 +149,8 @@ class ProductiveSession:
         """Writes that Productive confirmed; for the audit line."""
         self.requests = 0
         """Requests that were sent."""
+        self.seconds = 0.0
+        """What they took, added up."""
         self._api = api
         self._principal = principal
         self._token = token
@@ -366,17 +368,18 @@ class ProductiveSession:
             headers=headers,
             timeout=TIMEOUT,
         )
-        status = "error"
         self.requests += 1
+        sent = ProductiveRequest(method)
         try:
-            response = await self._api.http.send(request, stream=True, follow_redirects=False)
-            try:
-                body = await _bounded(response)
-            finally:
-                await response.aclose()
-            status = str(response.status_code)
+            with sent:
+                response = await self._api.http.send(request, stream=True, follow_redirects=False)
+                sent.status = response.status_code
+                try:
+                    body = await _bounded(response)
+                finally:
+                    await response.aclose()
         finally:
-            PRODUCTIVE_REQUESTS.labels(method=method, status=status).inc()
+            self.seconds += sent.seconds
         return _Answer(response.status_code, body, _reset(response.headers))
 
 

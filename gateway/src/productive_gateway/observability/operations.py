@@ -1,0 +1,85 @@
+"""Measures MCP operations: requests and notifications, each from its decoded body to its answer.
+
+Names, labels and buckets follow the semantic conventions of OpenTelemetry for MCP. Whoever answers
+a message enters an `Operation`; what runs inside finds it with `current_operation` and reports what
+only it knows: which tool ran, and how it failed.
+"""
+
+from __future__ import annotations
+
+import time
+from asyncio import CancelledError
+from contextvars import ContextVar, Token
+from functools import cache
+from types import TracebackType
+from typing import Final, Self
+
+from prometheus_client import Histogram
+
+from productive_gateway.observability.metrics import OPERATION_SECONDS
+
+OTHER: Final = "_OTHER"
+"""Stands for every value of a label that is not known, as the conventions say."""
+
+_current: Final[ContextVar[Operation]] = ContextVar("operation")
+
+
+def current_operation() -> Operation | None:
+    """Return the operation that the caller is part of; None if nobody measures."""
+    return _current.get(None)
+
+
+class Operation:
+    """One message; a context manager that is entered once, around its answer."""
+
+    __slots__ = ("_begun", "_error_type", "_method", "_outer", "_revision", "_tool")
+
+    def __init__(self, method: str, revision: str) -> None:
+        """Take what is known from the message.
+
+        Args:
+            method: a method of MCP, or `OTHER`.
+            revision: of the protocol, or `OTHER`.
+        """
+        self._method = method
+        self._revision = revision
+        self._tool = ""
+        self._error_type = ""
+        self._begun = 0.0
+        self._outer: Token[Operation] | None = None
+
+    def calls(self, tool: str) -> None:
+        """Report the tool that is called, one of this server."""
+        self._tool = tool
+
+    def failed(self, error_type: str) -> None:
+        """Report the failure; the first one counts, since it has caused the others.
+
+        Args:
+            error_type: slug of a tool's error, code of a JSON-RPC error, or an HTTP status.
+        """
+        self._error_type = self._error_type or error_type
+
+    def __enter__(self) -> Self:
+        self._outer = _current.set(self)
+        self._begun = time.perf_counter()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        seconds = time.perf_counter() - self._begun
+        if self._outer is not None:
+            _current.reset(self._outer)
+        if kind is not None:
+            self.failed("cancelled" if issubclass(kind, CancelledError) else kind.__name__)
+        _histogram(self._method, self._tool, self._error_type, self._revision).observe(seconds)
+
+
+@cache
+def _histogram(method: str, tool: str, error_type: str, revision: str) -> Histogram:
+    """Return the series of these labels; kept, because finding it takes longer than observing."""
+    return OPERATION_SECONDS.labels(method, tool, error_type, revision)

@@ -1,0 +1,130 @@
+"""Audit lines as JSON: one object in one line each, like all other lines, and without secrets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from io import StringIO
+from threading import RLock, Thread
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from harness.loglines import LogLines, log_lines, serving
+from productive_contract.masking import mask, may_hold_secret
+from productive_gateway.observability.audit import Event, audit, to_log, write_audit_lines
+from productive_gateway.observability.audit_lines import AuditLines
+
+SIGNS = ("pmcp_at_", "eyJ", "Bearer ", "bearer\n", "BA\u017fIC ", "code=", "\u017ftate=", "=", "%")
+FOREIGN = st.lists(st.sampled_from(SIGNS) | st.text(), max_size=6).map("".join)
+"""Texts from outside, many of them with the signs of a secret."""
+LETTERS = st.from_regex(r"[A-Za-z0-9]{12,24}", fullmatch=True)
+SECRETS = st.sampled_from(
+    ["pmcp_at_{}", "eyJ{}.{}.x", "Bearer {}", "basic  {}", "?code={}&x", "STATE={}"]
+)
+
+
+@pytest.fixture
+def out() -> Iterator[LogLines]:
+    with log_lines() as lines:
+        yield lines
+
+
+def written(event: str, facts: dict[str, Any]) -> dict[str, Any]:
+    stream = StringIO()
+    AuditLines(stream, RLock()).write(event, facts)
+    text = stream.getvalue()
+    assert text.isascii()
+    assert text.splitlines() == [text.removesuffix("\n")]
+    line: dict[str, Any] = json.loads(text)
+    return line
+
+
+@given(st.dictionaries(FOREIGN, FOREIGN | st.floats(allow_nan=False) | st.booleans()), FOREIGN)
+@example({"client_name": "Ba\u017fic abcdefgh1234"}, "")
+@example({"client_name": '\u2028{"event": "forged"}\n'}, "")
+def test_any_text_makes_one_line_masked_as_every_other(facts: dict[str, Any], text: str) -> None:
+    line = written("tool_called", {**facts, "text": text})
+    own = {"event", "logger", "level", "timestamp"}
+    assert {name: value for name, value in line.items() if name not in own} == {
+        name: mask(value) for name, value in {**facts, "text": text}.items() if name not in own
+    }
+
+
+@pytest.mark.attack("Q-01")
+@given(FOREIGN, SECRETS, LETTERS)
+def test_a_secret_anywhere_in_a_fact_is_masked(before: str, form: str, secret: str) -> None:
+    line = written("tool_called", {"client_name": f"{before} {form.replace('{}', secret)}"})
+    assert secret not in json.dumps(line)
+
+
+@given(FOREIGN)
+@example("Ba\u017fic abcdefgh1234")
+def test_text_without_a_sign_of_a_secret_is_never_masked(text: str) -> None:
+    if mask(text) != text:
+        assert may_hold_secret(json.dumps(text))
+
+
+def test_an_audit_line_has_the_form_of_other_lines(out: LogLines) -> None:
+    out.configure("error")
+    with serving("r1"):
+        audit(Event.SIGNED_IN, reason="ok", email="ana@example.com", user="ns/ana", writes=2)
+    [line] = out.read_all()
+    assert datetime.fromisoformat(line.pop("timestamp")).tzinfo is not None
+    assert line == {
+        "audit": True,
+        "email": "ana@example.com",
+        "event": "signed_in",
+        "level": "info",
+        "logger": "audit",
+        "reason": "ok",
+        "request_id": "r1",
+        "user": "ns/ana",
+        "writes": 2,
+    }
+
+
+def test_on_a_terminal_audit_lines_are_human_readable(out: LogLines) -> None:
+    out.terminal = True
+    out.configure("error")
+    audit(Event.SIGNED_IN, user="ns/ana", client_name="pmcp_at_canary")
+    assert "signed_in" in out.getvalue()
+    assert not out.getvalue().startswith("{")
+    assert "canary" not in out.getvalue()
+
+
+def test_before_the_log_is_configured_audit_lines_go_through_structlog() -> None:
+    write_audit_lines(to_log)
+    with structlog.testing.capture_logs() as lines:
+        audit(Event.SIGNED_IN, user="ns/ana")
+    assert [line["event"] for line in lines] == ["signed_in"]
+
+
+def test_lines_of_several_threads_do_not_run_into_each_other(out: LogLines) -> None:
+    out.configure("info")
+    logger = structlog.get_logger("x")
+
+    def write() -> None:
+        for _ in range(200):
+            audit(Event.TOOL_CALLED, user="u" * 50)
+            logger.info("other", text="t" * 50)
+
+    threads = [Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted({line["event"] for line in out.read_all()}) == ["other", "tool_called"]
+    assert len(out.read_all()) == 1600
+
+
+def test_a_log_that_cannot_be_written_fails_no_request() -> None:
+    class Closed(StringIO):
+        def write(self, _: str) -> int:
+            raise BrokenPipeError
+
+    AuditLines(Closed(), RLock()).write("tool_called", {})
