@@ -62,7 +62,7 @@ bench: programs ## measure the operator with 100, 1,000 and 10,000 people, then 
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.operator 100 1000 10000
 	@$(MAKE) mcp-bench
 
-mcp-bench: setup ## measure /mcp beside a Worker, FastMCP and others, which are fetched once (ten minutes)
+mcp-bench: programs ## measure /mcp beside a Worker, FastMCP and others, which are fetched once (ten minutes)
 	@bin/load-generator
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.mcp --json $(REPORTS)/mcp.json
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.mcp.plot $(REPORTS)/mcp.json $(REPORTS)/mcp.svg

@@ -1,7 +1,8 @@
 """The MCP endpoint beside other servers, in one run.
 
-From the top of the repository (`make mcp-bench` does both):
+From the top of the repository (`make mcp-bench` does all of it):
 
+    make programs
     bin/load-generator
     PYTHONPATH=tests .venv/bin/python -m benchmarks.mcp --json mcp.json
 
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from benchmarks.mcp.cases import Case, cases
 from benchmarks.mcp.measure import measure
+from benchmarks.mcp.replicas import measure_replicas
 from benchmarks.mcp.report import as_json, markdown
 from benchmarks.mcp.site import site
 
@@ -29,6 +31,9 @@ def main() -> None:
     parser.add_argument(
         "--only", action="append", metavar="SERVER", help="measure this server; may be repeated"
     )
+    parser.add_argument(
+        "--no-cluster", action="store_true", help="leave out what needs `make programs`"
+    )
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     parsed = parser.parse_args()
     with site() as made:
@@ -39,6 +44,8 @@ def main() -> None:
             seconds=parsed.seconds,
             starts=parsed.starts,
         )
+    if not parsed.no_cluster:
+        run.replicas = measure_replicas(rounds=parsed.rounds, seconds=parsed.seconds)
     print(markdown(run))
     if parsed.json is not None:
         parsed.json.parent.mkdir(parents=True, exist_ok=True)

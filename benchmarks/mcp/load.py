@@ -81,7 +81,15 @@ def parse(output: str) -> Load:
     return Load(requests, duration / 1e6, p50 / 1e6, p99 / 1e6, refused, broken)
 
 
-def run(port: int, requests: Sequence[bytes], *, seconds: int, core: int, folder: Path) -> Load:
+def run(
+    port: int,
+    requests: Sequence[bytes],
+    *,
+    seconds: int,
+    core: int,
+    folder: Path,
+    connections: int = CONNECTIONS,
+) -> Load:
     """Send requests for some seconds over all connections, from one core.
 
     Raises:
@@ -89,7 +97,7 @@ def run(port: int, requests: Sequence[bytes], *, seconds: int, core: int, folder
     """
     file = folder / f"requests-{port}.lua"
     file.write_text(script(requests))
-    command = ["taskset", "-c", str(core), wrk(), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s"]
+    command = ["taskset", "-c", str(core), wrk(), "-t1", f"-c{connections}", f"-d{seconds}s"]
     command += ["--timeout", "10s", "-s", str(file), f"http://127.0.0.1:{port}/"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return parse(done.stdout + done.stderr)

@@ -34,6 +34,11 @@ class Sample:
     p99: float
 
 
+def median_sample(samples: Sequence[Sample]) -> Sample:
+    """Return the median of each figure."""
+    return Sample(*map(statistics.median, zip(*map(astuple, samples), strict=True)))
+
+
 @dataclass(slots=True)
 class Row:
     """All rounds of one row."""
@@ -44,7 +49,7 @@ class Row:
 
     def median(self) -> Sample:
         """Return the median of each figure over the rounds."""
-        return Sample(*map(statistics.median, zip(*map(astuple, self.samples), strict=True)))
+        return median_sample(self.samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +81,8 @@ class Run:
     """Of each server after all rounds."""
     load_averages: list[float]
     """Of the machine, before each round."""
+    replicas: dict[int, Sample] = field(default_factory=dict)
+    """Medians by the number of replicas; see `replicas`."""
 
 
 def measure(

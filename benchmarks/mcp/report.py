@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.mcp.cases import CALL, LABELS, LIST, TWO_REQUESTS
-from benchmarks.mcp.measure import Row, Run, median_start
+from benchmarks.mcp.measure import Row, Run, Sample, median_start
 from benchmarks.mcp.wire import LEGACY, MODERN
 
 MICRO, MILLI = 1e6, 1e3
@@ -102,6 +102,7 @@ def as_json(run: Run) -> dict[str, Any]:
     return {
         "rows": rows,
         "starts": {name: [asdict(one) for one in starts] for name, starts in run.starts.items()},
+        "replicas": {str(count): asdict(found) for count, found in run.replicas.items()},
         "resident_mb_after": run.resident_mb,
         "load_averages": run.load_averages,
         "aim_micros": aim_micros(run),
@@ -113,9 +114,9 @@ def markdown(run: Run) -> str:
     """Return the figures as text."""
     parts: list[str] = ["| aim | measured | met |", "|---|---|---|"]
     parts += [_cells(aim.aim, aim.measured, "yes" if aim.met else "no") for aim in aims(run)]
-    parts += ["", *_rows(run), "", *_starts(run)]
+    parts += ["", *_rows(run), "", *_starts(run), "", *_replicas(run)]
     average = statistics.median(run.load_averages)
-    parts += ["", f"The load of the machine was {average:.1f} (median).", ""]
+    parts += ["", f"The load of the machine was {average:.1f} (median of the rounds).", ""]
     return "\n".join(parts)
 
 
@@ -134,10 +135,7 @@ def _rows(run: Run) -> Iterator[str]:
             row.case.group,
             label,
             row.case.revision,
-            f"{row.median().cpu * MICRO:,.0f}",
-            f"{row.median().rate:,.0f}",
-            f"{row.median().p50 * MILLI:.1f}",
-            f"{row.median().p99 * MILLI:.0f}",
+            *_figures(row.median()),
             f"{row.answer_bytes:,}",
         )
 
@@ -164,6 +162,22 @@ def _starts(run: Run) -> Iterator[str]:
             f"{start.resident_mb:.0f}",
             f"{run.resident_mb[name]:.0f}",
         )
+
+
+def _replicas(run: Run) -> Iterator[str]:
+    yield _cells("replicas under load", "CPU µs", "requests/s", "p50 ms", "p99 ms")
+    yield "|--:|" + "--:|" * 4
+    for count, found in run.replicas.items():
+        yield _cells(str(count), *_figures(found))
+
+
+def _figures(sample: Sample) -> tuple[str, ...]:
+    return (
+        f"{sample.cpu * MICRO:,.0f}",
+        f"{sample.rate:,.0f}",
+        f"{sample.p50 * MILLI:.1f}",
+        f"{sample.p99 * MILLI:.0f}",
+    )
 
 
 def _less(row: Row, worker: Row | None) -> float | None:
