@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e full docs bench tools-bench eval foreign revocation walks mutants sbom advisories programs setup clean
+.PHONY: help run cluster check test e2e full docs bench mcp-bench tools-bench eval foreign revocation walks mutants sbom advisories programs setup clean
 
 export MODEL
 PYTHON := .venv/bin/python
@@ -58,8 +58,14 @@ setup: ## create .venv from the lock file
 docs: setup ## write docs/tools.md and the schema snapshots anew, after a change of a tool
 	@.venv/bin/productive-dev tool-docs >/dev/null
 
-bench: programs ## measure the operator with 100, 1,000 and 10,000 people (some minutes)
+bench: programs ## measure the operator with 100, 1,000 and 10,000 people, then what mcp-bench does
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.operator 100 1000 10000
+	@$(MAKE) mcp-bench
+
+mcp-bench: programs ## measure /mcp beside a Worker, FastMCP and others, which are fetched once (ten minutes)
+	@bin/load-generator
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.mcp --json $(REPORTS)/mcp.json
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.mcp.plot $(REPORTS)/mcp.json $(REPORTS)/mcp.svg
 
 revocation: programs ## measure how soon access ends, in each state of the cluster (20 minutes)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.revocation

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.operator.quantile import quantile
+from benchmarks.figures.quantile import quantile
+from benchmarks.figures.svg import AIM, COLOURS, GRID, QUIET, LogAxis, document, text
 from benchmarks.operator.report import ONE_PASS
 from benchmarks.operator.scenario import CHANGES
 
 WIDTH, HEIGHT = 300, 240
 """Of one panel, in pixels; the axes leave room for numbers and words."""
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 34, 40
-COLOURS = ("#0b6bcb", "#c2410c", "#3f7d20")
 
 Point = tuple[float, float]
 
@@ -38,38 +38,34 @@ class Panel:
 
     def draw(self, sizes: list[int]) -> Iterator[str]:
         """Yield SVG elements."""
-        yield f'<text x="{LEFT}" y="16" font-weight="600">{self.title}</text>'
+        yield text(LEFT, 16, self.title, font_weight="600")
         right, bottom = WIDTH - RIGHT, HEIGHT - BOTTOM
-        for power in range(round(math.log10(self.lowest)), round(math.log10(self.highest)) + 1):
-            y = self._y(10.0**power)
-            yield f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#ddd"/>'
-            yield f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:g}</text>'
+        axis = LogAxis(self.lowest, self.highest, bottom, TOP)
+        for power in axis.powers():
+            y = axis.at(power)
+            yield f'<path d="M{LEFT} {y:.1f}H{right}" stroke="{GRID}"/>'
+            yield text(LEFT - 6, y + 4, f"{power:g}", text_anchor="end")
         for size in sizes:
-            x = self._x(size, sizes)
-            yield f'<text x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{size:,}</text>'
-        yield f'<text x="{(LEFT + right) / 2}" y="{bottom + 32}" text-anchor="middle">people</text>'
+            yield text(self._x(size, sizes), bottom + 16, f"{size:,}", text_anchor="middle")
+        yield text((LEFT + right) / 2, bottom + 32, "people", text_anchor="middle")
         if self.aim is not None:
-            y = self._y(self.aim)
-            yield f'<path d="M{LEFT} {y:.1f}H{right}" stroke="#888" stroke-dasharray="3 3"/>'
-            yield f'<text x="{right}" y="{y - 4:.1f}" text-anchor="end" fill="#666">aim</text>'
+            y = axis.at(self.aim)
+            yield f'<path d="M{LEFT} {y:.1f}H{right}" stroke="{AIM}" stroke-dasharray="3 3"/>'
+            yield text(right, y - 4, "aim", text_anchor="end", fill=QUIET)
         for row, (name, points) in enumerate(self.lines.items()):
             colour = COLOURS[row]
-            places = [(self._x(size, sizes), self._y(value)) for size, value in points]
+            places = [(self._x(size, sizes), axis.at(value)) for size, value in points]
             path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
             yield f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="2"/>'
             yield from (
                 f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in places
             )
-            yield f'<text x="{LEFT + 6}" y="{TOP + 12 + 15 * row}" fill="{colour}">{name}</text>'
+            yield text(LEFT + 6, TOP + 12 + 15 * row, name, fill=colour)
 
     def _x(self, size: float, sizes: list[int]) -> float:
         inner = 24
         part = math.log(size / sizes[0]) / math.log(sizes[-1] / sizes[0]) if sizes[1:] else 0.5
         return LEFT + inner + part * (WIDTH - LEFT - RIGHT - 2 * inner)
-
-    def _y(self, value: float) -> float:
-        part = math.log(value / self.lowest) / math.log(self.highest / self.lowest)
-        return HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM)
 
 
 def panels(results: list[dict[str, Any]]) -> list[Panel]:
@@ -116,11 +112,7 @@ def svg(results: list[dict[str, Any]]) -> str:
         f'<g transform="translate({number * WIDTH} 0)">{"".join(panel.draw(sizes))}</g>'
         for number, panel in enumerate(drawn)
     ]
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH * len(drawn)} {HEIGHT}" '
-        'font-family="sans-serif" font-size="12">'
-        f'<rect width="100%" height="100%" fill="#fff"/>{"".join(parts)}</svg>\n'
-    )
+    return document(WIDTH * len(drawn), HEIGHT, parts)
 
 
 def main() -> None:

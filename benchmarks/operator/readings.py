@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+from benchmarks.figures.processes import cpu_seconds
 
 from harness.operatorsite import RunningOperator
 from harness.plane import Plane
-from harness.processes import Program
 
 WRITES = ("apply", "create", "patch")
 LONGEST_ANSWER = 60.0
@@ -65,24 +64,16 @@ def read(operator: RunningOperator, plane: Plane) -> Reading:
     peak = next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
     return Reading(
         time.monotonic(),
-        _cpu(operator.program),
-        _cpu(plane.api_server) + _cpu(plane.etcd),
+        cpu_seconds(operator.program.pid),
+        _control_plane(plane),
         int(peak) / 1024,
         {name: float(value) for name, value in lines},
     )
 
 
-def _cpu(program: Program) -> float:
-    """Return the seconds that a process has used, in user and system mode."""
-    stat = (Path("/proc") / str(program.pid) / "stat").read_text()
-    # After the name in brackets: state is field 3, user and system time are 14 and 15 (proc(5)).
-    fields = stat.rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def at_start(plane: Plane) -> Reading:
     """Take the reading of an operator that is started now."""
-    return Reading(time.monotonic(), 0.0, _cpu(plane.api_server) + _cpu(plane.etcd), 0.0, {})
+    return Reading(time.monotonic(), 0.0, _control_plane(plane), 0.0, {})
 
 
 def cost(start: Reading, after: Reading) -> Cost:
@@ -104,3 +95,7 @@ def cost(start: Reading, after: Reading) -> Cost:
         mapping_writes=int(grown("productive_operator_mapping_writes_total")),
         status_writes=int(grown("productive_operator_status_writes_total")),
     )
+
+
+def _control_plane(plane: Plane) -> float:
+    return cpu_seconds(plane.api_server.pid) + cpu_seconds(plane.etcd.pid)

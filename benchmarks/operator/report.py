@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from benchmarks.operator.quantile import quantile
+from benchmarks.figures.quantile import quantile
 from benchmarks.operator.scenario import CHANGES, Result
 
 ONE_PASS = "steady passes"

@@ -51,6 +51,8 @@ class Plan:
     """Whether gateways start in a tenth of a second and sweep when asked: see `forkserver`."""
     gateway: Mapping[str, str] = field(default_factory=dict)
     """Additional settings of the gateways; they override the standard ones."""
+    gateway_command: tuple[str, ...] = ("productive-gateway", "serve")
+    """A program of this environment, or with an absolute path, and its arguments; not if forked."""
     people: tuple[str, ...] = ()
     """Addresses that the page of the dev IdP lists; it accepts any other, too."""
     port: int | None = None
@@ -214,7 +216,7 @@ class Deployment:
         settings |= self.plan.gateway
         name = f"gateway-{number}"
         if self._forks is None:
-            self._start(name, "productive-gateway", "serve", settings=settings)
+            self._start(name, *self.plan.gateway_command, settings=settings)
         else:
             self.programs[name] = self._forks.start(
                 name, log=self._log(name), environment=environment(settings)

@@ -49,11 +49,11 @@ def node() -> Path:
     return installed() / "node_modules" / ".bin" / "node"
 
 
-def script(name: str) -> Path:
-    """Return a script of `tests/node`, beside the packages that it imports."""
-    source, target = FOLDER / name, installed() / name
-    if not target.exists() or target.read_bytes() != source.read_bytes():
-        shutil.copy(source, target)
+def script(name: str, source: Path = FOLDER) -> Path:
+    """Return a script of a folder, copied beside the packages that it imports."""
+    ours, target = source / name, installed(source) / name
+    if not target.exists() or target.read_bytes() != ours.read_bytes():
+        shutil.copy(ours, target)
     return target
 
 
