@@ -110,12 +110,14 @@ class Limiter:
     def pause(self, sender: Sender, refused: RateLimited) -> None:
         """Take up a refusal of Productive: nobody whom it concerns sends before its end."""
         until = self._clock() + refused.retry_after
-        window: Window | SharedWindow
         if refused.limit is Limit.TOKEN:
-            window = self._tokens.of(sender.token)
+            token = self._tokens.of(sender.token)
+            token.paused_until = max(token.paused_until, until)
         else:
-            window = self._organizations.of(sender.organization)
-        window.paused_until = max(window.paused_until, until)
+            organization = self._organizations.of(sender.organization)
+            if until > organization.paused_until:
+                organization.paused_until = until
+                organization.server_time = refused.limit is Limit.SERVER_TIME
 
     def requests_left(self, sender: Sender) -> int:
         """Return how many requests this person may send in the present ten seconds."""
@@ -131,6 +133,8 @@ class Limiter:
     ) -> RateLimited:
         if own >= common:
             return RateLimited(own, Limit.TOKEN)
+        if now < organization.paused_until and organization.server_time:
+            return RateLimited(common, Limit.SERVER_TIME)
         everybody = now < organization.paused_until or organization.free(now, share) <= 0
         return RateLimited(common, Limit.ORGANIZATION if everybody else Limit.SHARE)
 

@@ -57,7 +57,7 @@ class SharedWindow:
     the window, two get a third each, and as much as each of them holds is left for a newcomer.
     """
 
-    __slots__ = ("_held", "_leaving", "_seconds", "paused_until")
+    __slots__ = ("_held", "_leaving", "_seconds", "paused_until", "server_time")
 
     def __init__(self, seconds: float) -> None:
         """Begin empty.
@@ -70,6 +70,8 @@ class SharedWindow:
         self._held: dict[str, int] = {}
         self.paused_until = 0.0
         """The moment before which the server asked for no more requests."""
+        self.server_time = False
+        """Whether it did so because of the time that it works, not of the number of requests."""
 
     def used(self, now: float) -> int:
         """Return the number of requests in the window."""
