@@ -149,6 +149,7 @@ def test_a_release_name_that_cannot_begin_other_names_is_refused(helm: Helm, rel
         ("limits.tokenPerMinute", 100_001),
         ("limits.trustedProxies", ["ingress.example.com"]),
         ("limits.tokensPerMinute", 1),
+        ("productive.requestsPer30Minutes", 99),
         ("gateway.maxConnections", 99),
         ("signIn.accessTokenSeconds", 9),
         ("gateway.maxConnections", 100_001),

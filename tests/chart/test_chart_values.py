@@ -164,6 +164,12 @@ CASES: list[Case] = [
     env(
         "productive.apiBaseUrl", "https://a.example", "PRODUCTIVE_API_BASE_URL", "https://a.example"
     ),
+    env(
+        "productive.requestsPer30Minutes",
+        8_000_000,
+        "PRODUCTIVE_REQUESTS_PER_30_MIN",
+        "8000000",
+    ),
     env("productive.readOnly", True, "READ_ONLY", "true"),
     env("productive.toolsets", ["core", "time"], "TOOLSETS", "core,time"),
     env("signIn.existingSecret", "other", "OIDC_CLIENT_SECRET", "other/client-secret"),

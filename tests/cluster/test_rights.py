@@ -66,7 +66,7 @@ def test_of_a_matrix_of_requests_exactly_the_granted_are_allowed(
         and own.may(verb, resource, namespace=places[place], name=names[name], group=group)
     }
     granted = {
-        (right.place, right.resource.replace(f".{USERS_GROUP}", ""), name, right.verb)
+        (right.place, _without_group(right.resource), name, right.verb)
         for right in rights()
         if right.account == account
         for name in (names if (right.resource, right.name) == ("secrets", ANY) else [right.name])
@@ -142,6 +142,12 @@ def _rules(own: Kube, namespace: str) -> set[Rule]:
             plain, _, subresource = resource.partition("/")
             found.add((qualified(group, plain, subresource), name, verb))
     return found
+
+
+def _without_group(resource: str) -> str:
+    for group in (USERS_GROUP, "discovery.k8s.io"):
+        resource = resource.replace(f".{group}", "")
+    return resource
 
 
 def _named(names: Namespaces, name: str) -> str:

@@ -58,6 +58,10 @@ KEPT = "tests/cluster/test_keys_ring.py::test_the_job_makes_the_ring_once_and_le
 ROTATED = (
     "tests/cluster/test_keys_rotation.py::test_the_schedule_takes_each_step_with_its_own_rights"
 )
+DIVIDED = (
+    "tests/cluster/test_gateway_budget.py::"
+    "test_three_replicas_share_the_requests_of_one_organization"
+)
 
 TABLE: Final = (
     Row(
@@ -135,6 +139,16 @@ TABLE: Final = (
             "get": Use("reads the ring once when a key is unknown", FRESH),
             "list": Use("starts the watch", WHOLE_WAY),
             "watch": Use("learns of rotations", WHOLE_WAY),
+        },
+    ),
+    Row(
+        "gateway",
+        "release",
+        "endpointslices.discovery.k8s.io",
+        ANY,
+        {
+            "list": Use("starts the watch", DIVIDED),
+            "watch": Use("learns how many replicas share the requests to Productive", DIVIDED),
         },
     ),
     Row("keys", "release", "secrets", ANY, {"create": Use("creates the key ring", KEPT)}),

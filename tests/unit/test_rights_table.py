@@ -30,6 +30,7 @@ DRAWN = {
     # The Job makes one Secret: the authorizer does not see its name.
     ("release", "secrets", ANY): "ring",
     ("grants", "secrets", ANY): "grants",
+    ("release", "endpointslices.discovery.k8s.io", ANY): "replicas",
 }
 """The node of the picture for each namespace, resource and name."""
 

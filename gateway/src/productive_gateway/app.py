@@ -5,6 +5,7 @@ The only module that knows all parts. `compose` connects and yields; `serving` r
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ from productive_gateway.outbound.guarded import Connect, GuardedClient, connect_
 from productive_gateway.outbound.resolver import Resolve, SystemResolver
 from productive_gateway.people.snapshot import People
 from productive_gateway.productive.wire.client import LIMITS, ProductiveApi
+from productive_gateway.productive.wire.limiter import Limiter
+from productive_gateway.productive.wire.replica_count import ASSUMED
 from productive_gateway.sealing.email_label import email_description
 from productive_gateway.sealing.keys import FixedKeys, Keys
 from productive_gateway.settings import Settings
@@ -54,6 +57,7 @@ from productive_gateway.upstream.client import UpstreamClient
 from productive_gateway.watched.key_ring import KeyRingSource
 from productive_gateway.watched.mapping import MappingSource
 from productive_gateway.watched.mapping_file import LocalMapping
+from productive_gateway.watched.replicas import ReplicaWatch
 from productive_gateway.web.caller_address import CallerAddresses
 from productive_gateway.web.endpoint import NotFound
 from productive_gateway.web.https_only import HttpsOnly
@@ -112,10 +116,12 @@ async def compose(
 
         http = await stack.enter_async_context(outbound.client(limits=LIMITS))
         oauth_config = _oauth_config(settings)
+        limiter = _limiter(settings)
+        replicas = _replicas(settings, cluster, limiter)
         endpoint = McpEndpoint(
             _mcp_config(settings, oauth_config),
             _authenticator(settings, grants, people).authenticate,
-            _registry(settings, http, keys, writes),
+            _registry(settings, http, limiter, keys, writes),
             connect_page=partial(
                 connect_page,
                 settings.resource,
@@ -151,8 +157,12 @@ async def compose(
             tasks.append(keys.run)
         if preregistered is not None:
             tasks.append(preregistered.run)
+        if replicas is not None:
+            tasks.append(replicas.run)
         tasks += [index.run, Sweeper(store, people, keys, lives).run]
-        readiness = _readiness(people, keys, index, upstream, preregistered)
+        readiness = _readiness(
+            people, keys, index, upstream, replicas=replicas, preregistered=preregistered
+        )
         yield Gateway(
             public=public_app(routes, resource=settings.resource, addresses=addresses),
             internal=internal_app(readiness),
@@ -231,12 +241,30 @@ def _authenticator(settings: Settings, grants: Grants, people: People) -> Authen
     )
 
 
+def _limiter(settings: Settings) -> Limiter:
+    return Limiter(
+        organization_requests=settings.productive_requests_per_30_min,
+        replicas=1 if settings.gateway_service is None else ASSUMED,
+        clock=time.monotonic,  # a clock that is set back would block everybody for as long
+    )
+
+
+def _replicas(
+    settings: Settings, cluster: KubeClient | None, limiter: Limiter
+) -> ReplicaWatch | None:
+    service = settings.gateway_service
+    if cluster is None or service is None:
+        return None
+    return ReplicaWatch(cluster, cluster.namespace, service, limiter.divide)
+
+
 def _registry(
-    settings: Settings, http: httpx.AsyncClient, keys: Keys, writes: Writes
+    settings: Settings, http: httpx.AsyncClient, limiter: Limiter, keys: Keys, writes: Writes
 ) -> ToolRegistry:
+    base_url, organization = settings.productive_api_base_url, settings.productive_org_id
     return ToolRegistry(
         TOOLS,
-        ProductiveApi(settings.productive_api_base_url, http, settings.productive_org_id),
+        ProductiveApi(base_url, http, organization, limiter=limiter),
         keys,
         writes,
         toolsets=settings.toolsets,
@@ -291,6 +319,8 @@ def _readiness(
     keys: KeyRingSource | FixedKeys,
     index: GrantIndex,
     upstream: UpstreamClient,
+    *,
+    replicas: ReplicaWatch | None,
     preregistered: PreregisteredClients | None,
 ) -> Readiness:
     # What is in a file or a setting has no watch.
@@ -300,6 +330,8 @@ def _readiness(
     if isinstance(keys, KeyRingSource):
         watches["watch_key_ring"] = lambda: keys.healthy
     watches["watch_grants"] = lambda: index.healthy
+    if replicas is not None:
+        watches["watch_replicas"] = lambda: replicas.healthy
     return Readiness(
         needed={"mapping": people.snapshot, "key_ring": keys.ring},
         watches=watches,

@@ -19,6 +19,10 @@
   value: {{ include "productive-mcp.organizationId" . | quote }}
 - name: PRODUCTIVE_API_BASE_URL
   value: {{ .Values.productive.apiBaseUrl | quote }}
+- name: PRODUCTIVE_REQUESTS_PER_30_MIN
+  value: {{ .Values.productive.requestsPer30Minutes | int64 | quote }}
+- name: GATEWAY_SERVICE
+  value: {{ include "productive-mcp.fullname" . }}-gateway
 {{- if .Values.productive.readOnly }}
 - name: READ_ONLY
   value: "true"

@@ -142,6 +142,33 @@ PREREGISTERED_CLIENTS: Final = Gauge(
     "Clients in the list of pre-registered ones",
     registry=REGISTRY,
 )
+BUDGET_REPLICAS: Final = Gauge(
+    "productive_mcp_budget_replicas",
+    "Ready replicas that share the organization's budget of requests, as this one sees it",
+    registry=REGISTRY,
+)
+BUDGET_REQUESTS: Final = Gauge(
+    "productive_mcp_budget_requests",
+    "Requests to Productive that this replica may send for one organization in 30 minutes",
+    registry=REGISTRY,
+)
+BUDGET_REQUESTS_USED: Final = Gauge(
+    "productive_mcp_budget_requests_used",
+    "How many of them it sent in the last 30 minutes, for the organization with most",
+    registry=REGISTRY,
+)
+BUDGET_WAIT_SECONDS: Final = Histogram(
+    "productive_mcp_budget_wait_seconds",
+    "Waits of requests that the budget did not allow at once",
+    buckets=(0.1, 0.25, 0.5, 1, 2, 4, 8),
+    registry=REGISTRY,
+)
+BUDGET_REFUSED: Final = Counter(
+    "productive_mcp_budget_refused",
+    "Requests refused because the wait for the budget would have been too long",
+    ["limit"],
+    registry=REGISTRY,
+)
 
 
 class CacheCounters:

@@ -107,6 +107,11 @@ def _missing_keys(given: Collection[str]) -> Iterator[str]:
 def _contradictions(settings: Settings) -> Iterator[str]:
     if settings.port == settings.internal_port:
         yield "INTERNAL_PORT is the same as PORT: choose another one, which must not be public."
+    if settings.gateway_service is not None and not settings.needs_cluster:
+        yield (
+            "GATEWAY_SERVICE has no effect without Kubernetes: remove it, or set MAPPING_SECRET, "
+            "KEY_RING_SECRET and GRANTS too."
+        )
     yield from _bad_keys(settings)
     yield from _bad_provider(settings)
     yield from _bad_mapping(settings)

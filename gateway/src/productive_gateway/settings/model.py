@@ -17,6 +17,7 @@ from productive_gateway.oauth.clients.deny_list import NOBODY, DenyList, read_de
 from productive_gateway.oauth.clients.redirect_policy import RedirectPolicy
 from productive_gateway.observability.audit import EmailStyle
 from productive_gateway.outbound.proxy import Proxy
+from productive_gateway.productive.wire.limiter import ORGANIZATION_REQUESTS
 from productive_gateway.sealing.keys import KeyRing, ring_of_cookie_key
 from productive_gateway.settings import values
 from productive_gateway.settings.provider import derived_issuer
@@ -71,6 +72,14 @@ class Settings(BaseModel):
     """Organization of people whose entry names none."""
     productive_api_base_url: Annotated[str, _URL] = "https://api.productive.io/api/v2"
     """Productive's API."""
+    productive_requests_per_30_min: Annotated[
+        int, BeforeValidator(values.requests_per_half_hour)
+    ] = ORGANIZATION_REQUESTS
+    """Requests that Productive allows an organization in 30 minutes; all replicas together use
+    nine tenths of them."""
+    gateway_service: Annotated[str | None, BeforeValidator(values.service_name)] = None
+    """The Service in front of all replicas: they share the organization's requests by its ready
+    endpoints. Without it a gateway is the only one."""
     read_only: Annotated[bool, BeforeValidator(values.flag)] = False
     """Whether no tool may change anything, for anybody."""
     toolsets: Annotated[tuple[str, ...] | None, BeforeValidator(values.toolsets)] = None

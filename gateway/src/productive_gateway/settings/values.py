@@ -102,6 +102,13 @@ def secret_ref(text: str) -> SecretRef:
     return SecretRef(name, namespace or None)
 
 
+def service_name(text: str) -> str:
+    """Read the name of a Service in the gateway's own namespace."""
+    if not _NAMESPACE.fullmatch(text):
+        raise ValueError("write the name of the gateway's Service, without its namespace")
+    return text
+
+
 def grants(text: str) -> str:
     """Read where grants are kept, and return the namespace, or "" for memory."""
     if text == _MEMORY:
@@ -135,6 +142,11 @@ def access_life(text: str) -> int:
 def per_minute(text: str) -> int:
     """Read how often something may happen in a minute."""
     return _number(text, 0, 100_000)
+
+
+def requests_per_half_hour(text: str) -> int:
+    """Read how many requests an organization may send to Productive in 30 minutes."""
+    return _number(text, 100, 10_000_000)
 
 
 def proxies(text: str) -> tuple[Network, ...]:

@@ -67,7 +67,9 @@ def held(
 @pytest.mark.attack("M-11")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
 async def test_concurrent_requests_never_see_another_person(version: str) -> None:
-    async with mcp_server(limiter=Limiter(requests=10_000)) as mcp:
+    async with mcp_server(
+        limiter=Limiter(token_requests=10_000, organization_requests=100_000)
+    ) as mcp:
         for name, (token, number) in PEOPLE.items():
             email = f"{name}@northlight.example"
             mcp.tokens.known[name] = principal(person(token, user_id=number, email=email))

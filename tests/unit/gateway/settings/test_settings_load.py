@@ -346,6 +346,8 @@ def test_a_refresh_token_is_asked_for_in_either_form_only_if_told_so(form: dict[
         ("KEEP_ALIVE_SECONDS", "620", ["0", "3601", "-1", "75s"]),
         ("MAX_CONNECTIONS", "5000", ["99", "100001", "many"]),
         ("LIMIT_REGISTER", "0", ["-1", "100001", "10/min"]),
+        ("PRODUCTIVE_REQUESTS_PER_30_MIN", "8000", ["99", "10000001", "2/s"]),
+        ("GATEWAY_SERVICE", "productive-gateway", ["productive/gateway", "Gateway", "a.b"]),
         ("OIDC_TOKEN_ENDPOINT_AUTH_METHOD", "client_secret_basic", ["basic", "private_key_jwt"]),
     ],
 )
@@ -353,6 +355,11 @@ def test_bounds_and_choices_are_named(name: str, good: str, bad: list[str]) -> N
     assert str(getattr(load_settings(CLUSTER | {name: good}), name.lower())) == good
     for text in bad:
         assert f"{name}: write " in refused(CLUSTER | {name: text})
+
+
+def test_service_to_count_replicas_by_needs_a_cluster() -> None:
+    assert load_settings(CLUSTER).gateway_service is None
+    assert "GATEWAY_SERVICE has no effect" in refused(WORKER | {"GATEWAY_SERVICE": "gateway"})
 
 
 @pytest.mark.attack("Q-05")

@@ -24,6 +24,7 @@ import httpx
 from productive_contract.clock import Clock, Entropy, system_clock, system_entropy
 from productive_contract.secret import Secret
 from productive_gateway.observability.audit import Event, audit
+from productive_gateway.observability.metrics import BUDGET_REFUSED, BUDGET_WAIT_SECONDS
 from productive_gateway.observability.outgoing import ProductiveRequest
 from productive_gateway.people.principal import Principal
 from productive_gateway.productive import identity as who
@@ -39,7 +40,7 @@ from productive_gateway.productive.wire.errors import (
     error_of,
 )
 from productive_gateway.productive.wire.jsonapi import Document, DocumentError, decode
-from productive_gateway.productive.wire.limiter import Limiter
+from productive_gateway.productive.wire.limiter import Limiter, Sender
 from productive_gateway.productive.wire.request_slots import SLOTS, RequestSlots
 
 MEDIA_TYPE: Final = "application/vnd.api+json"
@@ -103,7 +104,7 @@ class ProductiveApi:
             clock: the present time.
             entropy: for the jitter of pauses.
             sleep: waits for a number of seconds.
-            limiter: limits the requests of each token.
+            limiter: limits the requests of each token and organization.
             slots: shares the connections between people.
         """
         self.base_url = base_url.rstrip("/")
@@ -155,6 +156,7 @@ class ProductiveSession:
         self._principal = principal
         self._token = token
         self._fingerprint = hashlib.sha256(token.reveal().encode()).hexdigest()[:32]
+        self._sender = Sender(self._fingerprint, organization, principal.person.uid)
 
     async def identity(self) -> who.Identity:
         """Return who the token belongs to.
@@ -243,10 +245,9 @@ class ProductiveSession:
                     raise StateUnknown("no answer in time")
             except RateLimited as limited:
                 # Productive did nothing with it, so sending it again is no repetition.
-                wait = limited.retry_after
-                if attempt == RETRIES or wait > min(LONGEST_WAIT, _seconds_left()):
+                self._api.limiter.pause(self._sender, limited)
+                if attempt == RETRIES:
                     raise
-                await self._api.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
     async def remember(self, what: Key, lifetime: float, read: Callable[[], Awaitable[T]]) -> T:
@@ -262,9 +263,8 @@ class ProductiveSession:
         self._api.cache.forget_under(self._key(what))
 
     def requests_left(self) -> int:
-        """Return how many requests this token has left in the current ten seconds."""
-        limiter = self._api.limiter
-        return max(0, limiter.requests - limiter.used(self._fingerprint))
+        """Return how many requests this person may send in the present ten seconds."""
+        return self._api.limiter.requests_left(self._sender)
 
     def _slot(self) -> AbstractAsyncContextManager[None]:
         return self._api.slots.slot(self._principal.person.uid)
@@ -296,18 +296,23 @@ class ProductiveSession:
                 async with self._slot():
                     answer = await self._send("GET", path, query, None)
             except httpx.HTTPError as failure:
-                error, wait = Unreachable(type(failure).__name__), self._api.pause(attempt)
+                error = Unreachable(type(failure).__name__)
             else:
                 if answer.status == 200:
                     return _document(answer.body)
                 error = error_of(answer.status, answer.body, answer.reset)
                 if answer.status not in RETRIED:
                     raise error
-                limited = answer.status == 429
-                wait = answer.reset if limited else self._api.pause(attempt)
-            if attempt == RETRIES or wait > min(LONGEST_WAIT, _seconds_left()):
+            if isinstance(error, RateLimited):
+                self._api.limiter.pause(self._sender, error)
+            if attempt == RETRIES:
                 raise error
-            await self._api.sleep(wait)
+            # The end of a rate limit is waited for where the next attempt begins.
+            if not isinstance(error, RateLimited):
+                wait = self._api.pause(attempt)
+                if wait > _seconds_left():
+                    raise error
+                await self._api.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
     async def _write(
@@ -333,14 +338,26 @@ class ProductiveSession:
             raise StateUnknown("unreadable answer") from error
 
     async def _admit(self) -> None:
-        """Wait for the gateway's own limit, if the wait is short."""
-        try:
-            self._api.limiter.take(self._fingerprint)
-        except RateLimited as full:
-            if full.retry_after > min(LONGEST_WAIT, _seconds_left()):
-                raise
-            await self._api.sleep(full.retry_after)
-            self._api.limiter.take(self._fingerprint)
+        """Wait until the request is within all limits, if the wait is short.
+
+        Raises:
+            RateLimited: the wait would be too long.
+        """
+        waited = 0.0
+        while True:
+            try:
+                self._api.limiter.take(self._sender)
+            except RateLimited as full:
+                if full.retry_after > min(LONGEST_WAIT - waited, _seconds_left()):
+                    BUDGET_REFUSED.labels(limit=full.limit.value).inc()
+                    raise
+                await self._api.sleep(full.retry_after)
+                # Others may have been faster, so the wait may go on.
+                waited += full.retry_after
+            else:
+                break
+        if waited:
+            BUDGET_WAIT_SECONDS.observe(waited)
 
     async def _send(
         self,

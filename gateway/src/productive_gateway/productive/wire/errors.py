@@ -25,10 +25,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 _LONGEST_DETAIL: Final = 200
 _MOST_PROBLEMS: Final = 10
+_ORGANIZATION_PERIOD: Final = 600
+"""Seconds: a window that is at least as long is no token's."""
 
 
 class ProductiveError(Exception):
@@ -90,13 +93,27 @@ class Refused(ProductiveError):
         """All that Productive names, in its order; at least one."""
 
 
+class Limit(StrEnum):
+    """What is used up."""
+
+    TOKEN = "token"  # noqa: S105
+    """The requests of one token, and so of one person, in seconds."""
+    SHARE = "share"
+    """One person's part of the organization's requests; the others still have theirs."""
+    ORGANIZATION = "organization"
+    """The requests of the whole organization, in half an hour."""
+    SERVER_TIME = "server_time"
+    """The time that Productive's servers work for the organization, in an hour or a day."""
+
+
 class RateLimited(ProductiveError):
     """Too many requests; nothing was changed."""
 
-    def __init__(self, retry_after: float, *, whole_company: bool = False) -> None:
+    def __init__(self, retry_after: float, limit: Limit = Limit.TOKEN) -> None:
         super().__init__("rate limited")
         self.retry_after = retry_after
-        self.whole_company = whole_company
+        """Seconds."""
+        self.limit = limit
 
 
 class Unreachable(ProductiveError):
@@ -119,8 +136,8 @@ class Problem:
     detail: str = ""
     field: str = ""
     """Last part of the pointer (`data/attributes/person` → `person`)."""
-    server_time: bool = False
-    """Whether a 429 is about the organization's server time instead of the number of requests."""
+    limit: Limit = Limit.TOKEN
+    """What a 429 is about."""
 
 
 def problems_of(body: bytes) -> tuple[Problem, ...]:
@@ -141,8 +158,19 @@ def _problem(entry: Mapping[str, Any]) -> Problem:
         code=_text(entry, "code"),
         detail=detail or title,
         field=pointer.rsplit("/", 1)[-1][:60] if isinstance(pointer, str) else "",
-        server_time="server time" in f"{title} {detail}".lower(),
+        limit=_limit(f"{title} {detail}", entry.get("period")),
     )
+
+
+def _limit(said: str, period: object) -> Limit:
+    """Return what a 429 is about, by its words and the seconds of its window.
+
+    The windows of a token have 10 and 30 seconds, that of an organization 30 minutes.
+    """
+    if "server time" in said.lower():
+        return Limit.SERVER_TIME
+    long = isinstance(period, int | float) and period >= _ORGANIZATION_PERIOD
+    return Limit.ORGANIZATION if long else Limit.TOKEN
 
 
 def error_of(status: int, body: bytes, retry_after: float) -> ProductiveError:
@@ -156,7 +184,7 @@ def error_of(status: int, body: bytes, retry_after: float) -> ProductiveError:
     problems = problems_of(body)
     problem = problems[0]
     if status == 429:
-        return RateLimited(retry_after, whole_company=problem.server_time)
+        return RateLimited(retry_after, problem.limit)
     plain = _BY_CODE.get((status, problem.code)) or _BY_STATUS.get(status)
     if plain is not None:
         return plain(problem.code or str(status))

@@ -404,12 +404,26 @@ _RULES: Final = (
 )
 
 
+_LONG_WAIT: Final = 60
+"""Seconds. A model can wait shorter than that by itself; longer, the user has to know."""
+_USED_UP: Final[Mapping[api.Limit, str]] = {
+    api.Limit.TOKEN: "Productive's request limit for you is used up for now; nothing was changed.",
+    api.Limit.SHARE: "You have used your part of the requests that your company may send to "
+    "Productive in half an hour; nothing was changed.",
+    api.Limit.ORGANIZATION: "Productive's request limit for your whole company is used up for now; "
+    "nothing was changed.",
+    api.Limit.SERVER_TIME: "Productive's limit of processing time for your whole company is used "
+    "up for now; nothing was changed.",
+}
+
+
 def _limited(error: api.RateLimited) -> Problem:
     seconds = max(1, math.ceil(error.retry_after))
-    scope = "your whole company" if error.whole_company else "you"
-    return Problem(
-        "rate_limited",
-        f"Productive's request limit for {scope} is used up for now; nothing was changed.",
-        f"Wait {seconds} seconds, then try again.",
-        retry_after_s=seconds,
-    )
+    fix = f"Wait {seconds} seconds, then try again."
+    if seconds > _LONG_WAIT:
+        minutes = math.ceil(seconds / 60)
+        fix = (
+            f"Do not try again before {minutes} minutes have passed ({seconds} seconds): tell the "
+            "user, and go on then with fewer calls."
+        )
+    return Problem("rate_limited", _USED_UP[error.limit], fix, retry_after_s=seconds)

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from harness.mcpkit import ANA, NOW, HeldTime, person, principal, simulated_tools
 from productive_dev.simulator.faults import Fault
+from productive_gateway.observability.metrics import REGISTRY
 from productive_gateway.productive.wire import errors
 from productive_gateway.productive.wire.client import ProductiveApi, ProductiveSession
 
@@ -216,6 +217,49 @@ async def test_long_wait_for_own_limit_is_reported() -> None:
         with pytest.raises(errors.RateLimited) as caught:
             await tested.session.get("/projects")
         assert caught.value.retry_after == 10
+
+
+async def test_waiters_for_one_place_go_on_waiting_until_it_is_their_turn() -> None:
+    async with line(lambda _: good()) as tested:
+        await tested.session.identity()
+        tested.time.now = NOW + 3
+        for _ in range(88):
+            await tested.session.get("/projects")
+        tested.time.now = NOW + 9
+        await asyncio.gather(*(tested.session.get("/projects") for _ in range(3)))
+        # One place is free at once, one after a second, and the other three seconds later.
+        assert tested.time.now == NOW + 13
+        assert len(tested.sent) == 91
+
+
+async def test_refused_organization_pauses_its_other_people_without_another_request() -> None:
+    refused = {"errors": [{"title": "Too many requests", "limit": 4000, "period": 1800}]}
+    limited = httpx.Response(429, json=refused, headers={"X-RateLimit-Reset": "600"})
+    async with line(lambda _: limited) as tested:
+        luka = tested.api.session(principal(person("another-token", uid="uid-luka")))
+        await luka.identity()
+        for session in (tested.session, luka):
+            with pytest.raises(errors.RateLimited) as caught:
+                await session.get("/projects")
+            assert caught.value.limit is errors.Limit.ORGANIZATION
+            assert caught.value.retry_after == 600
+        assert len(tested.sent) == 1
+        assert tested.session.requests_left() == 0
+
+
+async def test_waits_and_refusals_are_counted() -> None:
+    def value(name: str, **labels: str) -> float:
+        return REGISTRY.get_sample_value(f"productive_mcp_budget_{name}", labels) or 0.0
+
+    refused, waits = value("refused_total", limit="token"), value("wait_seconds_count")
+    limited = httpx.Response(429, headers={"X-RateLimit-Reset": "7"})
+    async with line(answers(limited, good())) as tested:
+        await tested.session.get("/projects")
+    async with line(lambda _: httpx.Response(429)) as tested:
+        with pytest.raises(errors.RateLimited):
+            await tested.session.get("/projects")
+    assert value("wait_seconds_count") == waits + 1
+    assert value("refused_total", limit="token") == refused + 1
 
 
 async def test_all_pages_are_read_and_a_truncation_is_reported() -> None:

@@ -52,8 +52,27 @@ def test_pointer_is_reduced_to_the_field() -> None:
 def test_server_time_limit_is_distinguished_from_request_limit() -> None:
     limited = error_of(429, body(title="Server time limit exceeded"), 1800)
     assert isinstance(limited, errors.RateLimited)
-    assert limited.whole_company
+    assert limited.limit is errors.Limit.SERVER_TIME
     assert limited.retry_after == 1800
+
+
+@pytest.mark.parametrize(
+    ("period", "limit"),
+    [
+        (10, errors.Limit.TOKEN),
+        (30, errors.Limit.TOKEN),
+        (1800, errors.Limit.ORGANIZATION),
+        (None, errors.Limit.TOKEN),
+        ("long", errors.Limit.TOKEN),
+    ],
+)
+def test_window_of_a_request_limit_says_whom_it_concerns(
+    period: object, limit: errors.Limit
+) -> None:
+    refused = {"errors": [{"title": "Too many requests", "limit": 100, "period": period}]}
+    limited = error_of(429, json.dumps(refused).encode(), 7)
+    assert isinstance(limited, errors.RateLimited)
+    assert limited.limit is limit
 
 
 def test_detail_is_one_short_line() -> None:

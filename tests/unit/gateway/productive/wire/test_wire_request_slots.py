@@ -81,7 +81,7 @@ async def test_slow_reads_of_two_people_do_not_delay_a_third() -> None:
         httpx.AsyncClient(trust_env=False, limits=LIMITS) as http,
         asyncio.timeout(SECONDS),
     ):
-        api = ProductiveApi(productive.url, http, "1200", limiter=Limiter(requests=1000))
+        api = ProductiveApi(productive.url, http, "1200", limiter=Limiter(token_requests=1000))
 
         async def read(who: int) -> None:
             named = person(str(who), user_id=who, email=f"person-{who}@example.com")

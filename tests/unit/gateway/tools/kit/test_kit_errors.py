@@ -7,6 +7,8 @@ from productive_gateway.tools.kit.errors import Candidate, Explainer, Problem
 
 EXPLAIN = Explainer("it@example.test").explain
 
+ORGANIZATION = api.Limit.ORGANIZATION
+
 
 def refused(
     code: str = "", detail: str = "", field: str = "", about: str = "time_entries"
@@ -65,11 +67,25 @@ def test_all_faults_of_a_refusal_are_told() -> None:
 
 
 def test_wait_is_given_in_whole_seconds_with_its_scope() -> None:
-    mine, all_of_us = EXPLAIN(api.RateLimited(3.2)), EXPLAIN(api.RateLimited(0, whole_company=True))
+    mine, all_of_us = EXPLAIN(api.RateLimited(3.2)), EXPLAIN(api.RateLimited(0, ORGANIZATION))
     assert mine.retry_after_s == 4
+    assert mine.fix == "Wait 4 seconds, then try again."
     assert "you" in mine.message
     assert all_of_us.retry_after_s == 1
     assert "company" in all_of_us.message
+
+
+def test_long_wait_is_something_to_tell_the_user() -> None:
+    problem = EXPLAIN(api.RateLimited(1000.5, api.Limit.SHARE))
+    assert problem.retry_after_s == 1001
+    assert "your part" in problem.message
+    assert problem.fix.startswith("Do not try again before 17 minutes have passed (1001 seconds)")
+
+
+@pytest.mark.parametrize("limit", api.Limit)
+def test_each_limit_has_a_message_of_its_own(limit: api.Limit) -> None:
+    others = {EXPLAIN(api.RateLimited(1, other)).message for other in api.Limit if other != limit}
+    assert EXPLAIN(api.RateLimited(1, limit)).message not in others
 
 
 @pytest.mark.attack("M-14")
