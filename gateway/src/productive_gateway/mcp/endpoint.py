@@ -27,6 +27,7 @@ from productive_gateway.mcp.failed_tokens import FailedTokens
 from productive_gateway.mcp.flood import OpenRequests
 from productive_gateway.mcp.message import MalformedMessage, check_message, decode
 from productive_gateway.mcp.prebuilt import PrebuiltAnswers
+from productive_gateway.mcp.revision import check_revision
 from productive_gateway.mcp.sdk import SdkTransport
 from productive_gateway.mcp.server import CALLER, PRINCIPAL, build_server
 from productive_gateway.mcp.token_watch import RECHECK, Authenticate, TokenWatch
@@ -185,11 +186,13 @@ class McpEndpoint:
 
     async def _answer(self, exchange: _Exchange) -> Response | None:
         value = decode(exchange.body)
+        headers = exchange.scope["headers"]
         if isinstance(value, list):
+            check_revision(headers, value)
             return await self._answer_batch(exchange, value)
         message = check_message(value)
+        check_revision(headers, message)
         self._check_scope(exchange.principal, message)
-        headers = exchange.scope["headers"]
         prebuilt = self._prebuilt.answer(exchange.principal, headers, message)
         if prebuilt is not None:
             return Response(prebuilt, media_type="application/json")
