@@ -107,6 +107,7 @@ class Exchange:
         ]
         self._gone = asyncio.Event()
         self._sent: asyncio.Queue[Message] = asyncio.Queue()
+        self._ended = False
         self.messages: list[Message] = []
         """What the server sent, whoever has read it."""
         sent = {"host": "mcp.example.test", "authorization": "Bearer good", **headers}
@@ -141,9 +142,12 @@ class Exchange:
 
     async def chunk(self) -> str | None:
         """Wait for the next part of the body; None at its end."""
+        if self._ended:
+            return None
         message = await self._sent.get()
-        text = message["body"].decode()
-        return text if text or message.get("more_body") else None
+        self._ended = not message.get("more_body")
+        text: str = message["body"].decode()
+        return text if text or not self._ended else None
 
     async def frame(self) -> dict[str, Any] | None:
         """Wait for the next JSON-RPC message of a stream; None at its end."""

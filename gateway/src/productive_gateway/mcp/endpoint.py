@@ -30,6 +30,7 @@ from productive_gateway.mcp.prebuilt import PrebuiltAnswers
 from productive_gateway.mcp.revision import check_revision
 from productive_gateway.mcp.sdk import SdkTransport
 from productive_gateway.mcp.server import CALLER, PRINCIPAL, build_server
+from productive_gateway.mcp.subscriptions import Subscriptions
 from productive_gateway.mcp.token_watch import RECHECK, Authenticate, TokenWatch
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.registry import ToolRegistry
@@ -91,7 +92,9 @@ class McpEndpoint:
         self._failed_tokens = failed_tokens
         self._open = OpenRequests()
         self._watch = TokenWatch(authenticate, recheck)
-        server = build_server(registry, version=config.server_version)
+        self.subscriptions = Subscriptions(registry)
+        """The open streams; they have to hear of each new mapping, and of the end."""
+        server = build_server(registry, self.subscriptions, version=config.server_version)
         self._prebuilt = PrebuiltAnswers(server, registry)
         self._sdk = SdkTransport(server)
 

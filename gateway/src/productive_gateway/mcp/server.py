@@ -19,6 +19,7 @@ from starlette.requests import Request
 
 from productive_gateway.mcp import elicitation
 from productive_gateway.mcp.instructions import instructions_for
+from productive_gateway.mcp.subscriptions import Subscriptions
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.call import Reply
 from productive_gateway.tools.kit.declare import Tool
@@ -57,7 +58,9 @@ class PersonalServer(Server[dict[str, Any]]):
         """Take no other instructions: the SDK sets its own at first."""
 
 
-def build_server(registry: ToolRegistry, *, version: str) -> PersonalServer:
+def build_server(
+    registry: ToolRegistry, subscriptions: Subscriptions, *, version: str
+) -> PersonalServer:
     """Return the server; it answers as the principal in the scope of each request."""
 
     async def list_tools(
@@ -93,6 +96,11 @@ def build_server(registry: ToolRegistry, *, version: str) -> PersonalServer:
             is_error=answer.is_error,
         )
 
+    async def listen(
+        ctx: Context, params: types.SubscriptionsListenRequestParams
+    ) -> types.SubscriptionsListenResult:
+        return await subscriptions.listen(_principal(ctx), ctx, params)
+
     hint = CacheHint(ttl_ms=_LIST_FRESH_MS, scope="private")
     server = PersonalServer(
         NAME,
@@ -102,6 +110,7 @@ def build_server(registry: ToolRegistry, *, version: str) -> PersonalServer:
         get_tool_input_schema=registry.input_schema,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        on_subscriptions_listen=listen,
     )
     server.registry = registry
     return server
