@@ -82,6 +82,7 @@ def build_server(
                 arguments,
                 can_ask=elicitation.can_ask(ctx.protocol_version, ctx.session.client_capabilities),
                 reply=_reply(params),
+                report=ctx.session.report_progress,
             )
         except UserQuestion as asked:
             return elicitation.question(asked.message, asked.action, asked.token)
