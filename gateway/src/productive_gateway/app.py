@@ -81,6 +81,8 @@ class Gateway:
     """Each runs until cancelled; one that ends by itself ends the process."""
     writes: Writes
     """What tools create, undo and confirm with."""
+    close_streams: Callable[[], None]
+    """Ends the streams that would otherwise last as long as their clients."""
 
 
 @asynccontextmanager
@@ -130,6 +132,7 @@ async def compose(
             ),
             failed_tokens=FailedTokens(limits.failed_tokens, addresses),
         )
+        people.follow(endpoint.subscriptions.take)
         await stack.enter_async_context(endpoint.run())
 
         guarded = _guarded_client(settings, outbound, stack, resolve, connect)
@@ -169,6 +172,7 @@ async def compose(
             readiness=readiness,
             tasks=tuple(tasks),
             writes=writes,
+            close_streams=endpoint.subscriptions.close,
         )
 
 

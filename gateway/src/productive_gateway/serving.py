@@ -1,8 +1,8 @@
 """A gateway as a process: two ports, background tasks, and an orderly end.
 
-SIGTERM first makes the process unready; then it stops accepting, lets running requests finish, and
-ends the background tasks. A background task that fails ends the process, so that Kubernetes
-restarts it instead of it serving an ever older view.
+SIGTERM first makes the process unready and ends the streams; then it stops accepting, lets running
+requests finish, and ends the background tasks. A background task that fails ends the process, so
+that Kubernetes restarts it instead of it serving an ever older view.
 """
 
 from __future__ import annotations
@@ -161,6 +161,7 @@ async def run_gateway(gateway: Gateway, servers: Sequence[Server], stop: asyncio
         error = task.exception()
         _log.error("gateway.part_ended", error=str(error), exc_info=error)
     gateway.readiness.draining = True
+    gateway.close_streams()
     _log.info("gateway.draining")
     for server, running in zip(servers, serving, strict=True):
         server.should_exit = True

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 from structlog.testing import capture_logs
@@ -48,11 +48,17 @@ class RunningGateway:
 
     def __init__(self, *tasks: Callable[[], Awaitable[None]]) -> None:
         self.asked, self.answer, self.stop = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        routes = [Route("/slow", self._slow), Route("/body", self._body, methods=["POST"])]
+        self.ended = asyncio.Event()
+        routes = [
+            Route("/slow", self._slow),
+            Route("/stream", self._stream),
+            Route("/body", self._body, methods=["POST"]),
+        ]
         self.readiness = Readiness({})
         public = public_app(routes, resource="https://mcp.example.test/mcp")
         writes = Writer(MemoryGrantStore(), HeldKeys()).writes
-        gateway = Gateway(public, internal_app(self.readiness), self.readiness, tasks, writes)
+        internal = internal_app(self.readiness)
+        gateway = Gateway(public, internal, self.readiness, tasks, writes, self.ended.set)
         self.servers = [
             Server(app, listen(["127.0.0.1"], 0), PortLimits())
             for app in (gateway.public, gateway.internal)
@@ -63,6 +69,15 @@ class RunningGateway:
         self.asked.set()
         await self.answer.wait()
         return PlainTextResponse("done")
+
+    async def _stream(self, _: Request) -> Response:
+        async def parts() -> AsyncIterator[str]:
+            yield "begun,"
+            await self.ended.wait()
+            yield "ended"
+
+        self.asked.set()
+        return StreamingResponse(parts())
 
     async def _body(self, request: Request) -> Response:
         self.asked.set()
@@ -104,6 +119,17 @@ async def test_on_sigterm_it_becomes_unready_finishes_requests_and_exits_with_ze
     assert b" 503 " in await gateway.get(1, "/readyz")
     gateway.answer.set()
     assert (await slow).endswith(b"done")
+    assert await asyncio.wait_for(gateway.running, 10) == 0
+
+
+@pytest.mark.rule("T17")
+async def test_on_sigterm_open_streams_are_ended_and_do_not_delay_the_exit() -> None:
+    gateway = RunningGateway(forever)
+    await gateway.started()
+    stream = asyncio.create_task(gateway.get(0, "/stream"))
+    await asyncio.wait_for(gateway.asked.wait(), 10)
+    gateway.stop.set()
+    assert b"ended" in await stream
     assert await asyncio.wait_for(gateway.running, 10) == 0
 
 

@@ -10,15 +10,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 import anyio
-import mcp_types as types
 from starlette.responses import JSONResponse, Response
 from starlette.types import Receive
 
 from productive_gateway.mcp.message import MalformedMessage, Message, check_message
+from productive_gateway.mcp.revision import WITHOUT_HEADER
 
 MAX_MESSAGES: Final = 20
-REVISION: Final = types.DEFAULT_NEGOTIATED_VERSION
-"""2025-03-26; a request without the version header speaks it too."""
 
 
 class Batch:
@@ -35,7 +33,7 @@ class Batch:
             MalformedMessage: the revision has no batches, or the batch is empty, too large or
                 contains `initialize`, which the revision forbids.
         """
-        if revision not in {None, REVISION}:
+        if revision not in {None, WITHOUT_HEADER}:
             raise MalformedMessage("This revision has no batches. Send one message at a time.")
         if not values:
             raise MalformedMessage("The batch is empty.")

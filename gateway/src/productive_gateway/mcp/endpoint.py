@@ -33,8 +33,10 @@ from productive_gateway.mcp.message import (
 from productive_gateway.mcp.message import Message as McpMessage
 from productive_gateway.mcp.operation import operation_of
 from productive_gateway.mcp.prebuilt import PrebuiltAnswers
+from productive_gateway.mcp.revision import check_revision
 from productive_gateway.mcp.sdk import SdkTransport
 from productive_gateway.mcp.server import CALLER, PRINCIPAL, build_server
+from productive_gateway.mcp.subscriptions import Subscriptions
 from productive_gateway.mcp.token_watch import RECHECK, Authenticate, TokenWatch
 from productive_gateway.observability.operations import Operation
 from productive_gateway.people.principal import Principal
@@ -99,7 +101,9 @@ class McpEndpoint:
         self._failed_tokens = failed_tokens
         self._open = OpenRequests()
         self._watch = TokenWatch(authenticate, recheck)
-        server = build_server(registry, version=config.server_version)
+        self.subscriptions = Subscriptions(registry)
+        """The open streams; they have to hear of each new mapping, and of the end."""
+        server = build_server(registry, self.subscriptions, version=config.server_version)
         self._prebuilt = PrebuiltAnswers(server, registry)
         self._sdk = SdkTransport(server)
 
@@ -194,17 +198,20 @@ class McpEndpoint:
 
     async def _answer(self, exchange: _Exchange) -> Response | None:
         value = decode(exchange.body)
+        headers = exchange.scope["headers"]
         if isinstance(value, list):
+            check_revision(headers, value)
             return await self._answer_batch(exchange, value)
         message = check_message(value)
-        with operation_of(exchange.scope["headers"], message) as operation:
+        with operation_of(headers, message) as operation:
             return await self._answer_message(exchange, message, operation)
 
     async def _answer_message(
         self, exchange: _Exchange, message: McpMessage, operation: Operation
     ) -> Response | None:
-        self._check_scope(exchange.principal, message)
         headers = exchange.scope["headers"]
+        check_revision(headers, message)
+        self._check_scope(exchange.principal, message)
         prebuilt = self._prebuilt.answer(exchange.principal, headers, message)
         if prebuilt is not None:
             return Response(prebuilt, media_type="application/json")

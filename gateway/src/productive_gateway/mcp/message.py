@@ -7,6 +7,7 @@ and this gateway reads the message before the SDK does. So the form is checked h
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import mcp_types as types
@@ -21,10 +22,25 @@ class MalformedMessage(Exception):
     """The client sent no JSON-RPC message; `str()` is the message of the error."""
 
     def __init__(
-        self, message: str, *, code: int = types.INVALID_REQUEST, number: Any = None
+        self,
+        message: str,
+        *,
+        code: int = types.INVALID_REQUEST,
+        number: Any = None,
+        data: Mapping[str, Any] | None = None,
     ) -> None:
+        """Describe what is wrong.
+
+        Args:
+            message: of the error.
+            code: of the error, as JSON-RPC or MCP assigns it.
+            number: `id` of the request, if it is known.
+            data: of the error, if its code has any.
+        """
         super().__init__(message)
-        error = {"code": code, "message": message}
+        error: Message = {"code": code, "message": message}
+        if data is not None:
+            error["data"] = dict(data)
         self.answer: Message = {"jsonrpc": "2.0", "id": number, "error": error}
         """The JSON-RPC error to send."""
 

@@ -25,6 +25,7 @@ from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSI
 from pydantic import ValidationError
 
 from productive_gateway.mcp.instructions import instructions_for
+from productive_gateway.mcp.revision import WITHOUT_HEADER
 from productive_gateway.mcp.server import listed
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.kit.access import Allowed
@@ -32,8 +33,6 @@ from productive_gateway.tools.registry import ToolRegistry
 from productive_gateway.web.headers import RawHeaders, accepts, single, values
 
 _METHODS: Final = frozenset({"tools/list", "server/discover"})
-_WITHOUT_HEADER: Final = types.DEFAULT_NEGOTIATED_VERSION
-"""The revision of a request without the version header: 2025-03-26."""
 
 
 class PrebuiltAnswers:
@@ -97,7 +96,7 @@ class PrebuiltAnswers:
 def _revision(headers: RawHeaders, message: Mapping[str, Any]) -> str | None:
     header = MCP_PROTOCOL_VERSION_HEADER.encode()
     if not values(headers, header):
-        return _WITHOUT_HEADER
+        return WITHOUT_HEADER
     version = single(headers, header)
     if version in HANDSHAKE_PROTOCOL_VERSIONS:
         return version

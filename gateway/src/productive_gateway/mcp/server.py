@@ -20,6 +20,7 @@ from starlette.requests import Request
 from productive_gateway.mcp import elicitation
 from productive_gateway.mcp.instructions import instructions_for
 from productive_gateway.mcp.operation import OperationErrors
+from productive_gateway.mcp.subscriptions import Subscriptions
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.call import Reply
 from productive_gateway.tools.kit.declare import Tool
@@ -58,7 +59,9 @@ class PersonalServer(Server[dict[str, Any]]):
         """Take no other instructions: the SDK sets its own at first."""
 
 
-def build_server(registry: ToolRegistry, *, version: str) -> PersonalServer:
+def build_server(
+    registry: ToolRegistry, subscriptions: Subscriptions, *, version: str
+) -> PersonalServer:
     """Return the server; it answers as the principal in the scope of each request."""
 
     async def list_tools(
@@ -80,6 +83,7 @@ def build_server(registry: ToolRegistry, *, version: str) -> PersonalServer:
                 arguments,
                 can_ask=elicitation.can_ask(ctx.protocol_version, ctx.session.client_capabilities),
                 reply=_reply(params),
+                report=ctx.session.report_progress,
             )
         except UserQuestion as asked:
             return elicitation.question(asked.message, asked.action, asked.token)
@@ -94,6 +98,11 @@ def build_server(registry: ToolRegistry, *, version: str) -> PersonalServer:
             is_error=answer.is_error,
         )
 
+    async def listen(
+        ctx: Context, params: types.SubscriptionsListenRequestParams
+    ) -> types.SubscriptionsListenResult:
+        return await subscriptions.listen(_principal(ctx), ctx, params)
+
     hint = CacheHint(ttl_ms=_LIST_FRESH_MS, scope="private")
     server = PersonalServer(
         NAME,
@@ -103,6 +112,7 @@ def build_server(registry: ToolRegistry, *, version: str) -> PersonalServer:
         get_tool_input_schema=registry.input_schema,
         on_list_tools=list_tools,
         on_call_tool=call_tool,
+        on_subscriptions_listen=listen,
     )
     server.registry = registry
     server.middleware = [OperationErrors()]

@@ -96,6 +96,16 @@ class Call:
         if text not in self.warnings:
             self.warnings.append(text)
 
+    async def progress(self, done: int, total: int, message: str) -> None:
+        """Report how much of several writes is done, if the client asked for it.
+
+        Args:
+            done: how many things.
+            total: of how many.
+            message: for people; without anything that others wrote.
+        """
+        await self.writes.progress(done, total, message)
+
     async def page(
         self,
         cls: type[R],

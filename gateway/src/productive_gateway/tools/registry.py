@@ -50,6 +50,7 @@ from productive_gateway.tools.kit.call_limit import CallLimit, TooManyCalls
 from productive_gateway.tools.kit.declare import BadTool, Kind, Tool
 from productive_gateway.tools.kit.errors import Explainer, Problem, ToolError, UserQuestion
 from productive_gateway.tools.kit.page import Place, digest_of
+from productive_gateway.tools.kit.progress import Progress, Report
 from productive_gateway.tools.names.link import APP_HOST
 from productive_gateway.tools.names.resolver import Resolver
 from productive_gateway.tools.writes.undo import NoUndo, UndoHandle
@@ -108,6 +109,7 @@ class _Attempt:
     request_id: str
     can_ask: bool
     reply: Reply | None
+    progress: Progress
     begun: float = field(default_factory=time.monotonic)
     session: ProductiveSession | None = None
     writer: Writer | None = None
@@ -245,6 +247,7 @@ class ToolRegistry:
         *,
         can_ask: bool = False,
         reply: Reply | None = None,
+        report: Report | None = None,
     ) -> Answer:
         """Run a tool for a person.
 
@@ -254,6 +257,7 @@ class ToolRegistry:
             arguments: as the client sent them.
             can_ask: whether the client can show the user a question.
             reply: the user's answer to one.
+            report: sends the progress of the call to the client.
 
         Raises:
             UnknownTool: there is no such tool.
@@ -263,13 +267,14 @@ class ToolRegistry:
         if tool is None:
             raise UnknownTool(name)
         request_id = REQUEST_ID.get() or self._entropy(8).hex()
-        attempt = _Attempt(principal, tool, arguments, request_id, can_ask, reply)
+        attempt = _Attempt(principal, tool, arguments, request_id, can_ask, reply, Progress(report))
         try:
             async with self._call_limit.turn(principal.person.uid):
                 return await self._answer(attempt)
         except TooManyCalls:
             return attempt.failed(refusals.too_many_calls())
         finally:
+            attempt.progress.end()
             attempt.record()
 
     async def _answer(self, attempt: _Attempt) -> Answer:
@@ -317,14 +322,15 @@ class ToolRegistry:
         records = Records(session)
         me = await records.me()
         names = Resolver(records, me, app_host=self._app_host)
-        attempt.writer = Writer(records, self._writes, person)
+        writer = Writer(records, self._writes, person, progress=attempt.progress)
+        attempt.writer = writer
         call = Call(
             principal=principal,
             allowed=allowed,
             me=me,
             records=records,
             names=names,
-            writes=attempt.writer,
+            writes=writer,
             explain=self._explain,
             now=datetime.fromtimestamp(self._api.clock(), UTC).astimezone(me.time_zone),
             requests_left=session.requests_left,

@@ -7,6 +7,7 @@ created again, or restored from a backup); the mount may only raise the revision
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Unpack
@@ -40,8 +41,13 @@ class LastGoodMapping(LastGood[Snapshot]):
 
     def __init__(self) -> None:
         super().__init__(
-            "mapping", self._snapshot_of, alarm=MAPPING_BROKEN, on_use=_report, absent_at_first=True
+            "mapping",
+            self._snapshot_of,
+            alarm=MAPPING_BROKEN,
+            on_use=self._used,
+            absent_at_first=True,
         )
+        self._followers: list[Callable[[Snapshot], None]] = []
         self._prepared: tuple[Data, Snapshot] | None = None
 
     async def prepare(self, data: Data) -> None:
@@ -52,6 +58,12 @@ class LastGoodMapping(LastGood[Snapshot]):
         if data and data != self._data:
             with suppress(MappingError):
                 self._prepared = data, Snapshot.of(await in_turns(decoding(data)))
+
+    def follow(self, follower: Callable[[Snapshot], None]) -> None:
+        """Call a function with the present mapping, and with each that comes into use."""
+        self._followers.append(follower)
+        if self.value is not None:
+            follower(self.value)
 
     def snapshot(self) -> Snapshot:
         """Return the last good complete view.
@@ -73,6 +85,11 @@ class LastGoodMapping(LastGood[Snapshot]):
             return _parse(data)
         self._prepared = None
         return prepared[1]
+
+    def _used(self, snapshot: Snapshot) -> None:
+        _report(snapshot)
+        for follower in self._followers:
+            follower(snapshot)
 
     def _clear(self) -> None:
         # One faulty entry hides no other, least of all a removal; the alarm is raised all the same.
@@ -107,6 +124,10 @@ class MappingSource(SecretSource[Snapshot]):
             supersedes=lambda mounted, present: mounted.revision > present.revision,
             **options,
         )
+
+    def follow(self, follower: Callable[[Snapshot], None]) -> None:
+        """Call a function with the present mapping, and with each that comes into use."""
+        self._mapping.follow(follower)
 
     def snapshot(self) -> Snapshot:
         """Return the last good view; one from the mount proves nobody's absence.

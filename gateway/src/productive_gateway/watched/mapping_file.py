@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from productive_contract.names import MAPPING_KEY, MAPPING_KEY_GZIP
@@ -32,6 +33,10 @@ class LocalMapping:
     def problem(self) -> str | None:
         """What is wrong with the mapping as it is now; None while that one is in use."""
         return self._good.problem
+
+    def follow(self, follower: Callable[[Snapshot], None]) -> None:
+        """Call a function with the present mapping, and with each that comes into use."""
+        self._good.follow(follower)
 
     def snapshot(self) -> Snapshot:
         """Return the last good complete view.

@@ -150,14 +150,12 @@ async def test_repeated_routing_header_is_refused() -> None:
         assert response.json()["error"]["code"] == -32020
 
 
-async def test_discovery_returns_revision_and_instructions_but_no_subscriptions() -> None:
+async def test_discovery_returns_revision_instructions_and_capabilities() -> None:
     async with mcp_server() as mcp:
         result = result_of(await ask(mcp, "server/discover", MODERN))["result"]
         assert result["supportedVersions"] == [MODERN]
         assert result["instructions"].startswith("Productive.io")
-        assert result["capabilities"] == {"tools": {"listChanged": False}}
-        listen = await mcp.modern("subscriptions/listen", notifications={})
-        assert listen.status_code == 404
+        assert result["capabilities"] == {"tools": {"listChanged": True}}
 
 
 async def test_older_client_initializes_in_its_own_revision() -> None:

@@ -90,6 +90,18 @@ async def test_the_published_mapping_is_in_use_and_on_the_metrics() -> None:
         assert REGISTRY.get_sample_value(people, {"state": "active"}) == 0
 
 
+async def test_follower_hears_of_each_mapping_that_comes_into_use() -> None:
+    async with running(api := ScriptedApi(ANA)) as it:
+        told: list[int] = []
+        it.source.follow(lambda snapshot: told.append(snapshot.revision))
+        await it.reaches(100)
+        await api.window()
+        api.put({"users.json": b"{"})
+        api.put(NOBODY)
+        await it.reaches(101)
+        assert told == [100, 101]
+
+
 async def test_before_the_first_mapping_the_answer_is_503_with_what_to_do() -> None:
     async with running(api := ScriptedApi({})) as it:
         await api.window()

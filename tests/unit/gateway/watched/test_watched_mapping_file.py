@@ -52,6 +52,19 @@ async def test_a_changed_file_is_read_again_by_itself(tmp_path: Path) -> None:
     await asyncio.gather(task, return_exceptions=True)
 
 
+def test_follower_gets_the_present_mapping_and_each_that_comes_into_use(tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    file.write_text(ANA)
+    people = LocalMapping(file)
+    told: list[set[str]] = []
+    people.follow(lambda snapshot: told.append(set(snapshot.by_email)))
+    people.poll()
+    for text in ("{", BO):
+        file.write_text(text)
+        people.poll()
+    assert told == [{"ana@example.com"}, {"bo@example.com"}]
+
+
 def test_a_replaced_file_of_the_same_size_is_noticed(tmp_path: Path) -> None:
     file, fresh = tmp_path / "users.json", tmp_path / "fresh.json"
     file.write_text(ANA)

@@ -64,7 +64,12 @@ async def undo(call: Call, *, handle: Handle) -> Undone:
             )
         ) from error
     # Used up only when nothing prevents it any more: what could not be read can be tried again.
-    undone = await take_back(call.records, inverses, begin=partial(undos.redeem, person, handle))
+    undone = await take_back(
+        call.records,
+        inverses,
+        begin=partial(undos.redeem, person, handle),
+        progress=call.writes.progress,
+    )
     steps = tuple(
         Step(
             done="deleted" if one.deleted else "archived" if one.archived else "put back",

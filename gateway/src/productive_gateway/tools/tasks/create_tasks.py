@@ -167,7 +167,12 @@ async def _planned(call: Call, given: NewTask, where: str) -> Planned | Problem:
 
 async def _written(call: Call, plans: Sequence[Planned], *, allow_duplicate: bool) -> list[Result]:
     """Create the tasks, then their todos."""
+    total = len(plans) + sum(len(one.todos) for one in plans)
+    if total > 1:
+        await call.progress(0, total, f"Creating {len(plans)} tasks.")
     made = await write_tasks(call, plans, allow_duplicate=allow_duplicate)
+    if total > len(plans):
+        await call.progress(len(plans), total, "The tasks are there; their todos are next.")
     with_todos = await write_todos(call, [one for one in made if isinstance(one, MadeTask)])
     return [
         _failed(one) if isinstance(one, Problem) else _succeeded(call, one, with_todos=with_todos)

@@ -107,7 +107,9 @@ async def _one_by_one(
     """
     there = await twins_of(call, plans) if plans else {}
     found: list[MadeTask | Problem] = []
-    for one in plans:
+    for at, one in enumerate(plans):
+        if at:
+            await call.progress(at, len(plans), f"{at} of {len(plans)} tasks done.")
         twin = there.get(one.key)
         if twin is not None and twin.created is not None and twin.created >= call.now - _SKEW:
             found.append(MadeTask(one, await call.records.get(TaskRow, twin.id)))

@@ -69,6 +69,8 @@ class EntryWriter:
             LedgerUnavailable: nothing was written.
             ConfirmRefused: nothing was written, because the confirmation was used before.
         """
+        if len(new) > 1:
+            await self.call.progress(0, len(new), f"Writing {len(new)} time entries.")
         made = await self._create(new, again, bulk=len(new) > 1)
         refused = [at for at, one in made.items() if isinstance(one.error, _NO_BULK)]
         if len(new) > 1 and len(refused) == len(new):

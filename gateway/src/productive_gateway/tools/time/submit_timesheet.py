@@ -144,6 +144,8 @@ def _reason(
 
 async def _submit(call: Call, tracker: Tracker, days: Sequence[date]) -> dict[date, Problem]:
     """Submit days, and return why those were not that were not."""
+    if len(days) > 1:
+        await call.progress(0, len(days), f"Submitting {len(days)} days.")
     made = await _create(call, tracker, days, bulk=len(days) > 1)
     if len(days) > 1 and all(isinstance(one.error, _NO_BULK) for one in made.values()):
         there = await submitted_days(call, tracker, days)

@@ -20,6 +20,7 @@ from productive_gateway.productive.records.time import TimeEntry
 from productive_gateway.productive.wire.errors import NotFound
 from productive_gateway.tools.kit.answers import reference_text
 from productive_gateway.tools.kit.errors import Problem, ToolError
+from productive_gateway.tools.kit.progress import Progress
 from productive_gateway.tools.writes.compare import same
 
 
@@ -87,7 +88,11 @@ def decode(content: bytes) -> tuple[Inverse, ...]:
 
 
 async def take_back(
-    records: Records, inverses: Sequence[Inverse], *, begin: Callable[[], Awaitable[object]]
+    records: Records,
+    inverses: Sequence[Inverse],
+    *,
+    begin: Callable[[], Awaitable[object]],
+    progress: Progress | None = None,
 ) -> tuple[Undone, ...]:
     """Undo what was written, the last first; nothing, if one of the records changed since.
 
@@ -95,6 +100,7 @@ async def take_back(
         records: of the person.
         inverses: what takes it back.
         begin: is awaited before the first change; uses up the handle.
+        progress: hears of each change.
 
     Raises:
         Exception: what `begin` raises; nothing was taken back.
@@ -114,8 +120,11 @@ async def take_back(
         )
     )
     await begin()
-    undone = []
+    undone: list[Undone] = []
     for one, record in reversed(list(zip(inverses, present, strict=True))):
+        if undone and progress is not None:
+            done = len(undone)
+            await progress(done, len(inverses), f"{done} of {len(inverses)} taken back.")
         undone.append(await _taken_back(records, one, record))
     return tuple(undone)
 

@@ -23,6 +23,7 @@ from productive_gateway.productive.wire.errors import (
     StateUnknown,
 )
 from productive_gateway.tools.kit.errors import Problem, ToolError
+from productive_gateway.tools.kit.progress import Progress
 from productive_gateway.tools.writes.canonical import canonical
 from productive_gateway.tools.writes.claims import Known
 from productive_gateway.tools.writes.compare import check, differences
@@ -87,6 +88,8 @@ class Writer:
     confirmed: Confirmed | None = None
     """The call's confirmation: it is used up before the first write."""
     inverses: list[Inverse] = field(default_factory=list)
+    progress: Progress = field(default_factory=Progress)
+    """Hears of each of several creations."""
     _handle: UndoHandle | NoUndo | None = None
     _kept: int = 0
     """How many of the inverses the handle takes back."""
@@ -139,7 +142,8 @@ class Writer:
             LedgerUnavailable: none was created.
             ConfirmRefused: none was created, because the confirmation was used before.
         """
-        job = _Job(self.records, cls, several, bulk=bulk and len(several) > 1)
+        bulk = bulk and len(several) > 1
+        job = _Job(self.records, cls, several, self.progress, bulk=bulk)
         again = allow_duplicate or [False] * len(several)
         intents = [
             Intent(canonical(resource_of(cls, values)), allow)
@@ -311,8 +315,15 @@ class _Job(Generic[R]):
     """One creation of some records: what the guard calls."""
 
     def __init__(
-        self, records: Records, cls: type[R], several: Sequence[Values], *, bulk: bool
+        self,
+        records: Records,
+        cls: type[R],
+        several: Sequence[Values],
+        progress: Progress,
+        *,
+        bulk: bool,
     ) -> None:
+        self._progress = progress
         self._records = records
         self._cls = cls
         self._several = several
@@ -324,8 +335,10 @@ class _Job(Generic[R]):
         if self._bulk and len(numbers) > 1:
             return await self._write_all(numbers)
         outcomes: dict[int, Outcome] = {}
-        for number in numbers:
+        for at, number in enumerate(numbers):
             failed = _failed(outcomes)
+            if at and not failed:
+                await self._progress(at, len(numbers), f"{at} of {len(numbers)} done.")
             outcomes[number] = NotWritten(failed) if failed else await self._write_one(number)
         return outcomes
 
