@@ -43,7 +43,7 @@ from productive_gateway.outbound.client import Outbound, trusted
 from productive_gateway.outbound.guarded import Connect, GuardedClient, connect_directly
 from productive_gateway.outbound.resolver import Resolve, SystemResolver
 from productive_gateway.people.snapshot import People
-from productive_gateway.productive.wire.client import LIMITS, ProductiveApi
+from productive_gateway.productive.wire.client import ProductiveApi
 from productive_gateway.sealing.email_label import email_description
 from productive_gateway.sealing.keys import FixedKeys, Keys
 from productive_gateway.settings import Settings
@@ -109,7 +109,7 @@ async def compose(
         grants = Grants(store, index, people, keys, lives, ask=ask, issued=limits.issued)
         writes = Writes.over(PersonLedgers(store, keys), keys)
 
-        http = await stack.enter_async_context(outbound.client(limits=LIMITS))
+        http = await stack.enter_async_context(outbound.reusing_client())
         oauth_config = _oauth_config(settings)
         endpoint = McpEndpoint(
             _mcp_config(settings, oauth_config),
