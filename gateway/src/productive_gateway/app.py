@@ -45,7 +45,7 @@ from productive_gateway.outbound.client import Outbound, trusted
 from productive_gateway.outbound.guarded import Connect, GuardedClient, connect_directly
 from productive_gateway.outbound.resolver import Resolve, SystemResolver
 from productive_gateway.people.snapshot import People
-from productive_gateway.productive.wire.client import LIMITS, ProductiveApi
+from productive_gateway.productive.wire.client import ProductiveApi
 from productive_gateway.productive.wire.limiter import Limiter
 from productive_gateway.productive.wire.replica_count import ASSUMED
 from productive_gateway.sealing.email_label import email_description
@@ -116,7 +116,7 @@ async def compose(
         grants = Grants(store, index, people, keys, lives, ask=ask, issued=limits.issued)
         writes = Writes.over(PersonLedgers(store, keys), keys)
 
-        http = await stack.enter_async_context(outbound.client(limits=LIMITS))
+        http = await stack.enter_async_context(outbound.reusing_client())
         oauth_config = _oauth_config(settings)
         limiter = _limiter(settings)
         replicas = _replicas(settings, cluster, limiter)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -23,6 +24,7 @@ from productive_gateway.serving import (
     open_connections,
     report_unknown_addresses,
     run_gateway,
+    tune_collector,
 )
 from productive_gateway.settings import load_settings
 from productive_gateway.web.connection import PortLimits
@@ -234,3 +236,15 @@ def test_the_log_says_when_no_address_is_known() -> None:
         report_unknown_addresses(load_settings(CLUSTER | {"TRUSTED_PROXIES": "10.0.0.0/8"}))
     assert [line["event"] for line in lines] == ["limits.addresses_unknown"]
     assert "TRUSTED_PROXIES" in lines[0]["hint"]
+
+
+def test_full_collection_leaves_alone_what_lives_as_long_as_the_process() -> None:
+    thresholds = gc.get_threshold()
+    try:
+        tune_collector()
+        assert gc.get_freeze_count() > 10_000
+        assert len(gc.get_objects(generation=2)) < gc.get_freeze_count() / 10
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)

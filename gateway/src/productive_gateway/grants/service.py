@@ -49,6 +49,7 @@ from productive_gateway.observability.audit import Event, audit
 from productive_gateway.people.snapshot import People
 from productive_gateway.sealing.errors import SealError
 from productive_gateway.sealing.keys import KeyRing, Keys, with_known_key
+from productive_gateway.sealing.memo import SealMemo
 from productive_gateway.web.limits import Limit
 
 LEEWAY: Final = 5
@@ -125,6 +126,8 @@ class Grants:
             store, index, keys, config, ask=ask, clock=clock, entropy=entropy, limits=limits
         )
         self._issued = issued or Limit("issued", 0)
+        # Remembers what a token says, and not whether it is good: that is looked at every time.
+        self._access_tokens = SealMemo(lambda ring, text: read_access(ring, text, config.resource))
 
     async def begin(self, sign_in: SignIn) -> str:
         """Make a pending grant of a sign-in and return its authorization code.
@@ -317,7 +320,7 @@ class Grants:
     async def _opened(self, access_token: str) -> AccessToken:
         try:
             token = await with_known_key(
-                self._keys, lambda ring: read_access(ring, access_token, self._config.resource)
+                self._keys, lambda ring: self._access_tokens.read(ring, access_token)
             )
         except SealError as error:
             raise invalid_token(TokenFault.MALFORMED) from error

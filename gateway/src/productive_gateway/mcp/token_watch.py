@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -32,27 +33,51 @@ class TokenWatch:
         Returns:
             Why the work was cancelled; None if it finished.
         """
-        ended: InvalidToken | AccessDenied | None = None
-
-        async def watch(running: anyio.CancelScope) -> None:
-            nonlocal ended
-            ended = await self._end_of(token)
-            running.cancel()
-
-        async with anyio.create_task_group() as group:
-            group.start_soon(watch, group.cancel_scope)
-            await work()
-            group.cancel_scope.cancel()
-        return ended
-
-    async def _end_of(self, token: str) -> InvalidToken | AccessDenied:
-        """Return once the token is no longer valid, with the reason."""
-        while True:
-            await anyio.sleep(self._seconds)
+        with anyio.CancelScope() as scope:
+            checks = _Checks(self._authenticate, token, self._seconds, scope)
             try:
-                await self._authenticate(token)
+                await work()
+            finally:
+                checks.stop()
+        return checks.ended
+
+
+class _Checks:
+    """The checks of one token: a timer before the first one, since most requests are over by then.
+
+    A task for each request would cost more than the request itself.
+    """
+
+    def __init__(
+        self, authenticate: Authenticate, token: str, seconds: float, running: anyio.CancelScope
+    ) -> None:
+        self.ended: InvalidToken | AccessDenied | None = None
+        self._authenticate = authenticate
+        self._token = token
+        self._seconds = seconds
+        self._running = running
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._start)
+
+    def stop(self) -> None:
+        """Check no more."""
+        self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _start(self) -> None:
+        self._task = asyncio.create_task(self._check())
+
+    async def _check(self) -> None:
+        """Check until the token is no longer valid, then cancel the work."""
+        while True:
+            try:
+                await self._authenticate(self._token)
             except (InvalidToken, AccessDenied) as error:
-                return error
+                self.ended = error
+                self._running.cancel()
+                return
             except Unavailable:
                 # A failure of this server must not end a call.
-                continue
+                pass
+            await asyncio.sleep(self._seconds)

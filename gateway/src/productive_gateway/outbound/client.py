@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from pathlib import Path
 from typing import Final
 
 import httpx
 
+from productive_gateway.outbound.connections import SINGLE, ReusedConnections
 from productive_gateway.outbound.proxy import Proxy
 
-DEFAULT_LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20)
+LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20)
 DEFAULT_TIMEOUT: Final = 10.0
 """Seconds."""
+
+MakeTransport = Callable[[httpx.Proxy | None], httpx.AsyncBaseTransport]
+"""Makes a transport that connects directly, or through a proxy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,6 @@ class Outbound:
     def client(
         self,
         *,
-        limits: httpx.Limits = DEFAULT_LIMITS,
         timeout: httpx.Timeout | float = DEFAULT_TIMEOUT,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> httpx.AsyncClient:
@@ -37,18 +41,17 @@ class Outbound:
         It looks at no variables of the environment by itself: they are settings of the gateway.
 
         Args:
-            limits: of the connection pool.
             timeout: of a request that names none.
             transport: replaces the network.
         """
-        return httpx.AsyncClient(
-            transport=transport or self._transport(limits),
-            timeout=timeout,
-            # What one person's request brings must not leave with another one's.
-            cookies=no_cookies(),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        return self._client(transport or self._transport(partial(self._pool, LIMITS)), timeout)
+
+    def reusing_client(self) -> httpx.AsyncClient:
+        """Return such a client for many requests to one place.
+
+        Whoever uses it bounds how many run at once.
+        """
+        return self._client(self._transport(self._reused), DEFAULT_TIMEOUT)
 
     def proxy_for(self, url: str) -> str | None:
         """Return the proxy that a request to this URL goes through, with its credentials."""
@@ -56,16 +59,33 @@ class Outbound:
             return None
         return self.proxy.url.reveal()
 
-    def _transport(self, limits: httpx.Limits) -> httpx.AsyncBaseTransport:
-        direct = httpx.AsyncHTTPTransport(verify=self.tls, trust_env=False, limits=limits)
+    def _client(
+        self, transport: httpx.AsyncBaseTransport, timeout: httpx.Timeout | float
+    ) -> httpx.AsyncClient:
+        return httpx.AsyncClient(
+            transport=transport,
+            timeout=timeout,
+            # What one person's request brings must not leave with another one's.
+            cookies=no_cookies(),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    def _transport(self, make: MakeTransport) -> httpx.AsyncBaseTransport:
+        direct = make(None)
         if self.proxy is None:
             return direct
         url = httpx.URL(self.proxy.url.reveal())
         proxy = httpx.Proxy(url, ssl_context=self.tls if url.scheme == "https" else None)
-        tunnelled = httpx.AsyncHTTPTransport(
+        return _ByProxy(self.proxy, direct, make(proxy))
+
+    def _pool(self, limits: httpx.Limits, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
+        return httpx.AsyncHTTPTransport(
             verify=self.tls, trust_env=False, limits=limits, proxy=proxy
         )
-        return _ByProxy(self.proxy, direct, tunnelled)
+
+    def _reused(self, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
+        return ReusedConnections(partial(self._pool, SINGLE, proxy))
 
 
 class _ByProxy(httpx.AsyncBaseTransport):

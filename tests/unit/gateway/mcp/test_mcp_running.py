@@ -120,12 +120,12 @@ async def test_call_ends_when_its_token_becomes_invalid(
             await reached.wait()
             mcp.tokens.known["good"] = end
             response = await running
+            await until(lambda: lines)
         if response.headers.get("content-type", "").startswith("text/event-stream"):
             # The stream had begun: it ends without a result.
             assert "result" not in response.text
         else:
             assert response.status_code == status
-        await until(lambda: lines)
         assert [line["reason"] for line in lines] == ["cancelled"]
 
 

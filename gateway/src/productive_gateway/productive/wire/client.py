@@ -41,7 +41,7 @@ from productive_gateway.productive.wire.errors import (
 )
 from productive_gateway.productive.wire.jsonapi import Document, DocumentError, decode
 from productive_gateway.productive.wire.limiter import Limiter, Sender
-from productive_gateway.productive.wire.request_slots import SLOTS, RequestSlots
+from productive_gateway.productive.wire.request_slots import RequestSlots
 
 MEDIA_TYPE: Final = "application/vnd.api+json"
 BULK_TYPE: Final = "application/vnd.api+json; ext=bulk"
@@ -54,8 +54,6 @@ LONGEST_GRACE = 5.0
 """Seconds after the deadline of a call for which a write that was sent waits for its answer."""
 _DEFAULT_RESET: Final = 10.0
 """Seconds to wait after a 429 that names no time: the length of Productive's window."""
-LIMITS: Final = httpx.Limits(max_connections=SLOTS, max_keepalive_connections=20)
-"""Of the connection pool: as many connections as there are slots, so that nothing waits in it."""
 _LARGEST_ANSWER: Final = 16 * 1024 * 1024
 _IDENTITY_LIFETIME: Final = 15 * 60
 PAGE: Final = 200

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass, field
 
-import httpx
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.mcpkit import person, principal, until
-from productive_gateway.productive.wire.client import LIMITS, ProductiveApi
+from productive_gateway.outbound.client import Outbound, trusted
+from productive_gateway.productive.wire.client import ProductiveApi
 from productive_gateway.productive.wire.limiter import Limiter
 from productive_gateway.productive.wire.request_slots import RequestSlots
 
@@ -78,7 +78,7 @@ async def slow_productive() -> AsyncIterator[SlowProductive]:
 async def test_slow_reads_of_two_people_do_not_delay_a_third() -> None:
     async with (
         slow_productive() as productive,
-        httpx.AsyncClient(trust_env=False, limits=LIMITS) as http,
+        Outbound(trusted(None)).reusing_client() as http,
         asyncio.timeout(SECONDS),
     ):
         api = ProductiveApi(productive.url, http, "1200", limiter=Limiter(token_requests=1000))
