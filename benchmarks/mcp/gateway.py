@@ -7,14 +7,12 @@ where a limit would be measured instead of the gateway.
 
 from __future__ import annotations
 
-import functools
 import sys
 from typing import Any
 
 from benchmarks.mcp.tools import sixty
 
 from productive_gateway import app, cli
-from productive_gateway.productive.wire.client import ProductiveApi
 from productive_gateway.productive.wire.limiter import Limiter
 from productive_gateway.tools.registry import TOOLS
 
@@ -24,7 +22,9 @@ UNLIMITED = 1_000_000_000
 def main() -> int:
     changed: dict[str, Any] = {
         "TOOLS": sixty(TOOLS),
-        "ProductiveApi": functools.partial(ProductiveApi, limiter=Limiter(requests=UNLIMITED)),
+        "_limiter": lambda _settings: Limiter(
+            token_requests=UNLIMITED, organization_requests=UNLIMITED
+        ),
     }
     vars(app).update(changed)
     return cli.main(sys.argv[1:])
