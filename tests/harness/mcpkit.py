@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +23,7 @@ from productive_dev.simulator.request_log import Logged
 from productive_dev.simulator.world import World
 from productive_gateway.errors import InvalidToken
 from productive_gateway.grants.ledger import PersonLedgers
+from productive_gateway.grants.store import GrantStore
 from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
@@ -166,9 +167,10 @@ async def simulated_tools(
     tools: tuple[Tool, ...] = TOOLS,
     limiter: Limiter | None = None,
     writes: Writes | None = None,
+    store: GrantStore | None = None,
     **settings: Any,
 ) -> AsyncIterator[SimulatedTools]:
-    """Start a simulator and yield the tools over it."""
+    """Start a simulator and yield the tools over it; `store` is shared with other replicas."""
     time = HeldTime()
     app = simulator(SimulatorConfig(clock=time))
     transport = SimulatorTransport(app)
@@ -181,7 +183,7 @@ async def simulated_tools(
             sleep=time.sleep,
             limiter=limiter,
         )
-        ledgers = PersonLedgers(MemoryGrantStore(), KEYS, clock=time)
+        ledgers = PersonLedgers(store or MemoryGrantStore(), KEYS, clock=time)
         registry = ToolRegistry(
             tools,
             api,
@@ -302,3 +304,22 @@ async def mcp_server(
             httpx.AsyncClient(transport=httpx.ASGITransport(endpoint), base_url=PUBLIC) as http,
         ):
             yield McpServer(simulated, tokens, endpoint, http)
+
+
+@asynccontextmanager
+async def another_replica(first: McpServer, store: GrantStore) -> AsyncIterator[McpServer]:
+    """Start /mcp once more, with the same Productive, keys and store, and nothing else shared."""
+    time, api = first.tools.time, first.tools.api
+    writes = Writes.over(PersonLedgers(store, KEYS, clock=time), KEYS, clock=time)
+    registry = ToolRegistry(TOOLS, api, KEYS, writes, admin_contact=ADMIN)
+    endpoint = McpEndpoint(
+        McpConfig(PUBLIC, RESOURCE, METADATA, server_version="1.2.3"),
+        first.tokens.authenticate,
+        registry,
+        connect_page=lambda: HTMLResponse("<h1>Connect</h1>"),
+    )
+    async with (
+        endpoint.run(),
+        httpx.AsyncClient(transport=httpx.ASGITransport(endpoint), base_url=PUBLIC) as http,
+    ):
+        yield McpServer(replace(first.tools, registry=registry), first.tokens, endpoint, http)
