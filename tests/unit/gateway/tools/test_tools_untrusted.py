@@ -99,6 +99,7 @@ def answer_with(row: Declared) -> Answer:
 @pytest.mark.parametrize(
     ("cls", "field"), TABLE, ids=[f"{cls.__qualname__}.{field.name}" for cls, field in TABLE]
 )
+@pytest.mark.rule("T22")
 def test_written_field_is_cleaned(cls: type[Declared], field: Field) -> None:
     row = instance(cls, field)
     value = structure_of(row)[field.name]

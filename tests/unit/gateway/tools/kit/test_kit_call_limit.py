@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
 from harness.mcpkit import SimulatedTools, person, principal, simulated_tools, until
@@ -35,6 +36,7 @@ async def start(tools: SimulatedTools, count: int) -> list[asyncio.Task[Answer]]
     return tasks
 
 
+@pytest.mark.rule("T22")
 async def test_calls_beyond_the_limit_are_told_to_wait_and_do_nothing() -> None:
     async with simulated_tools() as tools, asyncio.timeout(SECONDS):
         productive = HeldProductive(tools)
