@@ -118,6 +118,30 @@ def test_resolver_at_a_service_address_can_be_allowed(helm: Helm, program: str) 
     assert may_reach(policy, Target(53, namespace="kube-system"))
 
 
+@pytest.mark.attack("K-13")
+def test_the_collector_of_traces_can_be_reached_at_its_port_alone(helm: Helm) -> None:
+    monitoring = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "mon"}}}
+    traced = {
+        **nested("tracing.endpoint", "http://collector.mon:4318"),
+        **nested("networkPolicy.tracingTo", [monitoring]),
+    }
+    rendered = helm.render(traced)
+    assert may_reach(_policy(rendered, "gateway"), Target(4318, namespace="mon"))
+    assert not may_reach(_policy(rendered, "gateway"), Target(4317, namespace="mon"))
+    assert not may_reach(_policy(rendered, "gateway"), Target(4318, INTERNET))
+    assert not may_reach(_policy(rendered, "operator"), Target(4318, namespace="mon"))
+    without = helm.render(nested("networkPolicy.tracingTo", [monitoring]))
+    assert not may_reach(_policy(without, "gateway"), Target(4318, namespace="mon"))
+
+
+def test_a_public_collector_of_traces_can_be_reached_at_its_port(helm: Helm) -> None:
+    policy = _policy(
+        helm.render(nested("tracing.endpoint", "https://otlp.example.com:4318")), "gateway"
+    )
+    assert may_reach(policy, Target(4318, INTERNET))
+    assert not may_reach(policy, Target(4318, "10.0.0.1"))
+
+
 RULE = {"to": [{"ipBlock": {"cidr": "192.0.2.9/32"}}], "ports": [{"protocol": "TCP", "port": 99}]}
 
 

@@ -77,6 +77,7 @@ def test_an_installation_without_values_is_told_all_that_is_missing(helm: Helm) 
             "has no host name, which an Ingress or HTTPRoute needs",
         ),
         (nested("metrics.serviceMonitor.enabled", True), "set networkPolicy.metricsFrom"),
+        (nested("tracing.endpoint", "http://c.monitoring:4318"), "set networkPolicy.tracingTo"),
         (nested("networkPolicy.dns.egress", []), "no name could be resolved"),
         (nested("networkPolicy.apiServer.ports", [443]), "would be open to every address"),
         (

@@ -31,6 +31,9 @@ MONITORED = {
     "metrics": {"serviceMonitor": {"enabled": True}},
     "networkPolicy": {"metricsFrom": PEER},
 }
+TRACED = {"tracing": {"endpoint": "http://collector.monitoring:4318"}} | nested(
+    "networkPolicy.tracingTo", PEER
+)
 DASHBOARD = {"metrics": {"dashboard": {"enabled": True}}}
 ALERTS = {"metrics": {"prometheusRule": {"enabled": True}}}
 DEVELOPMENT = yaml.safe_load((CHART / "values-dev.yaml").read_text())
@@ -509,6 +512,17 @@ CASES: list[Case] = [
     env("gateway.maxConnections", 5000, "MAX_CONNECTIONS", "5000"),
     env("gateway.logLevel", "debug", "LOG_LEVEL", "debug"),
     env("gateway.auditEmails", "hashed", "AUDIT_EMAILS", "hashed"),
+    env(
+        "tracing.endpoint",
+        "https://otlp.example.com/x",
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "https://otlp.example.com/x",
+    ),
+    env("tracing.endpoint", "", "OTEL_EXPORTER_OTLP_ENDPOINT", ABSENT),
+    env("tracing.share", 0.25, "OTEL_TRACES_SAMPLER_ARG", "0.25", TRACED),
+    Case(
+        "networkPolicy.tracingTo", PEER, "NetworkPolicy/gateway", "spec.egress.4.to", PEER, TRACED
+    ),
     Case("gateway.autoscaling.enabled", True, "Deployment/gateway", "spec.replicas", ABSENT),
     Case(
         "gateway.autoscaling.minReplicas",

@@ -101,7 +101,7 @@ kubectl get service/kubernetes endpointslice/kubernetes -n default
     {{- include "productive-mcp.addressPeers" (.Values.proxy.addresses | default (list $url.hostname)) | nindent 4 }}
   ports:
     - protocol: TCP
-      port: {{ regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "https" | ternary "443" "80") }}
+      port: {{ include "productive-mcp.portOf" .Values.proxy.httpsProxy }}
 {{- else }}
 - to:
     {{- include "productive-mcp.publicPeers" . | nindent 4 }}
@@ -110,6 +110,22 @@ kubectl get service/kubernetes endpointslice/kubernetes -n default
     - {protocol: TCP, port: {{ . }}}
     {{- end }}
 {{- end }}
+{{- end -}}
+
+{{/* The collector of traces, where it is not at a public address. */}}
+{{- define "productive-mcp.egressToCollector" -}}
+{{- if and .Values.tracing.endpoint .Values.networkPolicy.tracingTo }}
+- to:
+    {{- toYaml .Values.networkPolicy.tracingTo | nindent 4 }}
+  ports:
+    - {protocol: TCP, port: {{ include "productive-mcp.portOf" .Values.tracing.endpoint }}}
+{{- end }}
+{{- end -}}
+
+{{/* Port of an address. */}}
+{{- define "productive-mcp.portOf" -}}
+{{- $url := urlParse . -}}
+{{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "https" | ternary "443" "80") -}}
 {{- end -}}
 
 {{/* Public addresses: everything but networkPolicy.privateRanges, of both families. */}}
@@ -129,11 +145,12 @@ kubectl get service/kubernetes endpointslice/kubernetes -n default
 {{- end }}
 {{- end -}}
 
-{{/* Ports of provider, Productive and clients' documents, as a list. */}}
+{{/* Ports of provider, Productive, clients' documents and a public collector of traces, as a list. */}}
 {{- define "productive-mcp.publicPorts" -}}
 {{- $signIn := .Values.signIn -}}
 {{- $ports := list 443 -}}
-{{- range (list $signIn.oidc.issuer $signIn.access.authorizationUrl $signIn.access.tokenUrl $signIn.access.jwksUrl .Values.productive.apiBaseUrl | compact) -}}
+{{- $collector := empty .Values.networkPolicy.tracingTo | ternary .Values.tracing.endpoint "" -}}
+{{- range (list $collector $signIn.oidc.issuer $signIn.access.authorizationUrl $signIn.access.tokenUrl $signIn.access.jwksUrl .Values.productive.apiBaseUrl | compact) -}}
 {{- $port := regexFind ":[0-9]+$" (urlParse .).host -}}
 {{- if $port }}{{ $ports = append $ports (trimPrefix ":" $port | int) }}{{ end -}}
 {{- end -}}

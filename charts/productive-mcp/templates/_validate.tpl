@@ -126,6 +126,9 @@
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
 {{- $bad = append $bad "httpRoute.enabled needs httpRoute.parentRefs: set the Gateway to which the route attaches." -}}
 {{- end -}}
+{{- if and .Values.networkPolicy.enabled (hasPrefix "http://" .Values.tracing.endpoint) (not .Values.networkPolicy.tracingTo) -}}
+{{- $bad = append $bad "tracing.endpoint is set, but the NetworkPolicy does not let the gateway reach the collector: set networkPolicy.tracingTo to its namespace, such as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]." -}}
+{{- end -}}
 {{- if and .Values.networkPolicy.enabled .Values.metrics.serviceMonitor.enabled (not .Values.networkPolicy.metricsFrom) -}}
 {{- $bad = append $bad "metrics.serviceMonitor.enabled is on, but the NetworkPolicy allows nobody to scrape: set networkPolicy.metricsFrom to Prometheus' namespace, such as [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]." -}}
 {{- end -}}

@@ -106,6 +106,7 @@ async def compose(
         limits = Limits.of(settings.limits)
         addresses = CallerAddresses(settings.trusted_proxies)
         outbound = Outbound(trusted(settings.ca_bundle), settings.proxy)
+        await _trace(settings, outbound, stack)
         upstream = UpstreamClient(settings.upstream, outbound, redirect_uri=settings.callback_url)
         stack.push_async_callback(upstream.aclose)
 
@@ -205,6 +206,17 @@ async def _cluster(settings: Settings, stack: AsyncExitStack) -> KubeClient | No
         return None
     connecting = KubeClient.connect(user_agent=USER_AGENT, observe=count_kubernetes_request)
     return await stack.enter_async_context(await connecting)
+
+
+async def _trace(settings: Settings, outbound: Outbound, stack: AsyncExitStack) -> None:
+    endpoint = settings.otel_exporter_otlp_endpoint
+    if endpoint is None:
+        return
+    # Only here: importing the SDK of OpenTelemetry takes a tenth of the start.
+    from productive_gateway.observability.collector import SECONDS, Collector, tracing_to
+
+    collector = Collector(endpoint, outbound.blocking_client(endpoint, timeout=SECONDS))
+    await stack.enter_async_context(tracing_to(collector, settings.otel_traces_sampler_arg))
 
 
 def _people(settings: Settings, cluster: KubeClient | None) -> MappingSource | LocalMapping:

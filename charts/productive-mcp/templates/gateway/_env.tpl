@@ -15,6 +15,12 @@
   value: {{ .Values.gateway.logLevel | quote }}
 - name: AUDIT_EMAILS
   value: {{ .Values.gateway.auditEmails }}
+{{- with .Values.tracing.endpoint }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: {{ . | quote }}
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ $.Values.tracing.share | quote }}
+{{- end }}
 - name: PRODUCTIVE_ORG_ID
   value: {{ include "productive-mcp.organizationId" . | quote }}
 - name: PRODUCTIVE_API_BASE_URL

@@ -23,8 +23,13 @@ _REVISIONS: Final = {version.encode(): version for version in KNOWN_PROTOCOL_VER
 
 def operation_of(headers: RawHeaders, message: Mapping[str, Any]) -> Operation:
     """Return the operation that a message asks for, to be entered around its answer."""
-    method = message.get("method")
-    return Operation(method if method in _METHODS else OTHER, _revision(headers, message))
+    method, params = message.get("method"), message.get("params")
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    return Operation(
+        method if method in _METHODS else OTHER,
+        _revision(headers, message),
+        meta if isinstance(meta, dict) else None,
+    )
 
 
 def _revision(headers: RawHeaders, message: Mapping[str, Any]) -> str:

@@ -81,6 +81,12 @@ CACHE_REQUESTS: Final = Counter(
     ["cache", "outcome"],
     registry=REGISTRY,
 )
+SPANS: Final = Counter(
+    "productive_mcp_spans",
+    "Spans of traces, sent to the collector or not; none while tracing is off",
+    ["outcome"],
+    registry=REGISTRY,
+)
 EVENT_LOOP_LAG: Final = Histogram(
     "productive_mcp_event_loop_lag_seconds",
     "How late a timer of the event loop ran",

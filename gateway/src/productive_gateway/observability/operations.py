@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import time
 from asyncio import CancelledError
+from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from functools import cache
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from prometheus_client import Histogram
 
 from productive_gateway.observability.metrics import OPERATION_SECONDS
+from productive_gateway.observability.tracing import OpenSpan, begin_span
 
 OTHER: Final = "_OTHER"
 """Stands for every value of a label that is not known, as the conventions say."""
@@ -32,17 +34,22 @@ def current_operation() -> Operation | None:
 class Operation:
     """One message; a context manager that is entered once, around its answer."""
 
-    __slots__ = ("_begun", "_error_type", "_method", "_outer", "_revision", "_tool")
+    __slots__ = (
+        *("_begun", "_error_type", "_meta", "_method", "_outer", "_revision", "_span", "_tool"),
+    )
 
-    def __init__(self, method: str, revision: str) -> None:
+    def __init__(self, method: str, revision: str, meta: Mapping[str, Any] | None = None) -> None:
         """Take what is known from the message.
 
         Args:
             method: a method of MCP, or `OTHER`.
             revision: of the protocol, or `OTHER`.
+            meta: the message's `_meta`, which may hold the trace context of the client.
         """
         self._method = method
         self._revision = revision
+        self._meta = meta
+        self._span: OpenSpan | None = None
         self._tool = ""
         self._error_type = ""
         self._begun = 0.0
@@ -62,6 +69,8 @@ class Operation:
 
     def __enter__(self) -> Self:
         self._outer = _current.set(self)
+        attributes = {"mcp.method.name": self._method, "mcp.protocol.version": self._revision}
+        self._span = begin_span(self._method, "SERVER", attributes, carrier=self._meta)
         self._begun = time.perf_counter()
         return self
 
@@ -77,6 +86,15 @@ class Operation:
         if kind is not None:
             self.failed("cancelled" if issubclass(kind, CancelledError) else kind.__name__)
         _histogram(self._method, self._tool, self._error_type, self._revision).observe(seconds)
+        if self._span is not None:
+            self._end(self._span)
+
+    def _end(self, span: OpenSpan) -> None:
+        if not self._tool:
+            span.end(error_type=self._error_type)
+            return
+        called = {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": self._tool}
+        span.end(called, error_type=self._error_type, name=f"{self._method} {self._tool}")
 
 
 @cache

@@ -53,6 +53,17 @@ class Outbound:
         """
         return self._client(self._transport(self._reused), DEFAULT_TIMEOUT)
 
+    def blocking_client(self, url: str, *, timeout: float) -> httpx.Client:
+        """Return a client of one server, for a thread of its own."""
+        return httpx.Client(
+            verify=self.tls,
+            proxy=self.proxy_for(url),
+            timeout=timeout,
+            cookies=no_cookies(),
+            follow_redirects=False,
+            trust_env=False,
+        )
+
     def proxy_for(self, url: str) -> str | None:
         """Return the proxy that a request to this URL goes through, with its credentials."""
         if self.proxy is None or not self.proxy.serves(url):

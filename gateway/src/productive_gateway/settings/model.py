@@ -67,6 +67,11 @@ class Settings(BaseModel):
     """debug, info, warning or error; audit lines are written at every level."""
     audit_emails: Annotated[EmailStyle, BeforeValidator(values.email_style)] = EmailStyle.FULL
     """How audit lines name people's addresses."""
+    otel_exporter_otlp_endpoint: Annotated[str | None, BeforeValidator(values.collector)] = None
+    """Base address of a collector of OpenTelemetry, which gets traces by OTLP over HTTP; without it
+    nothing is traced."""
+    otel_traces_sampler_arg: Annotated[float, BeforeValidator(values.share)] = 1.0
+    """Share of the traces that begin at the gateway that are recorded."""
 
     productive_org_id: Annotated[str, BeforeValidator(values.organization)]
     """Organization of people whose entry names none."""

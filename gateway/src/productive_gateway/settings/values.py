@@ -78,6 +78,23 @@ def service_url(text: str) -> str:
     return text
 
 
+def collector(text: str) -> str:
+    """Read the base address of a collector; inside of a cluster it often has no TLS."""
+    _absolute(text)
+    return text
+
+
+def share(text: str) -> float:
+    """Read a number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise ValueError("write a number from 0 to 1, such as 0.1")
+    return number
+
+
 def is_plain_http(url: str) -> bool:
     """Whether a URL that was read here is http."""
     return urlsplit(url).scheme == "http"

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from productive_gateway.observability.metrics import REQUEST_SECONDS, REQUESTS
 from productive_gateway.observability.request_id import REQUEST_ID, new_request_id
+from productive_gateway.observability.tracing import begin_request_span
 from productive_gateway.web.protective_headers import protect
 
 _log = structlog.get_logger("http")
@@ -61,6 +62,8 @@ class RequestLog:
         route = self._routes.get(scope["path"], "other")
         started = time.perf_counter()
         outer = REQUEST_ID.set(request_id)
+        method = _method(scope["method"])
+        span = begin_request_span(method, route, request_id, scope["headers"])
         try:
             await self._app(scope, receive, counted)
         except ClientDisconnect:
@@ -73,9 +76,12 @@ class RequestLog:
             await _server_error(request_id)(scope, receive, counted)
         finally:
             REQUEST_ID.reset(outer)
-            count, duration = _series(route, _method(scope["method"]), status)
+            count, duration = _series(route, method, status)
             count.inc()
             duration.observe(time.perf_counter() - started)
+            if span is not None:
+                error = str(status) if status >= 500 else ""
+                span.end({"http.response.status_code": status}, error_type=error)
 
 
 @cache

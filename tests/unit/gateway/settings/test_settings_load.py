@@ -240,6 +240,15 @@ def test_a_missing_setting_is_reported_once_with_what_to_write(name: str) -> Non
         ({"REDIRECT_SCHEMES": "https"}, "REDIRECT_SCHEMES: write schemes"),
         ({"LOG_LEVEL": "loud"}, "LOG_LEVEL: write one of"),
         ({"AUDIT_EMAILS": "some"}, "AUDIT_EMAILS: write one of full, hashed, none"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, "OTLP_ENDPOINT: write an address"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://u:p@c:1"}, "without user name"),
+        ({"OTEL_TRACES_SAMPLER_ARG": "2"}, "OTEL_TRACES_SAMPLER_ARG: write a number from 0 to 1"),
+        ({"OTEL_TRACES_SAMPLER_ARG": "nan"}, "OTEL_TRACES_SAMPLER_ARG: write a number from 0 to 1"),
+        ({"OTEL_TRACES_SAMPLER": "always_off"}, "did you mean OTEL_TRACES_SAMPLER_ARG?"),
+        (
+            {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318"},
+            "did you mean OTEL_EXPORTER_OTLP_ENDPOINT?",
+        ),
         ({"OIDC_REQUIRED_CLAIM": "{}"}, "did you mean OIDC_REQUIRED_CLAIMS?"),
     ],
 )

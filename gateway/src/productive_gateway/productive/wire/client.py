@@ -384,7 +384,7 @@ class ProductiveSession:
             timeout=TIMEOUT,
         )
         self.requests += 1
-        sent = ProductiveRequest(method)
+        sent = ProductiveRequest(method, self._api.base_url, path)
         try:
             with sent:
                 response = await self._api.http.send(request, stream=True, follow_redirects=False)

@@ -1,0 +1,64 @@
+"""Spans on their way to the collector: one format, no retries, no exceptions."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from harness.measured import counted
+from harness.tracereceiver import TraceReceiver, trace_receiver
+from productive_gateway.observability.collector import Collector, tracing_to
+from productive_gateway.observability.tracing import begin_span, is_tracing
+
+SPANS = "productive_mcp_spans_total"
+
+
+def record(name: str) -> None:
+    span = begin_span(name, "SERVER", {"http.route": "/mcp"})
+    if span is not None:
+        span.end({"http.response.status_code": 500}, error_type="500")
+
+
+def collector(receiver: TraceReceiver) -> Collector:
+    return Collector(f"{receiver.url}/", httpx.Client(trust_env=False))
+
+
+async def test_spans_arrive_at_the_latest_at_the_end() -> None:
+    with trace_receiver() as receiver, counted(SPANS) as grown:
+        async with tracing_to(collector(receiver), 1.0):
+            assert is_tracing()
+            record("one")
+            record("two")
+        assert not is_tracing()
+        names = [span.name for span in receiver.spans]
+    assert names == ["one", "two"]
+    assert receiver.spans[0].service == "productive-mcp-gateway"
+    assert '"500"' in receiver.spans[0].text
+    assert grown == {(("outcome", "exported"),): 2}
+
+
+async def test_traces_that_begin_here_are_recorded_by_their_share() -> None:
+    with trace_receiver() as receiver:
+        async with tracing_to(collector(receiver), 0.0):
+            record("one")
+        assert receiver.spans == []
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(503), httpx.ConnectError("canary")])
+async def test_what_the_collector_does_not_take_is_counted_and_reported_once(
+    answer: httpx.Response | Exception,
+) -> None:
+    def respond(_: httpx.Request) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    away = Collector("http://c", httpx.Client(transport=httpx.MockTransport(respond)))
+    with capture_logs() as lines, counted(SPANS) as grown:
+        async with tracing_to(away, 1.0):
+            away.export([])
+            record("one")
+    assert grown == {(("outcome", "failed"),): 1}
+    assert [line["event"] for line in lines] == ["traces.failing"]
+    assert "canary" not in str(lines)
