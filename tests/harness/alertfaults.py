@@ -1,5 +1,7 @@
 """Series of a healthy installation, and what each fault changes in them, in promtool's notation.
 
+`1x3` is four samples, `_x3` three that are missing.
+
 There is a sample each minute. A fault begins in minute 20 and ends in minute 85.
 """
 
@@ -20,8 +22,8 @@ SMALL_OPERATOR: Final[Mapping[str, object]] = {
 }
 
 
-def during(healthy: str | float, faulty: str | float) -> str:
-    """Return a gauge that has another value during the fault; `_` is no value."""
+def during(healthy: float, faulty: float) -> str:
+    """Return a gauge that has another value during the fault."""
     before, fault, after = BEGINS - 1, ENDS - BEGINS - 1, LAST - ENDS
     return f"{healthy}x{before} {faulty}x{fault} {healthy}x{after}"
 
@@ -39,6 +41,14 @@ def counted(number: float) -> str:
     """Return a counter that is 0 before the fault, and grows each minute during it."""
     steps = ENDS - BEGINS - 1
     return f"0x{BEGINS - 1} {number}+{number}x{steps} {number * (steps + 1)}x{LAST - ENDS}"
+
+
+def slowed(number: float, then: float) -> str:
+    """Return a counter that grows each minute, and less during the fault."""
+    before, fault, after = BEGINS - 1, ENDS - BEGINS - 1, LAST - ENDS
+    begins = number * BEGINS
+    ends = begins + then * (ENDS - BEGINS)
+    return f"0+{number}x{before} {begins}+{then}x{fault} {ends}+{number}x{after}"
 
 
 def once() -> str:
@@ -59,6 +69,34 @@ def requests(status: str, pod: str = GATEWAYS[0], route: str = "/mcp") -> str:
 
 def event(name: str, reason: str = "", pod: str = GATEWAYS[0]) -> str:
     return of("productive_mcp_audit_events_total", pod, event=name, reason=reason)
+
+
+def calls(error: str, pod: str = GATEWAYS[0]) -> str:
+    """Return the number of tool calls with this outcome."""
+    return of(
+        "mcp_server_operation_duration_seconds_count",
+        pod,
+        mcp_method_name="tools/call",
+        gen_ai_tool_name="get_me",
+        error_type=error,
+        mcp_protocol_version="2026-07-28",
+    )
+
+
+def calls_within(seconds: str, pod: str = GATEWAYS[0]) -> str:
+    """Return the number of successful tool calls that took no longer."""
+    return calls("", pod).replace("_count{", "_bucket{").replace("{", f'{{le="{seconds}", ')
+
+
+def to_productive(status: str, error: str = "", pod: str = GATEWAYS[0]) -> str:
+    """Return the number of requests to Productive with this answer."""
+    return of(
+        "http_client_request_duration_seconds_count",
+        pod,
+        http_request_method="GET",
+        http_response_status_code=status,
+        error_type=error,
+    )
 
 
 def _gateway(pod: str) -> dict[str, str]:
@@ -94,6 +132,18 @@ def _gateway(pod: str) -> dict[str, str]:
         event("sign_in_refused", "token_invalid_client", pod): always(0),
         event("token_refused", "token_invalid_client", pod): always(0),
         event("token_issued", "", pod): each_minute(5),
+        calls("", pod): each_minute(50),
+        calls("invalid_value", pod): each_minute(5),
+        # A call in fifty takes longer than ten seconds.
+        calls_within("5.0", pod): each_minute(48),
+        calls_within("10.0", pod): each_minute(49),
+        calls_within("30.0", pod): each_minute(50),
+        calls_within("+Inf", pod): each_minute(50),
+        to_productive("200", "", pod): each_minute(100),
+        to_productive("422", "422", pod): each_minute(20),
+        to_productive("502", "502", pod): each_minute(1),
+        to_productive("", "timeout", pod): each_minute(1),
+        to_productive("", "cancelled", pod): each_minute(20),
         # The provider fails once an hour.
         event("sign_in_refused", "token_unreachable", pod): "0x15 1x60 2x60",
         of("productive_mcp_limit_hits_total", pod, limit="failed_tokens"): each_minute(1),
@@ -138,7 +188,7 @@ def gone(*prefixes: str) -> dict[str, str]:
             first, _, rise = values.partition("x")[0].partition("+")
             resumed = f"{float(rise) * ENDS:g}+{rise}" if rise else first
             before, fault, after = BEGINS - 1, ENDS - BEGINS - 1, LAST - ENDS
-            missing[name] = f"{first}{rise and '+'}{rise}x{before} _x{fault} {resumed}x{after}"
+            missing[name] = f"{first}{rise and '+'}{rise}x{before} _x{fault + 1} {resumed}x{after}"
     return missing
 
 
@@ -183,6 +233,56 @@ FAULTS: Final = (
         16,
         {of("process_resident_memory_bytes", OPERATOR): during(170 * MIB, 185 * MIB)},
         SMALL_OPERATOR,
+    ),
+    Fault(
+        "a request fails with 500",
+        "ProductiveMcpInternalErrors",
+        1,
+        # The series does not exist before.
+        {requests("500"): f"_x{BEGINS} 1x{LAST - BEGINS}"},
+    ),
+    Fault(
+        "a tool fails",
+        "ProductiveMcpInternalErrors",
+        1,
+        {calls("internal_error"): f"_x{BEGINS} 1x{LAST - BEGINS}"},
+    ),
+    Fault(
+        "a tool that failed before fails again",
+        "ProductiveMcpInternalErrors",
+        1,
+        {calls("internal_error"): f"3x{BEGINS - 1} 4x{LAST - BEGINS}"},
+    ),
+    Fault(
+        "Productive answers with errors",
+        "ProductiveMcpProductiveFailing",
+        9,
+        {to_productive("502", "502", pod): counted(60) for pod in GATEWAYS},
+    ),
+    Fault(
+        "Productive does not answer",
+        "ProductiveMcpProductiveFailing",
+        9,
+        {to_productive("", "connect", pod): counted(60) for pod in GATEWAYS},
+    ),
+    Fault(
+        "too many requests go to Productive",
+        "ProductiveMcpProductiveLimited",
+        30,
+        {calls("rate_limited"): counted(2)},
+    ),
+    Fault(
+        "Productive is slow",
+        "ProductiveMcpCallsSlow",
+        25,
+        {calls_within("5.0", pod): slowed(48, 20) for pod in GATEWAYS}
+        | {calls_within("10.0", pod): slowed(49, 25) for pod in GATEWAYS},
+    ),
+    Fault(
+        "a token was revoked in Productive",
+        "ProductiveMcpTokensRejected",
+        1,
+        {to_productive("401", "401"): f"_x{BEGINS} 1x{LAST - BEGINS}"},
     ),
     Fault(
         "a watch of one gateway is broken",

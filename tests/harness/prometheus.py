@@ -50,6 +50,21 @@ def alerts(helm: Helm, values: Values | None = None) -> list[dict[str, Any]]:
     return found
 
 
+def dashboard_queries(
+    dashboard: Mapping[str, Any], *, namespace: str, interval: str = "1m"
+) -> dict[str, str]:
+    """Return each query of a Grafana dashboard by its panel and letter, with all variables set."""
+    variables = {"$namespace": namespace, "$__rate_interval": interval}
+    found = {}
+    for panel in dashboard["panels"]:
+        for target in panel.get("targets", []):
+            query = target["expr"]
+            for variable, value in variables.items():
+                query = query.replace(variable, value)
+            found[f"{panel['title']} {target['refId']}"] = query
+    return found
+
+
 def write_rules(path: Path, rules: list[dict[str, Any]]) -> Path:
     """Write alerts as a file for Prometheus."""
     path.write_text(yaml.safe_dump({"groups": [{"name": "alerts", "rules": rules}]}))
