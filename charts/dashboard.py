@@ -259,7 +259,7 @@ ROWS: Final[Mapping[str, tuple[tuple[Stat, ...], tuple[Graph, ...]]]] = {
             ),
             Graph(
                 "Requests that failed, by error",
-                "The status, or `timeout`, `connect`, `broken`, `cancelled`.",
+                "The status, or what happened instead of an answer, such as `ReadTimeout`.",
                 {
                     "{{error_type}}": "sum by (error_type)"
                     f' (rate({TO_PRODUCTIVE}_count{{@, error_type!=""}}[]))'

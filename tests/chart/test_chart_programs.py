@@ -132,7 +132,7 @@ def test_alerts_and_dashboard_use_metrics_that_exist(file: Path) -> None:
 @pytest.mark.parametrize("file", [ALERTS, DASHBOARD], ids=lambda path: path.stem)
 def test_alerts_and_dashboard_use_labels_that_exist(file: Path) -> None:
     for expression in _expressions(file):
-        known = {"namespace", "pod", "le"}
+        known = {"namespace", "pod", "le", "alertname", "alertstate"}
         known |= {label for name in METRIC.findall(expression) for label in _metrics()[name]}
         matched = re.findall(r"(\w+)\s*(?:=~|!~|=|!=)\s*\"", expression)
         grouped = re.findall(r"by \(([^)]*)\)", expression)

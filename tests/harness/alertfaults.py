@@ -142,8 +142,8 @@ def _gateway(pod: str) -> dict[str, str]:
         to_productive("200", "", pod): each_minute(100),
         to_productive("422", "422", pod): each_minute(20),
         to_productive("502", "502", pod): each_minute(1),
-        to_productive("", "timeout", pod): each_minute(1),
-        to_productive("", "cancelled", pod): each_minute(20),
+        to_productive("", "ReadTimeout", pod): each_minute(1),
+        to_productive("", "CancelledError", pod): each_minute(20),
         # The provider fails once an hour.
         event("sign_in_refused", "token_unreachable", pod): "0x15 1x60 2x60",
         of("productive_mcp_limit_hits_total", pod, limit="failed_tokens"): each_minute(1),
@@ -263,7 +263,7 @@ FAULTS: Final = (
         "Productive does not answer",
         "ProductiveMcpProductiveFailing",
         9,
-        {to_productive("", "connect", pod): counted(60) for pod in GATEWAYS},
+        {to_productive("", "ConnectError", pod): counted(60) for pod in GATEWAYS},
     ),
     Fault(
         "too many requests go to Productive",
