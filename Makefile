@@ -30,6 +30,7 @@ check: setup ## run lint, types and unit tests, in at most two minutes
 test: check programs ## run check, and all tests that need no pods, on a real Kubernetes API server
 	@$(STEP) "browser" bin/browser
 	@$(STEP) "packages of node" bin/node-packages
+	@$(STEP) "prometheus" bin/prometheus
 	@$(STEP) "tests" $(PYTEST) -q -n 2 --dist loadfile --durations=10 --junit-xml=$(REPORTS)/tests.xml tests \
 		--ignore=tests/unit --ignore=tests/e2e --ignore=tests/full
 

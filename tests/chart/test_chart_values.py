@@ -454,6 +454,14 @@ CASES: list[Case] = [
     ),
     Case("metrics.prometheusRule.enabled", True, "PrometheusRule/productive"),
     Case(
+        "metrics.prometheusRule.runbook",
+        "https://git.example.com/operations.md",
+        "PrometheusRule/productive",
+        "spec.groups.0.rules.0.annotations.runbook_url",
+        "https://git.example.com/operations.md#productivemcpgatewayabsent",
+        ALERTS,
+    ),
+    Case(
         "metrics.prometheusRule.labels",
         {"release": "p"},
         "PrometheusRule/productive",

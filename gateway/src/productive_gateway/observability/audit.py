@@ -52,7 +52,20 @@ ALERTED: Final = (
     (Event.RECORD_TAMPERED, ""),
     (Event.CODE_REPLAY, "code_replay"),
     (Event.REFRESH_REUSE, "refresh_reuse"),
-    (Event.SIGN_IN_REFUSED, "store_full"),
+    (Event.WRONG_TOKEN_OWNER, "other_person"),
+    (Event.WRONG_TOKEN_OWNER, "user_id_is_not_person_id"),
+    (Event.SIGN_IN_REFUSED, "subject_mismatch"),
+    *(
+        (event, reason)
+        for event in (Event.SIGN_IN_REFUSED, Event.TOKEN_REFUSED)
+        for reason in (
+            "store_full",
+            "grants_forbidden",
+            "grants_not_created",
+            "grants_refused",
+            "token_invalid_client",
+        )
+    ),
 )
 """Events of which already the first one matters, with the reason they are counted under."""
 

@@ -107,6 +107,11 @@ GRANTS_STORED: Final = Gauge(
     "Secrets in the namespace of grants (grants, subject bindings, ledgers) at the last sweep",
     registry=REGISTRY,
 )
+READY: Final = Gauge(
+    "productive_mcp_ready",
+    "1 while this replica can serve, as /readyz reports it; 0 while it starts and drains",
+    registry=REGISTRY,
+)
 WATCH_HEALTHY: Final = Gauge(
     "productive_mcp_watch_healthy", "1 while the watch is healthy", ["watch"], registry=REGISTRY
 )
@@ -128,6 +133,11 @@ KEYS_LOADED: Final = Gauge(
     "productive_mcp_key_loaded",
     "1 for each key id of the current key ring",
     ["kid", "current"],
+    registry=REGISTRY,
+)
+CURRENT_KEY_CREATED: Final = Gauge(
+    "productive_mcp_current_key_created_timestamp_seconds",
+    "When the key that seals was made; 0 before a key ring is loaded",
     registry=REGISTRY,
 )
 SWEPT: Final = Counter(

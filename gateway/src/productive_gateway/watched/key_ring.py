@@ -16,7 +16,11 @@ import structlog
 
 from productive_contract.names import KEY_RING_KEY
 from productive_gateway.errors import Unavailable
-from productive_gateway.observability.metrics import KEY_RING_BROKEN, KEYS_LOADED
+from productive_gateway.observability.metrics import (
+    CURRENT_KEY_CREATED,
+    KEY_RING_BROKEN,
+    KEYS_LOADED,
+)
 from productive_gateway.sealing.errors import KeyRingError
 from productive_gateway.sealing.keys import KeyRing, parse_ring
 from productive_gateway.watched.source import SecretSource
@@ -125,6 +129,7 @@ def _parse(data: Data) -> KeyRing:
 
 def _report(ring: KeyRing) -> None:
     KEYS_LOADED.clear()
+    CURRENT_KEY_CREATED.set(ring.sealing_key().created)
     for key in ring.keys:
         current = "true" if key.kid == ring.current else "false"
         KEYS_LOADED.labels(kid=key.kid, current=current).set(1)

@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from productive_gateway.errors import Unavailable
-from productive_gateway.observability.metrics import REGISTRY
+from productive_gateway.observability.metrics import READY, REGISTRY
 
 
 @dataclass(slots=True)
@@ -50,7 +50,8 @@ class Readiness:
 
 
 def internal_app(readiness: Readiness) -> Starlette:
-    """Return the application of the internal port."""
+    """Return the application of the internal port, and report `readiness` in the metrics."""
+    READY.set_function(lambda: float(readiness.report()[0]))
 
     async def livez(_: Request) -> Response:
         return PlainTextResponse("ok\n")

@@ -66,6 +66,8 @@ async def test_the_watched_ring_is_in_use_and_on_the_metrics() -> None:
         assert keys.healthy
         labels = {"kid": ring("one").current, "current": "true"}
         assert REGISTRY.get_sample_value("productive_mcp_key_loaded", labels) == 1
+        created = REGISTRY.get_sample_value("productive_mcp_current_key_created_timestamp_seconds")
+        assert created == ring("one").sealing_key().created
         api.put(data("two"))
         await until(lambda: keys.ring() == ring("two"))
         assert REGISTRY.get_sample_value("productive_mcp_key_loaded", labels) is None

@@ -100,3 +100,13 @@ def test_other_internal_paths_are_not_found() -> None:
     _, client = served(Parts())
     for path in ("/", "/mcp", "/docs", "/healthz"):
         assert client.get(path).status_code == 404
+
+
+def test_metrics_report_the_same_readiness_as_the_probe() -> None:
+    parts = Parts("no_mapping")
+    readiness, client = served(parts)
+    assert "\nproductive_mcp_ready 0.0\n" in client.get("/metrics").text
+    parts.people_reason = None
+    assert "\nproductive_mcp_ready 1.0\n" in client.get("/metrics").text
+    readiness.draining = True
+    assert "\nproductive_mcp_ready 0.0\n" in client.get("/metrics").text
