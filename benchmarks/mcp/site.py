@@ -126,7 +126,8 @@ class Site:
             trust_env=False,
         )
         tools = result_in(answer.headers["content-type"], answer.text)["tools"]
-        self.definitions.write_text(json.dumps([one for one in tools if one["name"] != "add"]))
+        others = [one for one in tools if one["name"] != "add"]
+        self.definitions.write_text(json.dumps(others, separators=(",", ":"), ensure_ascii=False))
 
     def _start_provider(self, port: int, callback: str) -> Program:
         command: list[str | Path] = [
@@ -183,6 +184,9 @@ class Site:
 SERVERS: Mapping[str, Callable[[Site], Server]] = {
     "asgi": lambda site: site.plain("asgi", "benchmarks.mcp.servers.asgi"),
     "route": lambda site: site.plain("route", "benchmarks.mcp.servers.route"),
+    "route-60": lambda site: site.plain(
+        "route", "benchmarks.mcp.servers.route", str(site.definitions)
+    ),
     "sdk-json": lambda site: site.sdk("json"),
     "sdk-stream": lambda site: site.sdk("stream"),
     "sdk-60": lambda site: site.sdk("json", sixty=True),

@@ -125,7 +125,7 @@ async def test_gateway_answers_each_request_that_is_measured(case: Case) -> None
     ("only", "servers"),
     [
         (["worker"], {"worker", "worker-60", "worker-direct"}),
-        (["route", "sdk-60"], {"route", "sdk-60"}),
+        (["asgi", "sdk-60"], {"asgi", "sdk-60"}),
         (None, set(LABELS)),
     ],
 )
