@@ -53,8 +53,8 @@ def main() -> None:
 
 
 def chosen(only: list[str] | None) -> list[Case]:
-    """Return the rows of some servers; of all by default."""
-    return [case for case in cases() if not only or case.server in only]
+    """Return the rows of some servers, with their variants; of all by default."""
+    return [case for case in cases() if not only or case.server.startswith(tuple(only))]
 
 
 if __name__ == "__main__":

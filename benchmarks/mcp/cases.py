@@ -18,6 +18,7 @@ TWO_REQUESTS = "get_me, two requests to Productive"
 LABELS = {
     "asgi": "raw ASGI, no checks",
     "route": "Starlette route, no checks",
+    "route-60": "Starlette route, as many bytes",
     "sdk-json": "SDK with bearer, JSON",
     "sdk-stream": "SDK with bearer, streams",
     "sdk-60": "SDK with bearer, JSON",
@@ -76,7 +77,7 @@ def _lists() -> Iterator[Case]:
         asked = message("tools/list", revision)
         yield Case(LIST, "gateway", revision, asked)
         if revision == MODERN:
-            for server in ("sdk-60", "fastmcp-60", "worker-60"):
+            for server in ("route-60", "sdk-60", "fastmcp-60", "worker-60"):
                 yield Case(LIST, server, revision, asked)
 
 

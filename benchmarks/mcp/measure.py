@@ -13,7 +13,8 @@ import httpx
 from benchmarks.mcp import load
 from benchmarks.mcp.cases import ADD, CALL, SUM, Case
 from benchmarks.mcp.load import LoadFailed
-from benchmarks.mcp.site import Server, Site
+from benchmarks.mcp.server import Server
+from benchmarks.mcp.site import Site
 from benchmarks.mcp.wire import MODERN, call, result_in
 
 PATH = "/mcp"

@@ -19,7 +19,9 @@ from benchmarks.mcp import load
 from benchmarks.mcp.cases import ADD
 from benchmarks.mcp.load import CONNECTIONS, LoadFailed
 from benchmarks.mcp.measure import PATH, Sample, median_sample
-from benchmarks.mcp.site import PEOPLE, ROOT, Cores
+from benchmarks.mcp.server import Cores
+from benchmarks.mcp.sign_in import PEOPLE
+from benchmarks.mcp.site import ROOT
 from benchmarks.mcp.wire import MODERN, call
 
 from harness.build import programs

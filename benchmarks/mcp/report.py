@@ -114,7 +114,11 @@ def markdown(run: Run) -> str:
     """Return the figures as text."""
     parts: list[str] = ["| aim | measured | met |", "|---|---|---|"]
     parts += [_cells(aim.aim, aim.measured, "yes" if aim.met else "no") for aim in aims(run)]
-    parts += ["", *_rows(run), "", *_starts(run), "", *_replicas(run)]
+    parts += ["", *_rows(run)]
+    if run.starts:
+        parts += ["", *_starts(run)]
+    if run.replicas:
+        parts += ["", *_replicas(run)]
     average = statistics.median(run.load_averages)
     parts += ["", f"The load of the machine was {average:.1f} (median of the rounds).", ""]
     return "\n".join(parts)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import secrets
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 import httpx
-from benchmarks.figures.processes import session_of
 from benchmarks.mcp import peers
+from benchmarks.mcp.server import TOKENS, Cores, Server
+from benchmarks.mcp.sign_in import PEOPLE, gateway_tokens, worker_token
 from benchmarks.mcp.wire import MODERN, message, result_in
 
-from harness.deployment import CLIENT_ID, CLIENT_SECRET, ORGANIZATION, Deployment, environment
+from harness.deployment import CLIENT_ID, CLIENT_SECRET, ORGANIZATION, environment
 from harness.processes import (
     Program,
     ProgramFailed,
@@ -28,64 +26,9 @@ from harness.processes import (
     pause,
     remove_folder,
 )
-from harness.signin import REDIRECT_URI, Visitor, challenge_of, query_of
 
 ROOT = Path(__file__).parents[2]
-TOKENS = ("token-1", "token-2", "token-3", "token-4")
-"""Of servers that know their tokens from the start."""
-PEOPLE = {
-    "ana.kovac@northlight.example": ("simulator-ana-kovac", 9104),
-    "ana.horvat@northlight.example": ("simulator-ana-horvat", 9105),
-    "luka.babic@northlight.example": ("simulator-luka-babic", 9106),
-    "luca.moretti@northlight.example": ("simulator-luca-moretti", 9107),
-}
-"""Who calls the gateway: one person may have fewer calls running than there are connections."""
 LOOK_SECONDS = 0.005
-
-
-@dataclass(frozen=True, slots=True)
-class Cores:
-    """Where server and load run, so that they do not take turns."""
-
-    server: int
-    others: int
-
-    @classmethod
-    def of_this_machine(cls) -> Cores:
-        """Return the first and the last that this process may use."""
-        usable = sorted(os.sched_getaffinity(0))
-        return cls(usable[0], usable[-1])
-
-
-@dataclass(slots=True)
-class Server:
-    """One running server."""
-
-    program: Program
-    port: int
-    host: str
-    """What clients call it."""
-    ready_seconds: float
-    ready_cpu_seconds: float
-    tokens: tuple[str, ...] = TOKENS
-    direct_port: int | None = None
-    """Of the Worker: past the entry Worker of miniflare."""
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.host}"
-
-    @property
-    def mcp_url(self) -> str:
-        return f"{self.url}/mcp"
-
-    def cpu_seconds(self) -> float:
-        """Return what the program and its children have used."""
-        return sum(stat.cpu_seconds for stat in session_of(self.program.pid))
-
-    def resident_mb(self) -> float:
-        """Return the memory of the program and its children."""
-        return sum(stat.resident_bytes for stat in session_of(self.program.pid)) / 2**20
 
 
 @dataclass
@@ -142,7 +85,7 @@ class Site:
         command: list[str | Path] = [*peers.worker_command(), str(port), str(direct), *more]
         server = self._started("worker", port, command)
         server.direct_port = direct
-        server.tokens = tuple(_sign_in_at_once(server) for _ in TOKENS)
+        server.tokens = tuple(worker_token(server) for _ in TOKENS)
         return server
 
     def gateway(self) -> Server:
@@ -169,12 +112,7 @@ class Site:
         }
         command = self._python("benchmarks.mcp.gateway", "serve")
         server = self._started("gateway", port, command, settings, host=f"localhost:{port}")
-        # A visitor needs no more of a deployment than its addresses.
-        with Visitor(cast(Deployment, server)) as visitor:
-            client = visitor.register()
-            server.tokens = tuple(
-                str(visitor.tokens(client, email)["access_token"]) for email in PEOPLE
-            )
+        server.tokens = gateway_tokens(server)
         idp.kill()
         return server
 
@@ -188,7 +126,8 @@ class Site:
             trust_env=False,
         )
         tools = result_in(answer.headers["content-type"], answer.text)["tools"]
-        self.definitions.write_text(json.dumps([one for one in tools if one["name"] != "add"]))
+        others = [one for one in tools if one["name"] != "add"]
+        self.definitions.write_text(json.dumps(others, separators=(",", ":"), ensure_ascii=False))
 
     def _start_provider(self, port: int, callback: str) -> Program:
         command: list[str | Path] = [
@@ -245,6 +184,9 @@ class Site:
 SERVERS: Mapping[str, Callable[[Site], Server]] = {
     "asgi": lambda site: site.plain("asgi", "benchmarks.mcp.servers.asgi"),
     "route": lambda site: site.plain("route", "benchmarks.mcp.servers.route"),
+    "route-60": lambda site: site.plain(
+        "route", "benchmarks.mcp.servers.route", str(site.definitions)
+    ),
     "sdk-json": lambda site: site.sdk("json"),
     "sdk-stream": lambda site: site.sdk("stream"),
     "sdk-60": lambda site: site.sdk("json", sixty=True),
@@ -266,31 +208,3 @@ def site() -> Iterator[Site]:
         for program in made.programs:
             program.kill()
         remove_folder(made.folder)
-
-
-def _sign_in_at_once(server: Server) -> str:
-    """Return an access token of the Worker, which asks nobody for consent."""
-    verifier = secrets.token_urlsafe(48)
-    with httpx.Client(base_url=server.url, trust_env=False, timeout=30) as http:
-        metadata = {"redirect_uris": [REDIRECT_URI], "token_endpoint_auth_method": "none"}
-        client = http.post("/register", json={"client_name": "Benchmark", **metadata}).json()
-        asked = {
-            "response_type": "code",
-            "client_id": client["client_id"],
-            "redirect_uri": REDIRECT_URI,
-            "scope": "mcp:read",
-            "state": "state",
-            "resource": server.mcp_url,
-            "code_challenge": challenge_of(verifier),
-            "code_challenge_method": "S256",
-        }
-        code = query_of(http.get("/authorize", params=asked).headers["location"])["code"]
-        form = {
-            "grant_type": "authorization_code",
-            "client_id": client["client_id"],
-            "redirect_uri": REDIRECT_URI,
-            "code": code,
-            "code_verifier": verifier,
-            "resource": server.mcp_url,
-        }
-        return str(http.post("/token", data=form).raise_for_status().json()["access_token"])

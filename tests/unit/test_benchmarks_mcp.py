@@ -7,6 +7,7 @@ import re
 from xml.etree import ElementTree as ET
 
 import pytest
+from benchmarks.mcp.__main__ import chosen
 from benchmarks.mcp.cases import CALL, LABELS, LIST, TWO_REQUESTS, Case, cases
 from benchmarks.mcp.load import LoadFailed, lua_string, parse, script
 from benchmarks.mcp.measure import Row, Run, Sample, Start, median_start
@@ -120,6 +121,20 @@ async def test_gateway_answers_each_request_that_is_measured(case: Case) -> None
         assert result["structuredContent"] == {"sum": 42}
 
 
+@pytest.mark.parametrize(
+    ("only", "servers"),
+    [
+        (["worker"], {"worker", "worker-60", "worker-direct"}),
+        (["asgi", "sdk-60"], {"asgi", "sdk-60"}),
+        (None, set(LABELS)),
+    ],
+)
+def test_rows_of_some_servers_include_their_variants(
+    only: list[str] | None, servers: set[str]
+) -> None:
+    assert {case.server for case in chosen(only)} == servers
+
+
 def row(group: str, server: str, cpu: float, revision: str = MODERN) -> Row:
     made = Row(Case(group, server, revision, message("tools/list", revision)), 100)
     made.samples += [Sample(cpu * factor, 100, 0.01, 0.1 * cpu) for factor in (0.9, 1, 5)]
@@ -161,9 +176,10 @@ def test_older_revision_is_compared_with_the_workers_next_newer_one() -> None:
 def test_report_and_picture_show_each_row() -> None:
     rows = [row(CALL, "gateway", 100e-6), row(CALL, "worker", 1000e-6)]
     starts = {"gateway": [Start(2, 1, 0.05, 0.01, 100), Start(3, 1, 0.07, 0.01, 102)]}
-    run = Run(rows, starts, {"gateway": 110.0}, [2.0])
+    run = Run(rows, starts, {"gateway": 110.0}, [2.0], {3: Sample(2e-3, 300, 0.01, 0.2)})
     assert f"| 10.0 {TIMES} | tools/call | **this gateway** | 2026-07-28 | 100 |" in markdown(run)
     assert "| this gateway | 1.00 | 2.50 | 60 | 10 | 101 | 110 |" in markdown(run)
+    assert "| 3 | 2,000 | 300 | 10.0 | 200 |" in markdown(run)
     figures = json.loads(json.dumps(as_json(run)))
     words = [element.text for element in ET.fromstring(svg(figures))]
     assert {"this gateway, 2026-07-28", "Worker with sign-in, 2026-07-28", "aim"} < set(words)
