@@ -29,6 +29,7 @@ from productive_gateway.mcp.authentication import Authenticator
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.mcp.failed_tokens import FailedTokens
+from productive_gateway.mcp.server_card import discovery_routes
 from productive_gateway.oauth.clients.directory import Clients
 from productive_gateway.oauth.clients.metadata_documents import MetadataDocuments
 from productive_gateway.oauth.clients.preregistered_file import PreregisteredClients
@@ -128,8 +129,9 @@ async def compose(
         oauth_config = _oauth_config(settings)
         limiter = _limiter(settings)
         replicas = _replicas(settings, cluster, limiter)
+        mcp_config = _mcp_config(settings, oauth_config)
         endpoint = make_endpoint(
-            _mcp_config(settings, oauth_config),
+            mcp_config,
             _authenticator(settings, grants, people).authenticate,
             _registry(
                 settings, http, limiter, keys, writes, tools=TOOLS if tools is None else tools
@@ -163,7 +165,11 @@ async def compose(
             ("Sign-in", settings.upstream.issuer),
             ("Productive", settings.productive_api_base_url),
         )
-        routes = [*oauth_routes(context, parts=services), *mcp_routes(endpoint)]
+        routes = [
+            *oauth_routes(context, parts=services),
+            *mcp_routes(endpoint),
+            *discovery_routes(mcp_config),
+        ]
 
         tasks: list[Task] = [people.run, watch_event_loop]
         if isinstance(keys, KeyRingSource):

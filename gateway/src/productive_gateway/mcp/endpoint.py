@@ -25,6 +25,7 @@ from productive_gateway.mcp.batch import Batch
 from productive_gateway.mcp.config import MAX_BODY, McpConfig
 from productive_gateway.mcp.failed_tokens import FailedTokens
 from productive_gateway.mcp.flood import OpenRequests
+from productive_gateway.mcp.identity import server_info
 from productive_gateway.mcp.message import (
     MalformedMessage,
     check_message,
@@ -107,7 +108,7 @@ class McpEndpoint:
         self._watch = TokenWatch(authenticate, recheck)
         self.subscriptions = Subscriptions(registry)
         """The open streams; they have to hear of each new mapping, and of the end."""
-        server = build_server(registry, self.subscriptions, version=config.server_version)
+        server = build_server(registry, self.subscriptions, info=server_info(config))
         if extend is not None:
             extend(server)
         self._prebuilt = PrebuiltAnswers(server, registry)
