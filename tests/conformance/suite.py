@@ -14,13 +14,16 @@ from typing import Final
 import yaml
 
 from harness.npm import installed, node, program, script
-from harness.processes import eventually
+from harness.processes import eventually, new_folder, remove_folder
 from harness.standalone import Standalone
 
 _EXPECTED: Final = Path(__file__).with_name("expected-failures.toml")
 _FOLDER: Final = re.compile(r"server-(?P<scenario>.+)-\d{4}-\d{2}-\d{2}T.*")
 """How the suite names the folder of a scenario's results."""
 _FAILED: Final = frozenset({"FAILURE", "WARNING"})
+_MOST_AGAIN: Final = 3
+_LONGEST: Final = 120
+"""Seconds of a run; on two free cores it takes six."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,26 +60,44 @@ def required_scenarios(revision: str) -> frozenset[str]:
 
 
 def run_suite(site: Standalone, token: str, revision: str) -> dict[str, Result]:
-    """Run all scenarios of a revision against a gateway, and return the result of each."""
-    output = site.folder / "results"
-    suite = site.start(
-        "conformance",
-        node(),
-        program("conformance"),
-        "server",
-        f"--url={site.mcp_url}",
-        f"--requirements={revision}",
-        f"--output-dir={output}",
-        settings={
-            "PATH": str(node().parent),
-            "NODE_OPTIONS": f"--import={script('bearer.mjs')}",
-            "BEARER_ORIGIN": site.url,
-            "BEARER_TOKEN": token,
-        },
-    )
-    eventually(lambda: not suite.running, seconds=150, what="the end of the suite")
-    results = {result.scenario: result for result in _results(output)}
-    assert results, suite.output()
+    """Run all scenarios of a revision against a gateway, and return the result of each.
+
+    Some scenarios wait for a stream for a second or two, in which a busy machine may send nothing.
+    So a few that did not pass are run again, each alone.
+    """
+    results = _run(site, token, f"--requirements={revision}")
+    missed = required_scenarios(revision) - set(expected_failures(revision))
+    again = [name for name in sorted(missed & set(results)) if not results[name].passed]
+    if len(again) <= _MOST_AGAIN:
+        for name in again:
+            selected = (f"--scenario={name}", f"--spec-version={revision}", "--force")
+            results |= _run(site, token, *selected)
+    return results
+
+
+def _run(site: Standalone, token: str, *selected: str) -> dict[str, Result]:
+    output = new_folder("conformance")
+    try:
+        suite = site.start(
+            "conformance",
+            node(),
+            program("conformance"),
+            "server",
+            f"--url={site.mcp_url}",
+            f"--output-dir={output}",
+            *selected,
+            settings={
+                "PATH": str(node().parent),
+                "NODE_OPTIONS": f"--import={script('bearer.mjs')}",
+                "BEARER_ORIGIN": site.url,
+                "BEARER_TOKEN": token,
+            },
+        )
+        eventually(lambda: not suite.running, seconds=_LONGEST, what="the end of the suite")
+        results = {result.scenario: result for result in _results(output)}
+        assert results, suite.output()
+    finally:
+        remove_folder(output)
     return results
 
 
