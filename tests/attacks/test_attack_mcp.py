@@ -36,6 +36,7 @@ BOTH = {"accept": "application/json, text/event-stream"}
 # --- without a token
 
 
+@pytest.mark.rule("R2", "R3")
 @pytest.mark.attack("L-01")
 @pytest.mark.parametrize("replica", REPLICAS)
 @pytest.mark.parametrize(
@@ -73,6 +74,7 @@ def test_request_without_authorization_is_told_where_to_sign_in(
     assert trail.events() == []
 
 
+@pytest.mark.rule("R1", "R8")
 @pytest.mark.attack("L-01")
 def test_sign_in_address_can_be_found_from_the_challenge(deployment: Deployment) -> None:
     with Visitor(deployment) as anybody:
@@ -82,7 +84,9 @@ def test_sign_in_address_can_be_found_from_the_challenge(deployment: Deployment)
         assert found.status_code == httpx.codes.OK
         assert found.json()["resource"] == deployment.mcp_url
         assert found.json()["authorization_servers"] == [deployment.url]
-        assert "productive:write" in found.json()["scopes_supported"]
+        assert found.json()["scopes_supported"] == ["productive:read", "productive:write"]
+        # Old clients look at the root.
+        assert anybody.http.get("/.well-known/oauth-protected-resource").json() == found.json()
 
 
 TRICKS = (

@@ -259,6 +259,7 @@ def test_a_gateway_that_is_killed_while_it_asks_loses_no_sign_in_by_itself(
         assert stored(site, email) == [{"state": "active", "generation": "1"}]
 
 
+@pytest.mark.rule("R4")
 @pytest.mark.attack("H-04")
 def test_tokens_of_the_provider_open_nothing(site: Deployment, visitor: Visitor) -> None:
     """They are genuine, of a person who may sign in, and made for the gateway's own client."""

@@ -245,6 +245,7 @@ def both_know(deployment: Deployment, sister: Deployment) -> bool:
     return [published] == sister.revisions()
 
 
+@pytest.mark.rule("R2", "R4")
 @pytest.mark.attack("H-03")
 def test_a_token_of_another_deployment_with_the_same_keys_opens_nothing(
     visitor: Visitor, sister: Deployment

@@ -6,7 +6,7 @@ What foreign clients and providers need, without a cluster: it starts in a secon
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,6 +35,8 @@ class Standalone:
     programs: dict[str, Program] = field(default_factory=dict)
     issuer: str = ""
     """By default that of the providers that are shaped like Cloudflare Access."""
+    gateway: Sequence[str | Path] = (PROGRAMS / "productive-gateway", "serve")
+    """The command that starts the gateway."""
 
     def __post_init__(self) -> None:
         host = f"http://127.0.0.1:{self.provider_port}"
@@ -104,8 +106,7 @@ class Standalone:
         )
         self.start(
             "gateway",
-            PROGRAMS / "productive-gateway",
-            "serve",
+            *self.gateway,
             settings={
                 "PUBLIC_URL": self.url,
                 "PORT": str(self.port),

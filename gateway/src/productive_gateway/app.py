@@ -29,6 +29,7 @@ from productive_gateway.mcp.authentication import Authenticator
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.endpoint import McpEndpoint
 from productive_gateway.mcp.failed_tokens import FailedTokens
+from productive_gateway.mcp.server_card import discovery_routes
 from productive_gateway.oauth.clients.directory import Clients
 from productive_gateway.oauth.clients.metadata_documents import MetadataDocuments
 from productive_gateway.oauth.clients.preregistered_file import PreregisteredClients
@@ -51,6 +52,7 @@ from productive_gateway.productive.wire.replica_count import ASSUMED
 from productive_gateway.sealing.email_label import email_description
 from productive_gateway.sealing.keys import FixedKeys, Keys
 from productive_gateway.settings import Settings
+from productive_gateway.tools.kit.declare import Tool
 from productive_gateway.tools.registry import TOOLS, ToolRegistry
 from productive_gateway.tools.writes.writes import Writes
 from productive_gateway.upstream.client import UpstreamClient
@@ -87,7 +89,12 @@ class Gateway:
 
 @asynccontextmanager
 async def compose(
-    settings: Settings, *, resolve: Resolve | None = None, connect: Connect = connect_directly
+    settings: Settings,
+    *,
+    resolve: Resolve | None = None,
+    connect: Connect = connect_directly,
+    tools: Sequence[Tool] | None = None,
+    make_endpoint: Callable[..., McpEndpoint] = McpEndpoint,
 ) -> AsyncIterator[Gateway]:
     """Connect everything; all connections close at the end.
 
@@ -95,6 +102,8 @@ async def compose(
         settings: of this gateway.
         resolve: replaces the machine's resolver where client documents are fetched.
         connect: replaces the network there. No setting leads around the check of addresses.
+        tools: of the registry; by default all.
+        make_endpoint: makes the MCP endpoint from the arguments of `McpEndpoint`.
 
     Raises:
         NoCluster: the settings ask for Kubernetes and there is no way to it.
@@ -121,10 +130,13 @@ async def compose(
         oauth_config = _oauth_config(settings)
         limiter = _limiter(settings)
         replicas = _replicas(settings, cluster, limiter)
-        endpoint = McpEndpoint(
-            _mcp_config(settings, oauth_config),
+        mcp_config = _mcp_config(settings, oauth_config)
+        endpoint = make_endpoint(
+            mcp_config,
             _authenticator(settings, grants, people).authenticate,
-            _registry(settings, http, limiter, keys, writes),
+            _registry(
+                settings, http, limiter, keys, writes, tools=TOOLS if tools is None else tools
+            ),
             connect_page=partial(
                 connect_page,
                 settings.resource,
@@ -154,7 +166,11 @@ async def compose(
             ("Sign-in", settings.upstream.issuer),
             ("Productive", settings.productive_api_base_url),
         )
-        routes = [*oauth_routes(context, parts=services), *mcp_routes(endpoint)]
+        routes = [
+            *oauth_routes(context, parts=services),
+            *mcp_routes(endpoint),
+            *discovery_routes(mcp_config),
+        ]
 
         tasks: list[Task] = [people.run, watch_event_loop]
         if isinstance(keys, KeyRingSource):
@@ -275,11 +291,17 @@ def _replicas(
 
 
 def _registry(
-    settings: Settings, http: httpx.AsyncClient, limiter: Limiter, keys: Keys, writes: Writes
+    settings: Settings,
+    http: httpx.AsyncClient,
+    limiter: Limiter,
+    keys: Keys,
+    writes: Writes,
+    *,
+    tools: Sequence[Tool],
 ) -> ToolRegistry:
     base_url, organization = settings.productive_api_base_url, settings.productive_org_id
     return ToolRegistry(
-        TOOLS,
+        tools,
         ProductiveApi(base_url, http, organization, limiter=limiter),
         keys,
         writes,

@@ -13,7 +13,8 @@ import gc
 import resource
 import signal
 import socket
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Final
 
@@ -27,6 +28,9 @@ from productive_gateway.web.connection import Connection, PortLimits, Waiting
 from productive_gateway.web.listening import close, listen
 
 _log = structlog.get_logger("gateway")
+
+Compose = Callable[[Settings], AbstractAsyncContextManager[Gateway]]
+"""Connects the parts of a gateway."""
 
 OWN_DESCRIPTORS: Final = 256
 """Connections to Productive (100), to the provider and the API server, files, and some more."""
@@ -72,8 +76,12 @@ class Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings) -> int:
+async def serve(settings: Settings, composing: Compose = compose) -> int:
     """Serve until SIGTERM or SIGINT, and return the process's exit code.
+
+    Args:
+        settings: of this gateway.
+        composing: connects its parts.
 
     Raises:
         ListenError: a port cannot be opened.
@@ -84,16 +92,19 @@ async def serve(settings: Settings) -> int:
         for port in (settings.port, settings.internal_port):
             ports.append(listen(settings.hosts, port))
             stack.callback(close, ports[-1])
-        return await _serve(settings, *ports)
+        return await _serve(settings, composing, *ports)
 
 
 async def _serve(
-    settings: Settings, public: list[socket.socket], internal: list[socket.socket]
+    settings: Settings,
+    composing: Compose,
+    public: list[socket.socket],
+    internal: list[socket.socket],
 ) -> int:
     limits = PortLimits(
         idle=settings.keep_alive_seconds, connections=open_connections(settings.max_connections)
     )
-    async with compose(settings) as gateway:
+    async with composing(settings) as gateway:
         servers = [
             Server(gateway.public, public, limits),
             Server(gateway.internal, internal, limits),

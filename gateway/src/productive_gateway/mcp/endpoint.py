@@ -25,6 +25,7 @@ from productive_gateway.mcp.batch import Batch
 from productive_gateway.mcp.config import MAX_BODY, McpConfig
 from productive_gateway.mcp.failed_tokens import FailedTokens
 from productive_gateway.mcp.flood import OpenRequests
+from productive_gateway.mcp.identity import server_info
 from productive_gateway.mcp.message import (
     MalformedMessage,
     check_message,
@@ -35,7 +36,7 @@ from productive_gateway.mcp.operation import operation_of
 from productive_gateway.mcp.prebuilt import PrebuiltAnswers
 from productive_gateway.mcp.revision import check_revision
 from productive_gateway.mcp.sdk import SdkTransport
-from productive_gateway.mcp.server import CALLER, PRINCIPAL, build_server
+from productive_gateway.mcp.server import CALLER, PRINCIPAL, PersonalServer, build_server
 from productive_gateway.mcp.subscriptions import Subscriptions
 from productive_gateway.mcp.token_watch import RECHECK, Authenticate, TokenWatch
 from productive_gateway.observability.operations import Operation
@@ -46,6 +47,8 @@ from productive_gateway.web.headers import RawHeaders, accepts, bearer, single, 
 
 ConnectPage = Callable[[], Response]
 """Returns the page for somebody who opens the endpoint in a browser."""
+ExtendServer = Callable[[PersonalServer], None]
+"""Adds handlers to the SDK's server before it serves."""
 
 _METHODS: Final = "POST"
 _REVISION_HEADER: Final = MCP_PROTOCOL_VERSION_HEADER.encode()
@@ -82,6 +85,7 @@ class McpEndpoint:
         connect_page: ConnectPage,
         failed_tokens: FailedTokens | None = None,
         recheck: float = RECHECK,
+        extend: ExtendServer | None = None,
     ) -> None:
         """Build the SDK's server around the registry.
 
@@ -93,6 +97,7 @@ class McpEndpoint:
             connect_page: returns the page for browsers.
             failed_tokens: how many tokens may be refused; by default any number.
             recheck: seconds between two checks of the token of a running request.
+            extend: adds to the SDK's server what this gateway lacks; for tests of the protocol.
         """
         self._config = config
         self._authenticate = authenticate
@@ -103,7 +108,9 @@ class McpEndpoint:
         self._watch = TokenWatch(authenticate, recheck)
         self.subscriptions = Subscriptions(registry)
         """The open streams; they have to hear of each new mapping, and of the end."""
-        server = build_server(registry, self.subscriptions, version=config.server_version)
+        server = build_server(registry, self.subscriptions, info=server_info(config))
+        if extend is not None:
+            extend(server)
         self._prebuilt = PrebuiltAnswers(server, registry)
         self._sdk = SdkTransport(server)
 

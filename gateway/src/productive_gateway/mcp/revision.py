@@ -1,8 +1,8 @@
 """Which revision of MCP a message is in: the version header, and in 2026-07-28 the message too.
 
-The header alone decides which rules hold for a message. The SDK reads it as well, but an unknown
-value gets an answer that depends on the rest of the message, and one that names only the newest
-revision as supported. So the header is checked here, before anything is answered.
+The header alone decides which rules hold for a message. The SDK reads it as well, but what it
+answers to an unknown value depends on the rest of the message. So the header is checked here,
+before anything is answered.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def check_revision(headers: RawHeaders, message: Any) -> None:
             "This server does not speak this revision of MCP. Use one of the supported ones.",
             code=types.UNSUPPORTED_PROTOCOL_VERSION,
             number=number,
-            data={"supported": list(SERVED), "requested": requested},
+            # Those of server/discover: a client sends the same request again, without a handshake.
+            data={"supported": list(MODERN_PROTOCOL_VERSIONS), "requested": requested},
         )
     if meant is not None and meant != (named[0] if named else WITHOUT_HEADER):
         raise _mismatch(

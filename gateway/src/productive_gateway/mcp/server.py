@@ -29,8 +29,6 @@ from productive_gateway.tools.registry import ToolRegistry, UnknownTool
 
 PRINCIPAL: Final = "productive_gateway.principal"
 """Key of the ASGI scope under which the endpoint stores the principal."""
-NAME: Final = "productive"
-TITLE: Final = "Productive"
 _LIST_FRESH_MS: Final = 5 * 60 * 1000
 """A person's rights may change sooner: the list only informs, each call is checked."""
 
@@ -60,9 +58,15 @@ class PersonalServer(Server[dict[str, Any]]):
 
 
 def build_server(
-    registry: ToolRegistry, subscriptions: Subscriptions, *, version: str
+    registry: ToolRegistry, subscriptions: Subscriptions, *, info: types.Implementation
 ) -> PersonalServer:
-    """Return the server; it answers as the principal in the scope of each request."""
+    """Return the server; it answers as the principal in the scope of each request.
+
+    Args:
+        registry: the tools.
+        subscriptions: the open streams.
+        info: what the server says about itself.
+    """
 
     async def list_tools(
         ctx: Context, params: types.PaginatedRequestParams | None
@@ -105,9 +109,11 @@ def build_server(
 
     hint = CacheHint(ttl_ms=_LIST_FRESH_MS, scope="private")
     server = PersonalServer(
-        NAME,
-        version=version,
-        title=TITLE,
+        info.name,
+        version=info.version,
+        title=info.title,
+        website_url=info.website_url,
+        icons=info.icons,
         cache_hints={"tools/list": hint, "server/discover": hint},
         get_tool_input_schema=registry.input_schema,
         on_list_tools=list_tools,

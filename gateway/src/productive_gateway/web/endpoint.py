@@ -15,7 +15,9 @@ from productive_gateway.web.pages import problem
 Handler = Callable[[Request], Awaitable[Response]]
 
 _PREFLIGHT: Final = {
-    "access-control-allow-headers": "Authorization, Content-Type, MCP-Protocol-Version",
+    "access-control-allow-headers": (
+        "Authorization, Content-Type, If-None-Match, MCP-Protocol-Version"
+    ),
     "access-control-max-age": "600",
 }
 
@@ -84,5 +86,5 @@ def _error(status: int, error: str, message: str, **headers: str) -> Response:
 
 def _share(response: Response) -> None:
     response.headers["access-control-allow-origin"] = "*"
-    response.headers["access-control-expose-headers"] = "Retry-After, WWW-Authenticate"
+    response.headers["access-control-expose-headers"] = "ETag, Retry-After, WWW-Authenticate"
     response.headers["cross-origin-resource-policy"] = "cross-origin"

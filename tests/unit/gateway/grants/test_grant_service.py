@@ -224,6 +224,7 @@ async def test_code_of_a_deleted_grant_is_refused(replica: Replica, store: Fault
     await refused(replica.redeem(code), "grant_gone")
 
 
+@pytest.mark.rule("R4")
 @pytest.mark.attack("H-03")
 async def test_tokens_of_another_deployment_with_the_same_keys_are_refused(
     replica: Replica,

@@ -65,6 +65,7 @@ async def raw(
     return sent[0]["status"], answered, b"".join(m.get("body", b"") for m in sent[1:])
 
 
+@pytest.mark.rule("R2")
 @pytest.mark.attack("L-01")
 async def test_request_without_token_gets_challenge_without_error_code() -> None:
     async with mcp_server() as mcp:
@@ -76,6 +77,7 @@ async def test_request_without_token_gets_challenge_without_error_code() -> None
         assert mcp.tokens.asked == []
 
 
+@pytest.mark.rule("R3")
 @pytest.mark.attack("L-05")
 @pytest.mark.parametrize("method", EVERY_METHOD)
 @pytest.mark.parametrize("version", [None, "2025-03-26", "2025-11-25", "2026-07-28"])
@@ -88,6 +90,7 @@ async def test_every_method_of_every_revision_needs_a_token(
         assert mcp.tools.requests() == []
 
 
+@pytest.mark.rule("R2")
 @pytest.mark.attack("L-02")
 @pytest.mark.parametrize("token", ["unknown", "a.b", "x" * 4096, "good="])
 async def test_invalid_token_gets_challenge_with_error_code(token: str) -> None:
@@ -146,6 +149,7 @@ async def test_two_authorization_headers_are_refused() -> None:
         assert mcp.tokens.asked == []
 
 
+@pytest.mark.rule("R3")
 @pytest.mark.attack("L-03", "L-13")
 async def test_token_outside_the_authorization_header_is_ignored() -> None:
     async with mcp_server() as mcp:
@@ -164,6 +168,7 @@ async def test_token_outside_the_authorization_header_is_ignored() -> None:
         assert mcp.tokens.asked == []
 
 
+@pytest.mark.rule("R5")
 @pytest.mark.attack("L-13")
 async def test_client_headers_never_reach_productive() -> None:
     async with mcp_server() as mcp:
@@ -339,6 +344,7 @@ async def test_request_for_another_host_gets_421(hosts: list[bytes]) -> None:
         assert mcp.tokens.asked == []
 
 
+@pytest.mark.rule("R6")
 @pytest.mark.attack("L-04")
 async def test_tool_that_needs_more_scope_gets_challenge_for_all_scopes() -> None:
     async with mcp_server() as mcp:

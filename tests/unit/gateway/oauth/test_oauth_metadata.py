@@ -74,6 +74,7 @@ async def test_every_endpoint_that_is_named_is_served() -> None:
                 assert answer.status_code == 405, name
 
 
+@pytest.mark.rule("R1")
 @pytest.mark.attack("H-05")
 @pytest.mark.parametrize("path", [PROTECTED, f"{PROTECTED}/mcp"])
 async def test_the_resource_metadata_is_at_the_root_and_at_the_endpoints_path(path: str) -> None:
@@ -108,6 +109,7 @@ async def test_any_origin_may_read_the_metadata_without_credentials(path: str) -
     assert "access-control-allow-credentials" not in headers
 
 
+@pytest.mark.rule("R1")
 @pytest.mark.attack("H-05")
 def test_under_a_path_prefix_both_forms_of_the_well_known_address_are_served() -> None:
     config = OAuthConfig(
@@ -120,6 +122,7 @@ def test_under_a_path_prefix_both_forms_of_the_well_known_address_are_served() -
     assert resource_metadata_url(config) == f"https://host.example/pm{PROTECTED}/mcp"
 
 
+@pytest.mark.rule("R1")
 def test_the_address_in_a_challenge_is_served() -> None:
     config = OAuthConfig(PUBLIC_URL, RESOURCE, RedirectPolicy("*", PUBLIC_URL))
     assert resource_metadata_url(config) == f"{PUBLIC_URL}{PROTECTED}/mcp"

@@ -10,6 +10,7 @@ from productive_gateway.oauth.resource import require_resource, same_resource
 RESOURCE = "https://mcp.example.test/mcp"
 
 
+@pytest.mark.rule("R4")
 @pytest.mark.attack("H-01")
 @pytest.mark.parametrize(
     ("given", "same"),

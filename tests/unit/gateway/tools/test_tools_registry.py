@@ -110,6 +110,7 @@ async def test_server_and_person_narrow_the_list_and_the_call(
                 assert not tools.registry.lacks_scope(who, name)
 
 
+@pytest.mark.rule("R6")
 @pytest.mark.parametrize(
     ("scopes", "lacking"),
     [
