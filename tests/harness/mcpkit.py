@@ -270,6 +270,30 @@ def result_of(response: httpx.Response) -> dict[str, Any]:
     return dict(response.json())
 
 
+def endpoint_over(
+    simulated: SimulatedTools,
+    authenticate: Authenticate,
+    *,
+    config: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> McpEndpoint:
+    """Return /mcp over the tools; its `run` has to be entered."""
+    values: dict[str, Any] = {
+        "public_url": PUBLIC,
+        "resource": RESOURCE,
+        "resource_metadata_url": METADATA,
+        "server_version": "1.2.3",
+        **(config or {}),
+    }
+    return McpEndpoint(
+        McpConfig(**values),
+        authenticate,
+        simulated.registry,
+        connect_page=lambda: HTMLResponse("<h1>Connect</h1>"),
+        **options,
+    )
+
+
 @asynccontextmanager
 async def mcp_server(
     *,
@@ -278,26 +302,19 @@ async def mcp_server(
     recheck: float = 2.0,
     authenticate: Authenticate | None = None,
     failed_tokens: FailedTokens | None = None,
+    plain_calls: bool = True,
     **settings: Any,
 ) -> AsyncIterator[McpServer]:
     """Start /mcp; unless the caller authenticates otherwise, the token "good" is Ana's."""
     async with simulated_tools(tools=tools, **settings) as simulated:
         tokens = KnownTokens({"good": principal()})
-        endpoint = McpEndpoint(
-            McpConfig(
-                **{
-                    "public_url": PUBLIC,
-                    "resource": RESOURCE,
-                    "resource_metadata_url": METADATA,
-                    "server_version": "1.2.3",
-                    **(config or {}),
-                }
-            ),
+        endpoint = endpoint_over(
+            simulated,
             authenticate or tokens.authenticate,
-            simulated.registry,
-            connect_page=lambda: HTMLResponse("<h1>Connect</h1>"),
+            config=config,
             failed_tokens=failed_tokens,
             recheck=recheck,
+            plain_calls=plain_calls,
         )
         async with (
             endpoint.run(),

@@ -61,7 +61,7 @@ from productive_gateway.watched.mapping import MappingSource
 from productive_gateway.watched.mapping_file import LocalMapping
 from productive_gateway.watched.replicas import ReplicaWatch
 from productive_gateway.web.caller_address import CallerAddresses
-from productive_gateway.web.endpoint import NotFound
+from productive_gateway.web.endpoint import ExactPaths, NotFound
 from productive_gateway.web.https_only import HttpsOnly
 from productive_gateway.web.limits import Limit, Limits
 from productive_gateway.web.pages import connect_page
@@ -211,6 +211,9 @@ def public_app(
     """
     # A bare router: an application of Starlette answers errors itself before `RequestLog` can.
     app: ASGIApp = Router(routes=routes, redirect_slashes=False, default=NotFound(resource))
+    app = ExactPaths(
+        {one.path: one.app for one in routes if one.methods is None and "{" not in one.path}, app
+    )
     if addresses is not None and addresses.trusted and resource.startswith("https:"):
         app = HttpsOnly(app, addresses, public_url=resource.removesuffix("/mcp"))
     labels = {route.path: route.path.rstrip("/") or "/" for route in routes}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -35,9 +36,8 @@ class McpConfig:
         name, port = _host(host)
         if name is None:
             return False
-        public = urlsplit(self.public_url)
-        default = _DEFAULT_PORTS.get(public.scheme)
-        if (name, port or default) == (public.hostname, public.port or default):
+        public_name, public_port, default = _public(self.public_url)
+        if (name, port or default) == (public_name, public_port):
             return True
         return self.local and name in LOOPBACK
 
@@ -51,6 +51,16 @@ class McpConfig:
         return name in LOOPBACK
 
 
+@lru_cache(maxsize=16)
+def _public(url: str) -> tuple[str | None, int | None, int | None]:
+    """Return name and port of the public URL, and the port that its scheme has by default."""
+    public = urlsplit(url)
+    default = _DEFAULT_PORTS.get(public.scheme)
+    return public.hostname, public.port or default, default
+
+
+# The same few names come with every request.
+@lru_cache(maxsize=256)
 def _host(text: str) -> tuple[str | None, int | None]:
     """Split "name:port" or "[::1]:port"; (None, None) for anything else."""
     try:

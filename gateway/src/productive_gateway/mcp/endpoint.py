@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
+import anyio
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -33,12 +34,14 @@ from productive_gateway.mcp.message import (
 )
 from productive_gateway.mcp.message import Message as McpMessage
 from productive_gateway.mcp.operation import operation_of
+from productive_gateway.mcp.plain_calls import Client, PlainCall, PlainCalls
 from productive_gateway.mcp.prebuilt import PrebuiltAnswers
 from productive_gateway.mcp.revision import check_revision
 from productive_gateway.mcp.sdk import SdkTransport
 from productive_gateway.mcp.server import CALLER, PRINCIPAL, PersonalServer, build_server
 from productive_gateway.mcp.subscriptions import Subscriptions
 from productive_gateway.mcp.token_watch import RECHECK, Authenticate, TokenWatch
+from productive_gateway.mcp.waited import Waited
 from productive_gateway.observability.operations import Operation
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.registry import ToolRegistry
@@ -86,6 +89,7 @@ class McpEndpoint:
         failed_tokens: FailedTokens | None = None,
         recheck: float = RECHECK,
         extend: ExtendServer | None = None,
+        plain_calls: bool = True,
     ) -> None:
         """Build the SDK's server around the registry.
 
@@ -98,6 +102,7 @@ class McpEndpoint:
             failed_tokens: how many tokens may be refused; by default any number.
             recheck: seconds between two checks of the token of a running request.
             extend: adds to the SDK's server what this gateway lacks; for tests of the protocol.
+            plain_calls: whether plain calls are answered without the SDK; tests compare the two.
         """
         self._config = config
         self._authenticate = authenticate
@@ -112,6 +117,7 @@ class McpEndpoint:
         if extend is not None:
             extend(server)
         self._prebuilt = PrebuiltAnswers(server, registry)
+        self._plain = PlainCalls(server, registry) if plain_calls else None
         self._sdk = SdkTransport(server)
 
     @asynccontextmanager
@@ -167,7 +173,7 @@ class McpEndpoint:
                 return responses.no_token(self._config)
             principal = await self._authenticate(token)
             with self._open.counted(principal.person.uid):
-                exchange = await self._received(scope, receive, send, token)
+                exchange = await self._received(scope, receive, send, token, principal)
                 return await self._answer(exchange)
         except responses.Refused as refused:
             return refused.response
@@ -181,8 +187,10 @@ class McpEndpoint:
         except ClientDisconnect:
             return None
 
-    async def _received(self, scope: Scope, receive: Receive, send: Send, token: str) -> _Exchange:
-        """Receive the body of a request and authenticate it again.
+    async def _received(
+        self, scope: Scope, receive: Receive, send: Send, token: str, principal: Principal
+    ) -> _Exchange:
+        """Receive the body of a request, and authenticate it again if that took any time.
 
         Raises:
             Refused: the method is not POST.
@@ -196,9 +204,11 @@ class McpEndpoint:
             message = "Use POST. This endpoint has no stream and no session."
             refusal = responses.refusal(405, "method_not_allowed", message, {"allow": _METHODS})
             raise responses.Refused(refusal)
+        waited = Waited()
         body = await read_body(scope["headers"], receive, limit=MAX_BODY)
-        # The client decides how long its body takes; the token may have been revoked meanwhile.
-        principal = await self._authenticate(token)
+        if waited.end():
+            # The client decides how long its body takes; the token may have been revoked meanwhile.
+            principal = await self._authenticate(token)
         scope = {**scope, PRINCIPAL: principal}
         CALLER.set(principal)
         return _Exchange(scope, replay(body, receive), send, token, principal, body)
@@ -222,7 +232,9 @@ class McpEndpoint:
         prebuilt = self._prebuilt.answer(exchange.principal, headers, message)
         if prebuilt is not None:
             return Response(prebuilt, media_type="application/json")
-        await self._stream(exchange, operation)
+        plain = self._plain
+        call = None if plain is None else plain.read(headers, exchange.body, message)
+        await self._run(exchange, operation, call)
         return None
 
     def _check_scope(self, principal: Principal, value: Any) -> None:
@@ -252,8 +264,7 @@ class McpEndpoint:
         for value in posted:
             self._check_scope(exchange.principal, value)
         answer = partial(self._answer_of_batch, exchange.scope)
-        work = partial(batch.run, exchange.receive, answer)
-        ended = await self._watch.run(exchange.token, work)
+        ended = await self._watch.run(exchange.token, lambda _: batch.run(exchange.receive, answer))
         if ended is not None:
             raise ended
         return batch.response()
@@ -262,8 +273,8 @@ class McpEndpoint:
         with operation_of(scope["headers"], message):
             return await self._sdk.answer(scope, message)
 
-    async def _stream(self, exchange: _Exchange, operation: Operation) -> None:
-        """Let the SDK answer while the token stays valid.
+    async def _run(self, exchange: _Exchange, operation: Operation, call: PlainCall | None) -> None:
+        """Let a request be answered while the token stays valid, by the SDK if it is not plain.
 
         Raises:
             InvalidToken: the token became invalid before the response began.
@@ -279,7 +290,13 @@ class McpEndpoint:
             finished = message["type"] == "http.response.body" and not message.get("more_body")
             await exchange.send(message)
 
-        work = partial(self._sdk.stream, exchange.scope, exchange.receive, sending)
+        async def work(scope: anyio.CancelScope) -> None:
+            if self._plain is None or call is None:
+                await self._sdk.stream(exchange.scope, exchange.receive, sending)
+            else:
+                client = Client(exchange.receive, sending, scope)
+                await self._plain.run(exchange.principal, call, client)
+
         ended = await self._watch.run(exchange.token, work)
         if ended is not None and not begun:
             raise ended

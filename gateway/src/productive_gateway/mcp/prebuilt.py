@@ -8,29 +8,22 @@ A request that is unusual in any respect goes to the SDK, which reports what is 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any, Final
 
 import mcp_types as types
 from mcp.server.caching import CacheHint
 from mcp.server.lowlevel.server import Server
-from mcp.shared.inbound import (
-    MCP_PROTOCOL_VERSION_HEADER,
-    InboundModernRoute,
-    classify_inbound_request,
-    find_duplicated_routing_header,
-)
 from mcp_types import methods
-from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
-from pydantic import ValidationError
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from productive_gateway.mcp.instructions import instructions_for
-from productive_gateway.mcp.revision import WITHOUT_HEADER
+from productive_gateway.mcp.message import Message
+from productive_gateway.mcp.plain import plain_revision
 from productive_gateway.mcp.server import listed
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.kit.access import Allowed
 from productive_gateway.tools.registry import ToolRegistry
-from productive_gateway.web.headers import RawHeaders, accepts, single, values
+from productive_gateway.web.headers import RawHeaders
 
 _METHODS: Final = frozenset({"tools/list", "server/discover"})
 
@@ -43,15 +36,16 @@ class PrebuiltAnswers:
         self._registry = registry
         self._answers: dict[tuple[str, str, Allowed], bytes] = {}
 
-    def answer(
-        self, principal: Principal, headers: RawHeaders, message: Mapping[str, Any]
-    ) -> bytes | None:
+    def answer(self, principal: Principal, headers: RawHeaders, message: Message) -> bytes | None:
         """Return the whole JSON-RPC answer to a message of valid form; None if the SDK answers."""
         method = message.get("method")
         if method not in _METHODS or "id" not in message:
             return None
-        version = _revision(headers, message)
-        if version is None or not _plain(method, version, headers, message):
+        params = message.get("params")
+        if isinstance(params, dict) and params.get("cursor") is not None:
+            return None
+        version = plain_revision(headers, message)
+        if version is None:
             return None
         result = self._result(method, version, self._registry.allowed(principal.person))
         if result is None:
@@ -91,35 +85,3 @@ class PrebuiltAnswers:
         if version in MODERN_PROTOCOL_VERSIONS:
             shaped["_meta"] = {types.SERVER_INFO_META_KEY: self._server.server_info_stamp}
         return json.dumps(shaped, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _revision(headers: RawHeaders, message: Mapping[str, Any]) -> str | None:
-    header = MCP_PROTOCOL_VERSION_HEADER.encode()
-    if not values(headers, header):
-        return WITHOUT_HEADER
-    version = single(headers, header)
-    if version in HANDSHAKE_PROTOCOL_VERSIONS:
-        return version
-    if version not in MODERN_PROTOCOL_VERSIONS:
-        return None
-    pairs = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in headers]
-    if find_duplicated_routing_header(pairs) is not None:
-        return None
-    verdict = classify_inbound_request(message, headers=dict(pairs))
-    return version if isinstance(verdict, InboundModernRoute) else None
-
-
-def _plain(method: str, version: str, headers: RawHeaders, message: Mapping[str, Any]) -> bool:
-    content_type = single(headers, b"content-type") or ""
-    if content_type.split(";", 1)[0].strip().lower() != "application/json":
-        return False
-    if not accepts(headers, "application/json") or not accepts(headers, "text/event-stream"):
-        return False
-    params = message.get("params")
-    if isinstance(params, dict) and params.get("cursor") is not None:
-        return False
-    try:
-        methods.validate_client_request(method, version, params)
-    except (KeyError, ValidationError, TypeError, ValueError):
-        return False
-    return True

@@ -29,6 +29,12 @@ SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"vary", b"Origin"),
 )
 """On every response of the endpoint. Its cache-control depends on whether it streams."""
+_OURS: Final = frozenset(
+    {
+        *(name for name, _ in SECURITY_HEADERS),
+        *(b"cache-control", b"access-control-allow-origin", b"access-control-expose-headers"),
+    }
+)
 
 
 class Refused(Exception):
@@ -93,20 +99,22 @@ def of_error(config: McpConfig, error: GatewayError | MalformedMessage) -> Respo
 
 def with_security_headers(send: Send, origin: str | None) -> Send:
     """Return a `send` that adds the headers of every response."""
-    extra = list(SECURITY_HEADERS)
+    extra = SECURITY_HEADERS
     if origin is not None:
-        extra += [
+        extra = (
+            *extra,
             (b"access-control-allow-origin", origin.encode("latin-1")),
             (b"access-control-expose-headers", b"WWW-Authenticate, Retry-After"),
-        ]
-    ours = {name for name, _ in extra}
+        )
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            headers = [(k, v) for k, v in message.get("headers", ()) if k.lower() not in ours]
-            streams = any(k == b"content-type" and v.startswith(b"text/event") for k, v in headers)
-            kept = [(k, v) for k, v in headers if k != b"cache-control"]
-            fresh = b"no-store, no-transform" if streams else b"no-store"
+            kept, fresh = [], b"no-store"
+            for name, value in message.get("headers", ()):
+                if name.lower() not in _OURS:
+                    kept.append((name, value))
+                if name == b"content-type" and value.startswith(b"text/event"):
+                    fresh = b"no-store, no-transform"
             message = {**message, "headers": [*kept, (b"cache-control", fresh), *extra]}
         await send(message)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 import anyio
 
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
+from productive_gateway.mcp.delayed import Delayed
 from productive_gateway.people.principal import Principal
 
 Authenticate = Callable[[str], Awaitable[Principal]]
@@ -26,58 +27,44 @@ class TokenWatch:
         self._seconds = seconds
 
     async def run(
-        self, token: str, work: Callable[[], Awaitable[None]]
+        self, token: str, work: Callable[[anyio.CancelScope], Awaitable[None]]
     ) -> InvalidToken | AccessDenied | None:
         """Run the work, and cancel it when the token becomes invalid.
+
+        Args:
+            token: of the request.
+            work: what is cancelled; it may cancel itself by the scope that it is given.
 
         Returns:
             Why the work was cancelled; None if it finished.
         """
+        ended: list[InvalidToken | AccessDenied] = []
         with anyio.CancelScope() as scope:
-            checks = _Checks(self._authenticate, token, self._seconds, scope)
+            checks = Delayed(self._seconds, partial(self._check, token, scope, ended))
             try:
-                await work()
+                await work(scope)
             finally:
                 checks.stop()
-        return checks.ended
+        return ended[0] if ended else None
 
-
-class _Checks:
-    """The checks of one token: a timer before the first one, since most requests are over by then.
-
-    A task for each request would cost more than the request itself.
-    """
-
-    def __init__(
-        self, authenticate: Authenticate, token: str, seconds: float, running: anyio.CancelScope
+    async def _check(
+        self, token: str, running: anyio.CancelScope, ended: list[InvalidToken | AccessDenied]
     ) -> None:
-        self.ended: InvalidToken | AccessDenied | None = None
-        self._authenticate = authenticate
-        self._token = token
-        self._seconds = seconds
-        self._running = running
-        self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._start)
+        """Check a token until it is no longer valid, then cancel the work and say why."""
+        try:
+            ended.append(await self._end_of(token))
+        finally:
+            # Also if a check fails: nothing runs on unchecked.
+            running.cancel()
 
-    def stop(self) -> None:
-        """Check no more."""
-        self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-
-    def _start(self) -> None:
-        self._task = asyncio.create_task(self._check())
-
-    async def _check(self) -> None:
-        """Check until the token is no longer valid, then cancel the work."""
+    async def _end_of(self, token: str) -> InvalidToken | AccessDenied:
+        """Return once the token is no longer valid, with the reason."""
         while True:
             try:
-                await self._authenticate(self._token)
+                await self._authenticate(token)
             except (InvalidToken, AccessDenied) as error:
-                self.ended = error
-                self._running.cancel()
-                return
+                return error
             except Unavailable:
                 # A failure of this server must not end a call.
                 pass
-            await asyncio.sleep(self._seconds)
+            await anyio.sleep(self._seconds)

@@ -13,6 +13,7 @@ from productive_gateway.productive.records.record import Record
 from productive_gateway.productive.records.store import Filters, Records
 from productive_gateway.sealing.keys import KeyRing
 from productive_gateway.tools.kit.access import Allowed
+from productive_gateway.tools.kit.arguments import Arguments
 from productive_gateway.tools.kit.errors import (
     LONGEST_MESSAGE,
     Explainer,
@@ -20,7 +21,7 @@ from productive_gateway.tools.kit.errors import (
     ToolError,
     UserQuestion,
 )
-from productive_gateway.tools.kit.page import Place, cursor_of, page_of
+from productive_gateway.tools.kit.page import Place, cursor_of, digest_of, page_of
 from productive_gateway.tools.names.resolver import Resolver
 from productive_gateway.tools.words import untrusted
 from productive_gateway.tools.writes.confirm import Asked, Channel
@@ -75,14 +76,24 @@ class Call:
     """In the person's zone."""
     requests_left: Callable[[], int]
     ring: KeyRing
-    place: Place
-    arguments: Mapping[str, Any]
-    """As JSON, without the confirmation: what is confirmed."""
+    tool: str
+    """Name of the tool."""
+    given: Arguments
     can_ask: bool = False
     """Whether the client can show the user a question."""
     reply: Reply | None = None
     """The user's answer to the question of this call."""
     warnings: list[str] = field(default_factory=list)
+
+    @property
+    def place(self) -> Place:
+        """Return what a cursor of this call is bound to."""
+        return Place(self.principal.person.uid, self.tool, digest_of(self.given.model_dump()))
+
+    @property
+    def arguments(self) -> Mapping[str, Any]:
+        """Return the arguments as JSON, without the confirmation: what is confirmed."""
+        return self.given.model_dump(mode="json", exclude={"confirm"}, exclude_none=True)
 
     @property
     def today(self) -> date:
@@ -148,7 +159,7 @@ class Call:
             UserQuestion: the client has to ask the user.
             ConfirmRefused: the token is not for this call, or for this state.
         """
-        asked = Asked(self.principal.person, self.place.tool, self.arguments, list(preview))
+        asked = Asked(self.principal.person, self.tool, self.arguments, list(preview))
         confirmations = self.writes.writes.confirmations
         lines = tuple(untrusted.line(one, LONGEST_MESSAGE) for one in preview)
         message = f"{action}: {'; '.join(lines)}." if lines else f"{action}."

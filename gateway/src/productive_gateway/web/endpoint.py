@@ -7,7 +7,7 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from productive_gateway.web.headers import accepts, stripped
 from productive_gateway.web.pages import problem
@@ -59,6 +59,21 @@ class Endpoint:
             )
         message = f"This address takes {self._allow} only. {self._hint}".rstrip()
         return _error(405, "method_not_allowed", message, allow=self._allow)
+
+
+class ExactPaths:
+    """An ASGI app that knows some paths exactly, and passes all others on.
+
+    A router compares each path in turn with patterns, and copies what it is asked for.
+    """
+
+    def __init__(self, apps: Mapping[str, ASGIApp], others: ASGIApp) -> None:
+        self._apps = dict(apps)
+        self._others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request on."""
+        await self._apps.get(scope.get("path", ""), self._others)(scope, receive, send)
 
 
 class NotFound:

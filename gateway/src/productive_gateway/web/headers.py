@@ -18,6 +18,20 @@ from productive_gateway.web.errors import BadRequest
 
 RawHeaders = Sequence[tuple[bytes, bytes]]
 
+
+class Headers(list[tuple[bytes, bytes]]):
+    """Headers of a request, which are looked up by name again and again. They never change."""
+
+    __slots__ = ("by_name",)
+
+    def __init__(self, raw: RawHeaders) -> None:
+        """Take headers as received; blanks around their values go."""
+        super().__init__((name.lower(), value.strip(b" \t")) for name, value in raw)
+        self.by_name: dict[bytes, list[bytes]] = {}
+        for name, value in self:
+            self.by_name.setdefault(name, []).append(value)
+
+
 _BEARER: Final = re.compile(rb"bearer(?: +(.*))?", re.IGNORECASE | re.DOTALL)
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9\-._~+/]{1,4096}=*")
 """b64token of RFC 6750 2.1, of a length that one of our tokens can have."""
@@ -42,13 +56,15 @@ def has_valid_host(headers: RawHeaders, *, required: bool) -> bool:
     return len(found) == 1 and _HOST.fullmatch(found[0].strip(b" \t")) is not None
 
 
-def stripped(scope: Scope) -> list[tuple[bytes, bytes]]:
+def stripped(scope: Scope) -> Headers:
     """Return the request's headers without blanks around their values."""
-    return [(name.lower(), value.strip(b" \t")) for name, value in scope["headers"]]
+    return Headers(scope["headers"])
 
 
 def values(headers: RawHeaders, name: bytes) -> list[bytes]:
     """Return all values of a header."""
+    if isinstance(headers, Headers):
+        return headers.by_name.get(name, [])
     return [value for key, value in headers if key == name]
 
 

@@ -66,10 +66,12 @@ def held(
 
 @pytest.mark.attack("M-11")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_concurrent_requests_never_see_another_person(version: str) -> None:
-    async with mcp_server(
-        limiter=Limiter(token_requests=10_000, organization_requests=100_000)
-    ) as mcp:
+@pytest.mark.parametrize("plain_calls", [True, False])
+async def test_concurrent_requests_never_see_another_person(
+    version: str, plain_calls: bool
+) -> None:
+    limiter = Limiter(token_requests=10_000, organization_requests=100_000)
+    async with mcp_server(plain_calls=plain_calls, limiter=limiter) as mcp:
         for name, (token, number) in PEOPLE.items():
             email = f"{name}@northlight.example"
             mcp.tokens.known[name] = principal(person(token, user_id=number, email=email))
@@ -109,10 +111,11 @@ async def test_concurrent_requests_never_see_another_person(version: str) -> Non
         (AccessDenied("Suspended. Ask IT.", reason="suspended"), 403),
     ],
 )
+@pytest.mark.parametrize("plain_calls", [True, False])
 async def test_call_ends_when_its_token_becomes_invalid(
-    version: str, end: Exception, status: int
+    version: str, end: Exception, status: int, plain_calls: bool
 ) -> None:
-    async with mcp_server(recheck=0.01) as mcp, asyncio.timeout(SECONDS):
+    async with mcp_server(plain_calls=plain_calls, recheck=0.01) as mcp, asyncio.timeout(SECONDS):
         reached, go = asyncio.Event(), asyncio.Event()
         mcp.tools.transport.before = held(mcp, "GET", reached, go)
         with capture_logs() as lines:
@@ -131,8 +134,9 @@ async def test_call_ends_when_its_token_becomes_invalid(
 
 @pytest.mark.attack("L-16")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_write_in_flight_finishes_and_is_audited(version: str) -> None:
-    async with mcp_server(recheck=0.01) as mcp, asyncio.timeout(SECONDS):
+@pytest.mark.parametrize("plain_calls", [True, False])
+async def test_write_in_flight_finishes_and_is_audited(version: str, plain_calls: bool) -> None:
+    async with mcp_server(plain_calls=plain_calls, recheck=0.01) as mcp, asyncio.timeout(SECONDS):
         reached, go = asyncio.Event(), asyncio.Event()
         mcp.tools.transport.before = held(mcp, "POST", reached, go)
         with capture_logs() as lines:
@@ -152,8 +156,9 @@ async def test_write_in_flight_finishes_and_is_audited(version: str) -> None:
         assert [(line["reason"], line["writes"]) for line in lines] == [("cancelled", 1)]
 
 
-async def test_unavailable_grants_do_not_end_a_running_call() -> None:
-    async with mcp_server(recheck=0.001) as mcp, asyncio.timeout(SECONDS):
+@pytest.mark.parametrize("plain_calls", [True, False])
+async def test_unavailable_grants_do_not_end_a_running_call(plain_calls: bool) -> None:
+    async with mcp_server(plain_calls=plain_calls, recheck=0.001) as mcp, asyncio.timeout(SECONDS):
         reached, go = asyncio.Event(), asyncio.Event()
         mcp.tools.transport.before = held(mcp, "GET", reached, go)
         running = asyncio.create_task(tool(mcp, "get_me"))
@@ -165,9 +170,11 @@ async def test_unavailable_grants_do_not_end_a_running_call() -> None:
         assert result_of(await running)["result"]["isError"] is False
 
 
+@pytest.mark.attack("L-10")
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
-async def test_call_ends_when_the_client_disconnects(version: str) -> None:
-    async with mcp_server() as mcp, asyncio.timeout(SECONDS):
+@pytest.mark.parametrize("plain_calls", [True, False])
+async def test_call_ends_when_the_client_disconnects(version: str, plain_calls: bool) -> None:
+    async with mcp_server(plain_calls=plain_calls) as mcp, asyncio.timeout(SECONDS):
         reached, go, gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
         mcp.tools.transport.before = held(mcp, "GET", reached, go)
         body = json.dumps(call("get_me", {}, version=version)).encode()
@@ -247,6 +254,8 @@ async def test_token_that_became_invalid_while_the_body_arrived_does_nothing(
             yield body[:20]
             await until(lambda: mcp.tokens.asked)
             mcp.tokens.known["good"] = end
+            # What comes later over a network leaves the event loop a turn.
+            await asyncio.sleep(0)
             yield body[20:]
 
         headers = {
@@ -315,8 +324,9 @@ async def test_unknown_tool_is_a_protocol_error() -> None:
 
 
 @pytest.mark.parametrize("version", [MODERN, "2025-11-25", "2025-06-18"])
-async def test_answer_has_structure_and_text(version: str) -> None:
-    async with mcp_server() as mcp:
+@pytest.mark.parametrize("plain_calls", [True, False])
+async def test_answer_has_structure_and_text(version: str, plain_calls: bool) -> None:
+    async with mcp_server(plain_calls=plain_calls) as mcp:
         result = result_of(await tool(mcp, "get_me", version=version))["result"]
         assert result["structuredContent"]["person"]["id"] == "9104"
         assert result["content"][0]["text"].startswith("You are Ana Kovač (9104)")
@@ -327,3 +337,59 @@ async def test_answer_has_structure_and_text(version: str) -> None:
 
 def test_no_tool_asks_clients_to_send_arguments_in_headers() -> None:
     assert "x-mcp-header" not in str([tool.input_schema for tool in TOOLS])
+
+
+@pytest.mark.attack("L-16")
+async def test_call_ends_when_its_token_cannot_be_checked_because_of_a_mistake() -> None:
+    async with mcp_server(recheck=0.01) as mcp, asyncio.timeout(SECONDS):
+        reached, go = asyncio.Event(), asyncio.Event()
+        mcp.tools.transport.before = held(mcp, "GET", reached, go)
+        running = asyncio.create_task(tool(mcp, "get_me", version=MODERN))
+        await reached.wait()
+        mcp.tokens.known["good"] = RuntimeError("a mistake")
+        with pytest.raises(RuntimeError):
+            await running
+
+
+async def test_long_call_keeps_its_connection_alive(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("productive_gateway.mcp.plain_calls.ATTENDED_AFTER", 0.001)
+    monkeypatch.setattr("productive_gateway.mcp.plain_calls.KEPT_ALIVE_AFTER", 0.001)
+    async with mcp_server() as mcp, asyncio.timeout(SECONDS):
+        sent: list[Message] = []
+        body = json.dumps(call("get_me", {})).encode()
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+        go = asyncio.Event()
+        mcp.tools.transport.before = held(mcp, "GET", asyncio.Event(), go)
+
+        async def receive() -> Message:
+            if waiting:
+                return waiting.pop()
+            await asyncio.Event().wait()
+            raise AssertionError("nothing further comes")
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+            if len(sent) == 4:
+                go.set()
+
+        headers = {
+            **JSON_HEADERS,
+            "host": "mcp.example.test",
+            "authorization": "Bearer good",
+            "mcp-protocol-version": MODERN,
+            "mcp-method": "tools/call",
+            "mcp-name": "get_me",
+        }
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": "/mcp",
+            "query_string": b"",
+            "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+        }
+        await mcp.endpoint(scope, receive, send)
+    start, *parts = sent
+    assert (b"content-type", b"text/event-stream") in start["headers"]
+    assert [part["body"] for part in parts[:3]] == [b": ping\r\n\r\n"] * 3
+    assert parts[-1]["body"].startswith(b'event: message\r\ndata: {"jsonrpc":"2.0","id":1,')
+    assert [part["more_body"] for part in parts] == [True] * (len(parts) - 1) + [False]

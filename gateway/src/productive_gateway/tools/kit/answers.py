@@ -8,10 +8,11 @@ through `words.untrusted`, in both.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, Final, TypeVar
 
 from productive_gateway.productive.records.declared import (
@@ -89,6 +90,15 @@ def text_of(answer: Answer) -> str:
             case _:
                 lines += _field_lines(one, value)
     return "\n".join(lines)
+
+
+def rendered(answer: Answer) -> tuple[dict[str, Any], str]:
+    """Return structure and text of an answer, with as many rows as fit: see `within_limit`."""
+    text = text_of(answer)
+    if len(text) > LARGEST:
+        answer = within_limit(answer)
+        text = text_of(answer)
+    return structure_of(answer), text
 
 
 def row_text(row: Declared) -> str:
@@ -200,12 +210,17 @@ def _size(structure: Any) -> int:
 _ENVELOPE: Final = frozenset(one.name for one in declared(Answer))
 
 
-def _shown(row: Declared) -> Iterator[Field]:
-    """Yield the fields of a row that answers contain; of an answer, those of its own first."""
-    found = [one for one in declared(type(row)) if one.shown]
-    if isinstance(row, Answer):
+def _shown(row: Declared) -> tuple[Field, ...]:
+    """Return the fields of a row that answers contain; of an answer, those of its own first."""
+    return _shown_of(type(row))  # type: ignore[arg-type]  # a class is hashable
+
+
+@cache
+def _shown_of(cls: type[Declared]) -> tuple[Field, ...]:
+    found = [one for one in declared(cls) if one.shown]
+    if issubclass(cls, Answer):
         found.sort(key=lambda one: one.name in _ENVELOPE)
-    yield from found
+    return tuple(found)
 
 
 def _empty(value: Any) -> bool:

@@ -56,11 +56,10 @@ class CallLimit:
             raise TooManyCalls
         calls.count += 1
         try:
-            try:
-                async with asyncio.timeout(self._longest_wait):
-                    await calls.turns.acquire()
-            except TimeoutError as error:
-                raise TooManyCalls from error
+            if calls.turns.locked():
+                await self._wait(calls.turns)
+            else:
+                await calls.turns.acquire()
             try:
                 yield
             finally:
@@ -69,3 +68,10 @@ class CallLimit:
             calls.count -= 1
             if not calls.count:
                 del self._calls[person]
+
+    async def _wait(self, turns: asyncio.Semaphore) -> None:
+        try:
+            async with asyncio.timeout(self._longest_wait):
+                await turns.acquire()
+        except TimeoutError as error:
+            raise TooManyCalls from error

@@ -1,0 +1,38 @@
+"""A task that begins only if something takes long: a timer costs far less than a task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+
+
+class Delayed:
+    """A task that begins after some time, unless it is stopped before."""
+
+    def __init__(self, seconds: float, begin: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Begin to wait.
+
+        Args:
+            seconds: before the task begins.
+            begin: makes what the task runs.
+        """
+        self._begin = begin
+        self._task: asyncio.Task[None] | None = None
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._start)
+
+    def stop(self) -> None:
+        """Stop waiting, or cancel the task.
+
+        Raises:
+            Exception: what the task failed with, if it did.
+        """
+        self._timer.cancel()
+        task = self._task
+        if task is None:
+            return
+        if task.done() and not task.cancelled():
+            task.result()
+        task.cancel()
+
+    def _start(self) -> None:
+        self._task = asyncio.create_task(self._begin())

@@ -1,0 +1,244 @@
+"""Plain calls of tools, answered without the SDK: a call through the SDK costs ten times as much.
+
+This is the same call by a shorter way. Everything that protects it is done before, by the endpoint,
+for both ways; the tool runs through the registry, which limits, times and audits it; and the answer
+is the one that the SDK would give. A call that is not plain is left to the SDK: one with a progress
+token, with parameters in headers, with the answer to a question, or with a member that is not known
+here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import anyio
+import mcp_types as types
+from mcp.server.connection import Connection
+from mcp.server.lowlevel.server import Server
+from mcp.shared.inbound import MCP_PARAM_HEADER_PREFIX, X_MCP_HEADER_KEY
+from mcp_types import methods
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from pydantic import BaseModel, ValidationError
+from starlette.types import Receive, Send
+
+from productive_gateway.mcp import elicitation
+from productive_gateway.mcp.delayed import Delayed
+from productive_gateway.mcp.message import Message
+from productive_gateway.mcp.plain import plain_revision
+from productive_gateway.people.principal import Principal
+from productive_gateway.tools.kit.errors import UserQuestion
+from productive_gateway.tools.registry import Answer, ToolRegistry
+from productive_gateway.web.headers import RawHeaders
+
+METHOD: Final = "tools/call"
+ATTENDED_AFTER: Final = 0.05
+"""Seconds after which a task looks whether the client goes away: a call that asks nobody is over by
+then, and a task for each would cost as much as such a call."""
+KEPT_ALIVE_AFTER: Final = 15.0
+"""Seconds without a byte after which a proxy might close the connection; as the SDK has it."""
+
+_MEMBERS: Final = frozenset({"jsonrpc", "id", "method", "params"})
+_PARAMS: Final = frozenset({"name", "arguments", "_meta"})
+_PROGRESS_TOKEN: Final = "progressToken"  # noqa: S105  # a name of the protocol
+_PARAM_HEADERS: Final = MCP_PARAM_HEADER_PREFIX.lower().encode()
+_SURROGATES: Final = (b"\\ud", b"\\uD")
+"""How half of a surrogate pair begins, which is no text; parsers differ in what they do with it."""
+
+_JSON: Final = ((b"content-type", b"application/json"),)
+_STREAM: Final = (
+    (b"content-type", b"text/event-stream"),
+    (b"connection", b"keep-alive"),
+    (b"x-accel-buffering", b"no"),
+)
+_PING: Final = b": ping\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class PlainCall:
+    """What a plain tools/call asks for."""
+
+    revision: str
+    number: int | str
+    tool: str
+    arguments: Mapping[str, Any]
+    can_ask: bool
+    """Whether the client can show the user a question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The client of one call."""
+
+    receive: Receive
+    send: Send
+    running: anyio.CancelScope
+    """Cancels the call."""
+
+
+class PlainCalls:
+    """Reads plain calls, runs them and sends their answers."""
+
+    def __init__(self, server: Server[dict[str, Any]], registry: ToolRegistry) -> None:
+        """Take the SDK's server, whose answers these are equal to, and the tools."""
+        self._registry = registry
+        self._info = {types.SERVER_INFO_META_KEY: server.server_info_stamp}
+        self._without_headers: dict[str, bool] = {}
+        self._ends = {
+            version: self._end(version)
+            for method, version in methods.SERVER_RESULTS
+            if method == METHOD
+        }
+
+    def read(self, headers: RawHeaders, body: bytes, message: Message) -> PlainCall | None:
+        """Return a plain call; None for anything else.
+
+        Args:
+            headers: of the request, without blanks around their values.
+            body: of the request.
+            message: what the body holds, of valid form.
+        """
+        params = message.get("params")
+        if message.get("method") != METHOD or not isinstance(params, dict):
+            return None
+        name, meta = params.get("name"), params.get("_meta", {})
+        plain = (
+            isinstance(name, str)
+            and isinstance(meta, dict)
+            and message.keys() == _MEMBERS
+            and params.keys() <= _PARAMS
+            and self._takes_no_headers(name)
+            and _PROGRESS_TOKEN not in meta
+            and not any(one in body for one in _SURROGATES)
+            and not any(one.startswith(_PARAM_HEADERS) for one, _ in headers)
+        )
+        version = plain_revision(headers, message) if plain else None
+        if version is None or not _fits(params):
+            return None
+        can_ask = version in MODERN_PROTOCOL_VERSIONS and _can_ask(version, meta)
+        arguments = params.get("arguments") or {}
+        return PlainCall(version, message["id"], params["name"], arguments, can_ask)
+
+    async def run(self, principal: Principal, call: PlainCall, client: Client) -> None:
+        """Run a call and send its answer, unless the client goes away meanwhile."""
+        response = _Response(call, client)
+        attended = Delayed(ATTENDED_AFTER, response.attend)
+        try:
+            answer = await self._answered(principal, call)
+        finally:
+            attended.stop()
+        await response.finish(answer)
+
+    async def _answered(self, principal: Principal, call: PlainCall) -> bytes:
+        """Return the whole JSON-RPC answer."""
+        number = json.dumps(call.number).encode()
+        try:
+            answer = await self._registry.call(
+                principal, call.tool, call.arguments, can_ask=call.can_ask
+            )
+        except UserQuestion as asked:
+            question = elicitation.question(asked.message, asked.action, asked.token)
+            result = json.dumps(self._shaped(call.revision, question)).encode()
+        else:
+            result = _written(answer) + self._ends[call.revision]
+        return b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (number, result)
+
+    def _takes_no_headers(self, name: str) -> bool:
+        """Whether a tool exists, and none of its arguments is repeated in a header."""
+        if name not in self._without_headers:
+            schema = self._registry.input_schema(name)
+            if schema is None:
+                return False
+            self._without_headers[name] = X_MCP_HEADER_KEY not in json.dumps(schema)
+        return self._without_headers[name]
+
+    def _end(self, version: str) -> bytes:
+        """Return what the SDK adds to each result in a revision, as the end of an object."""
+        plain = types.CallToolResult(content=[], structured_content={}, is_error=False)
+        shaped = self._shaped(version, plain)
+        added = {name: value for name, value in shaped.items() if name not in _RESULT}
+        return b"," + json.dumps(added).encode()[1:] if added else b"}"
+
+    def _shaped(self, version: str, result: BaseModel) -> dict[str, Any]:
+        """Return a result as the SDK sends it in a revision."""
+        dumped = result.model_dump(by_alias=True, mode="json", exclude_none=True)
+        shaped = methods.serialize_server_result(METHOD, version, dumped)
+        if version in MODERN_PROTOCOL_VERSIONS:
+            shaped["_meta"] = self._info
+        return shaped
+
+
+_RESULT: Final = frozenset({"content", "structuredContent", "isError"})
+
+
+class _Response:
+    """The response to one call.
+
+    Nothing is sent before the call is over, except that a long one begins a stream which keeps the
+    connection alive.
+    """
+
+    def __init__(self, call: PlainCall, client: Client) -> None:
+        # Before 2026-07-28 each answer is a stream of one event.
+        self._streams = call.revision not in MODERN_PROTOCOL_VERSIONS
+        self._begun = False
+        self._client = client
+
+    async def attend(self) -> None:
+        """Cancel the call once the client is gone; until then keep the connection alive."""
+        while True:
+            with anyio.move_on_after(KEPT_ALIVE_AFTER):
+                while (await self._client.receive())["type"] != "http.disconnect":
+                    pass
+                self._client.running.cancel()
+                return
+            self._streams = True
+            await self._begin(_STREAM)
+            await self._send_body(_PING, more=True)
+
+    async def finish(self, answer: bytes) -> None:
+        """Send the answer."""
+        if self._streams:
+            await self._begin(_STREAM)
+            answer = b"event: message\r\ndata: %s\r\n\r\n" % answer
+        else:
+            await self._begin((*_JSON, (b"content-length", b"%d" % len(answer))))
+        await self._send_body(answer, more=False)
+
+    async def _begin(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+        if not self._begun:
+            self._begun = True
+            start = {"type": "http.response.start", "status": 200, "headers": [*headers]}
+            await self._client.send(start)
+
+    async def _send_body(self, body: bytes, *, more: bool) -> None:
+        await self._client.send({"type": "http.response.body", "body": body, "more_body": more})
+
+
+def _fits(params: Message) -> bool:
+    try:
+        types.CallToolRequestParams.model_validate(params, by_name=False)
+    except ValidationError:
+        return False
+    return True
+
+
+def _can_ask(version: str, meta: Mapping[str, Any]) -> bool:
+    declared = meta[types.CLIENT_CAPABILITIES_META_KEY]
+    if not declared:
+        return False
+    # The SDK decides what a malformed declaration means.
+    connection = Connection.from_envelope(version, None, declared)
+    return elicitation.can_ask(version, connection.client_capabilities)
+
+
+def _written(answer: Answer) -> bytes:
+    """Return the members of a result that are a tool's own, as the beginning of an object."""
+    own = {
+        "content": [{"type": "text", "text": answer.text}],
+        "structuredContent": answer.structured,
+        "isError": answer.is_error,
+    }
+    return json.dumps(own, separators=(",", ":")).encode()[:-1]
