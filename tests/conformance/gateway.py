@@ -1,6 +1,7 @@
 """`python -m conformance.gateway`: the gateway as installed, with what the suite calls beside it.
 
-The settings are those of the environment, as for `productive-gateway serve`.
+The settings are those of the environment, as for `productive-gateway serve`. With
+`--without-plain-calls`, the SDK answers all calls of tools.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import mcp_types as types
 from mcp.server.request_state import RequestStateBoundary, RequestStateSecurity
@@ -28,6 +29,10 @@ from productive_gateway.people.snapshot import Snapshot
 from productive_gateway.serving import serve
 from productive_gateway.settings import load_settings
 
+WITHOUT_PLAIN_CALLS: Final = "--without-plain-calls"
+ANSWERED_BY_SDK: Final = "the SDK answers"
+"""Begins the line that is printed when the SDK calls a tool of the registry."""
+
 
 def make_endpoint(*given: Any, **named: Any) -> McpEndpoint:
     """Make the endpoint as the gateway does, with what the suite calls beside its tools."""
@@ -38,7 +43,12 @@ def make_endpoint(*given: Any, **named: Any) -> McpEndpoint:
         for seen in (replace(person, access=access), person):
             endpoint.subscriptions.take(Snapshot(0, {}, {person.uid: seen}))
 
-    endpoint = McpEndpoint(*given, **named, extend=partial(extend, change_tools=change_tools))
+    endpoint = McpEndpoint(
+        *given,
+        **named,
+        extend=partial(extend, change_tools=change_tools),
+        plain_calls=WITHOUT_PLAIN_CALLS not in sys.argv,
+    )
     return endpoint
 
 
@@ -59,6 +69,7 @@ def extend(server: PersonalServer, *, change_tools: Callable[[Person], None]) ->
             return types.CallToolResult(content=[])
         if params.name in SPECIAL:
             return await SPECIAL[params.name](ctx, params)
+        print(f"{ANSWERED_BY_SDK} {params.name}", flush=True)
         result = await own.handler(ctx, params)
         assert isinstance(result, types.CallToolResult | types.InputRequiredResult)
         return result

@@ -23,7 +23,7 @@ _FOLDER: Final = re.compile(r"server-(?P<scenario>.+)-\d{4}-\d{2}-\d{2}T.*")
 _FAILED: Final = frozenset({"FAILURE", "WARNING"})
 _MOST_AGAIN: Final = 3
 _LONGEST: Final = 120
-"""Seconds of a run; on two free cores it takes six."""
+"""Seconds of a run; on two free cores it takes seven."""
 
 
 @dataclass(frozen=True, slots=True)
