@@ -32,6 +32,7 @@ CATALOG_TYPE: Final = "application/ai-catalog+json"
 CATALOG_PATH: Final = "/.well-known/ai-catalog.json"
 _SCHEMA: Final = "https://static.modelcontextprotocol.io/schemas/v1/server-card.schema.json"
 _CATALOG_VERSION: Final = "1.0"
+"""As the extension's documentation has it; the catalog's own specification is still a candidate."""
 
 
 def server_card(config: McpConfig) -> dict[str, Any]:
