@@ -6,9 +6,13 @@ import asyncio
 from typing import Any, Literal
 
 import pytest
+from mcp.client.subscriptions import ToolsListChanged
 
+from harness.mcpkit import person
 from harness.mcpsocket import MODES, Mode, connected, served
+from productive_contract.mapping import Access, Mapping
 from productive_dev.simulator.faults import Fault
+from productive_gateway.people.snapshot import Snapshot
 from productive_gateway.tools.registry import TOOLS
 
 
@@ -54,3 +58,16 @@ async def test_client_is_told_that_the_state_is_unknown_after_a_cut_answer(
         assert lost.is_error
         assert lost.structured_content["error"]["code"] == "timeout"
         assert len(mcp.tools.requests("POST")) == 1
+
+
+@pytest.mark.rule("T17")
+async def test_sdk_client_that_listens_hears_of_a_change_and_of_the_end() -> None:
+    async with served() as (mcp, url), asyncio.timeout(20), connected(url, "auto") as client:
+        async with client.listen(tools_list_changed=True) as stream:
+            changed = person(access=Access(read_only=True))
+            mapping = Mapping(revision=1, people={changed.email: changed})
+            mcp.endpoint.subscriptions.take(Snapshot.of(mapping))
+            assert await anext(stream) == ToolsListChanged()
+            mcp.endpoint.subscriptions.close()
+            assert [event async for event in stream] == []
+        assert (await client.list_tools()).tools

@@ -42,6 +42,13 @@ async def reply(
     return answered(response)
 
 
+def code(result: dict[str, Any]) -> str:
+    """Return why nothing was done."""
+    assert result["isError"] is True
+    found: str = result["structuredContent"]["error"]["code"]
+    return found
+
+
 def is_there(mcp: McpServer) -> bool:
     return mcp.tools.world.state.get("comments", "880012") is not None
 
@@ -85,7 +92,7 @@ async def test_answer_counts_at_another_replica_once() -> None:
         assert (await reply(second, state))["isError"] is False
         assert not is_there(first)
         for replica in (first, second):
-            assert (await reply(replica, state))["isError"] is True
+            assert code(await reply(replica, state)) in {"not_found", "confirm_used"}
         assert len(first.tools.requests("DELETE")) == 1
 
 
@@ -114,7 +121,7 @@ async def test_altered_state_confirms_nothing(change: str) -> None:
             "empty": "",
             "made up": "pmcp_cf_made-up",
         }[change]
-        assert (await reply(mcp, altered))["isError"] is True
+        assert code(await reply(mcp, altered)) == "confirm_invalid"
         assert is_there(mcp)
         assert (await reply(mcp, state))["isError"] is False
 
@@ -124,7 +131,7 @@ async def test_state_of_one_person_confirms_nothing_of_another() -> None:
     async with mcp_server() as mcp:
         mcp.tokens.known["manager"] = principal(MANAGER)
         state = (await question(mcp))["requestState"]
-        assert (await reply(mcp, state, token="manager"))["isError"] is True
+        assert code(await reply(mcp, state, token="manager")) == "confirm_another_person"
         assert is_there(mcp)
 
 
@@ -133,7 +140,7 @@ async def test_state_expires() -> None:
     async with mcp_server() as mcp:
         state = (await question(mcp))["requestState"]
         mcp.tools.time.now += LIFE + 1
-        assert (await reply(mcp, state))["isError"] is True
+        assert code(await reply(mcp, state)) == "confirm_expired"
         assert is_there(mcp)
 
 
@@ -144,9 +151,11 @@ async def test_state_confirms_only_the_call_that_was_asked_about() -> None:
         number = logged["structuredContent"]["results"][0]["entry"]["id"]
         state = (await question(mcp))["requestState"]
         other = {"kind": "time_entry", "item": number}
-        assert (await reply(mcp, state, arguments=other))["isError"] is True
+        refused = await reply(mcp, state, arguments=other)
+        assert code(refused) == "confirm_other_arguments"
         many = {"tasks": [{"title": f"T{n}", "project": "Website care"} for n in range(12)]}
-        assert (await reply(mcp, state, tool="create_tasks", arguments=many))["isError"] is True
+        refused = await reply(mcp, state, tool="create_tasks", arguments=many)
+        assert code(refused) == "confirm_other_arguments"
         assert mcp.tools.requests("DELETE") == []
         assert mcp.tools.requests("POST", "/api/v2/tasks") == []
         assert (await reply(mcp, state))["isError"] is False
@@ -167,7 +176,7 @@ async def test_state_confirms_only_the_call_that_was_asked_about() -> None:
 async def test_only_a_literal_yes_counts(responses: Any) -> None:
     async with mcp_server() as mcp:
         state = (await question(mcp))["requestState"]
-        assert (await reply(mcp, state, responses=responses))["isError"] is True
+        assert code(await reply(mcp, state, responses=responses)) == "declined"
         assert is_there(mcp)
 
 
@@ -191,7 +200,7 @@ async def test_undo_handle_of_one_person_is_nothing_to_another(revision: str) ->
         logged = answered(await call(mcp, revision, "log_time", {"entries": [ENTRY]}))
         handle = {"handle": logged["structuredContent"]["undo"]}
         refused = answered(await call(other, revision, "undo", handle, token="manager"))
-        assert refused["isError"] is True
+        assert code(refused) == "undo_another_person"
         assert mcp.tools.requests("DELETE") == []
         assert answered(await call(other, revision, "undo", handle))["isError"] is False
         assert len(mcp.tools.requests("DELETE")) == 1
@@ -218,5 +227,6 @@ async def test_cursor_of_one_person_opens_nothing_to_another(revision: str) -> N
         first = answered(await call(mcp, revision, "list_tasks", wanted))
         more = {**wanted, "cursor": first["structuredContent"]["next_cursor"]}
         refused = answered(await call(mcp, revision, "list_tasks", more, token="manager"))
-        assert refused["isError"] is True
+        assert code(refused) == "invalid_value"
+        assert refused["structuredContent"]["error"]["field"] == "cursor"
         assert answered(await call(mcp, revision, "list_tasks", more))["isError"] is False
