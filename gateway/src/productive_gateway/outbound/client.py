@@ -54,13 +54,12 @@ class Outbound:
         return self._client(self._transport(self._reused), DEFAULT_TIMEOUT)
 
     def blocking_client(self, url: str, *, timeout: float) -> httpx.Client:
-        """Return a client of one server, for a thread of its own."""
+        """Return a client of one server, for a thread; it follows no redirects either."""
         return httpx.Client(
             verify=self.tls,
             proxy=self.proxy_for(url),
             timeout=timeout,
             cookies=no_cookies(),
-            follow_redirects=False,
             trust_env=False,
         )
 

@@ -41,12 +41,13 @@ async def served() -> AsyncIterator[McpServer]:
 
 
 def call(tool: str, meta: dict[str, Any] | None = None, **arguments: Any) -> dict[str, Any]:
-    return request("tools/call", name=tool, arguments=arguments, _meta={**META, **(meta or {})})
+    return request("tools/call", name=tool, arguments=arguments, _meta=meta or {})
 
 
 async def post(mcp: McpServer, message: dict[str, Any], version: str, **headers: str) -> Any:
     if version == MODERN:
         params = message["params"]
+        params["_meta"] |= META
         named = {"mcp_name": params["name"]} if "name" in params else {}
         headers |= {"mcp_method": message["method"], **named}
     return await mcp.post(message, version=version, **headers)
