@@ -45,7 +45,8 @@ full: programs ## run what takes longest: other kinds of cluster, mutants, all k
 	@$(STEP) "mutants" $(MAKE) mutants
 	@$(STEP) "kills" $(PYTEST) -q --complete --junit-xml=$(REPORTS)/complete.xml tests/attacks
 	@$(STEP) "packages of node" bin/node-packages
-	@$(STEP) "more clients and providers" $(PYTEST) -q tests/full
+	@$(STEP) "prometheus" bin/prometheus
+	@$(STEP) "more clients and providers, alerts of a running installation" $(PYTEST) -q tests/full
 	@$(STEP) "foreign clients" $(MAKE) foreign
 	@$(STEP) "walks" $(MAKE) walks
 	@$(STEP) "bench" $(MAKE) bench
