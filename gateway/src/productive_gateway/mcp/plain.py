@@ -7,8 +7,12 @@ with it. The SDK's own validators decide, so the two cannot differ.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
+import mcp_types as types
 from mcp.shared.inbound import (
     MCP_METHOD_HEADER,
     MCP_NAME_HEADER,
@@ -24,6 +28,8 @@ from productive_gateway.mcp.message import Message
 from productive_gateway.mcp.revision import WITHOUT_HEADER
 from productive_gateway.web.headers import RawHeaders, accepts, single, values
 
+_LONGEST_REMEMBERED: Final = 2_000
+"""Characters of parameters whose verdict is remembered."""
 _VERSION: Final = MCP_PROTOCOL_VERSION_HEADER.encode()
 _ROUTING: Final = tuple(
     (name, name.encode())
@@ -41,12 +47,30 @@ def plain_revision(headers: RawHeaders, message: Message) -> str | None:
     version = _revision(headers, message)
     if version is None or not _negotiated(headers):
         return None
-    return version if _is_valid(message["method"], version, message.get("params")) else None
+    return version if _fits(message["method"], version, message.get("params")) else None
 
 
-def _is_valid(method: str, version: str, params: Any) -> bool:
+def _fits(method: str, version: str, params: Mapping[str, Any] | None) -> bool:
+    judged = None if params is None else dict(params)
+    # Any object may be the arguments, and any text the name: the registry judges them. What is left
+    # is the same in every call of a client.
+    if judged is not None and isinstance(judged.get("arguments"), dict):
+        judged["arguments"] = {}
+    if judged is not None and isinstance(judged.get("name"), str):
+        judged["name"] = "any"
+    text = json.dumps(judged)
+    is_valid = _is_valid if len(text) <= _LONGEST_REMEMBERED else _is_valid.__wrapped__
+    return is_valid(method, version, text)
+
+
+@lru_cache(maxsize=256)
+def _is_valid(method: str, version: str, params: str) -> bool:
+    """Whether the SDK takes parameters, written as JSON; two schemas of it judge a call."""
+    read = json.loads(params)
     try:
-        methods.validate_client_request(method, version, params)
+        methods.validate_client_request(method, version, read)
+        if method == "tools/call":
+            types.CallToolRequestParams.model_validate(read, by_name=False)
     except (KeyError, ValidationError, TypeError, ValueError):
         return False
     return True

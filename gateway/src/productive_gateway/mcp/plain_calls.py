@@ -21,7 +21,7 @@ from mcp.server.lowlevel.server import Server
 from mcp.shared.inbound import MCP_PARAM_HEADER_PREFIX, X_MCP_HEADER_KEY
 from mcp_types import methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.types import Receive, Send
 
 from productive_gateway.mcp import elicitation
@@ -111,11 +111,11 @@ class PlainCalls:
             and params.keys() <= _PARAMS
             and self._takes_no_headers(name)
             and _PROGRESS_TOKEN not in meta
-            and not any(one in body for one in _SURROGATES)
+            and not (_SURROGATES[0] in body or _SURROGATES[1] in body)
             and not any(one.startswith(_PARAM_HEADERS) for one, _ in headers)
         )
         version = plain_revision(headers, message) if plain else None
-        if version is None or not _fits(params):
+        if version is None:
             return None
         can_ask = version in MODERN_PROTOCOL_VERSIONS and _can_ask(version, meta)
         arguments = params.get("arguments") or {}
@@ -215,14 +215,6 @@ class _Response:
 
     async def _send_body(self, body: bytes, *, more: bool) -> None:
         await self._client.send({"type": "http.response.body", "body": body, "more_body": more})
-
-
-def _fits(params: Message) -> bool:
-    try:
-        types.CallToolRequestParams.model_validate(params, by_name=False)
-    except ValidationError:
-        return False
-    return True
 
 
 def _can_ask(version: str, meta: Mapping[str, Any]) -> bool:

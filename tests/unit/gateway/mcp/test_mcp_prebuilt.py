@@ -63,8 +63,8 @@ async def test_list_is_serialised_once_and_only_the_id_differs(
         serialised.append(method)
         return serialise(method, version, result)
 
-    monkeypatch.setattr(methods, "serialize_server_result", counting)
     async with mcp_server() as mcp:
+        monkeypatch.setattr(methods, "serialize_server_result", counting)
         first = await ask(mcp, "tools/list", MODERN, 1)
         second = await ask(mcp, "tools/list", MODERN, "x")
         assert first.text.replace('"id":1', '"id":"x"') == second.text
