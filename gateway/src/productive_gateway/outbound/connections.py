@@ -6,12 +6,14 @@ and when it ends. Here the connection that was used last is taken again, and no 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Final, cast
 
+import anyio
 import httpx
 
 KEEP_ALIVE: Final = 5.0
@@ -45,11 +47,11 @@ class ReusedConnections(httpx.AsyncBaseTransport):
         try:
             response = await transport.handle_async_request(request)
         except BaseException:
-            self._returned(transport)
+            await _discard(transport)
             raise
         # httpx's own transports promise it.
         stream = cast("httpx.AsyncByteStream", response.stream)
-        response.stream = _Body(stream, partial(self._returned, transport))
+        response.stream = _Body(stream, partial(self._returned, transport), transport)
         await self._close_oldest()
         return response
 
@@ -70,18 +72,41 @@ class ReusedConnections(httpx.AsyncBaseTransport):
 class _Body(httpx.AsyncByteStream):
     """The body of a response; when it is closed, its transport can be used again."""
 
-    def __init__(self, stream: httpx.AsyncByteStream, closed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        stream: httpx.AsyncByteStream,
+        closed: Callable[[], None],
+        transport: httpx.AsyncBaseTransport,
+    ) -> None:
         self._stream = stream
         self._closed: Callable[[], None] | None = closed
+        self._transport = transport
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for part in self._stream:
-            yield part
+        try:
+            async for part in self._stream:
+                yield part
+        except BaseException:
+            self._closed = None
+            await _discard(self._transport)
+            raise
 
     async def aclose(self) -> None:
         closed, self._closed = self._closed, None
         try:
             await self._stream.aclose()
-        finally:
-            if closed is not None:
-                closed()
+        except BaseException:
+            await _discard(self._transport)
+            raise
+        if closed is not None:
+            closed()
+
+
+async def _discard(transport: httpx.AsyncBaseTransport) -> None:
+    """Close a transport whose request failed or was cancelled.
+
+    A pool of httpcore can count the connection of a cancelled request as busy for good: whoever got
+    the transport next would wait for that connection in vain.
+    """
+    with anyio.CancelScope(shield=True), contextlib.suppress(Exception):
+        await transport.aclose()

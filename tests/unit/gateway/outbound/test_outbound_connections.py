@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -11,20 +12,40 @@ from productive_gateway.outbound.connections import KEEP_ALIVE, ReusedConnection
 
 
 class Connection(httpx.AsyncBaseTransport):
-    """A connection that fails, or answers with its own number."""
+    """A connection that fails, waits, or answers with its own number."""
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.fails = False
         self.closed = False
+        self.waits = asyncio.Event()
+        """Cleared: it answers no more."""
+        self.waits.set()
+        self.asked = asyncio.Event()
+        self.read = asyncio.Event()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         if self.fails:
             raise httpx.ReadError("cut", request=request)
-        return httpx.Response(200, stream=httpx.ByteStream(str(self.number).encode()))
+        if not self.waits.is_set():
+            self.asked.set()
+            await self.waits.wait()
+        return httpx.Response(200, stream=Waiting(self))
 
     async def aclose(self) -> None:
         self.closed = True
+
+
+class Waiting(httpx.AsyncByteStream):
+    """The number of a connection, as soon as that does not wait."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self._connection.read.set()
+        await self._connection.waits.wait()
+        yield str(self._connection.number).encode()
 
 
 class Connections:
@@ -63,16 +84,38 @@ async def test_connection_is_not_shared_while_a_response_is_read() -> None:
     assert len(connections.made) == 3
 
 
-async def test_failed_request_loses_no_connection() -> None:
+async def test_connection_of_a_failed_request_is_closed_and_not_used_again() -> None:
     connections = Connections()
     await connections.http.get("http://productive.test/")
     connections.made[0].fails = True
-    for _ in range(3):
-        with pytest.raises(httpx.ReadError):
-            await connections.http.get("http://productive.test/")
-    connections.made[0].fails = False
+    with pytest.raises(httpx.ReadError):
+        await connections.http.get("http://productive.test/")
+    assert (await connections.http.get("http://productive.test/")).text == "1"
+    assert [one.closed for one in connections.made] == [True, False]
+
+
+async def test_connection_of_a_cancelled_request_is_closed_and_not_used_again() -> None:
+    connections = Connections()
     await connections.http.get("http://productive.test/")
-    assert len(connections.made) == 1
+    connections.made[0].waits.clear()
+    request = asyncio.create_task(connections.http.get("http://productive.test/"))
+    await connections.made[0].asked.wait()
+    request.cancel()
+    await asyncio.gather(request, return_exceptions=True)
+    assert (await connections.http.get("http://productive.test/")).text == "1"
+    assert [one.closed for one in connections.made] == [True, False]
+
+
+async def test_connection_whose_body_was_cancelled_is_closed_and_not_used_again() -> None:
+    connections = Connections()
+    response = await connections.open()
+    connections.made[0].waits.clear()
+    reading = asyncio.create_task(response.aread())
+    await connections.made[0].read.wait()
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert (await connections.http.get("http://productive.test/")).text == "1"
+    assert [one.closed for one in connections.made] == [True, False]
 
 
 async def test_connections_that_a_busier_time_left_behind_are_closed() -> None:
