@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +17,8 @@ from harness.revisions import OLDER, REVISIONS, Exchange, call, exchange, frames
 SECONDS = 10
 ME = {"name": "get_me", "arguments": {}}
 HEARD = {**ME, "_meta": {"progressToken": "t"}}
+"""A call that the SDK answers; a plain one is answered without it."""
+BOTH = pytest.mark.parametrize("params", [ME, HEARD], ids=["plain", "sdk"])
 TWO = {"entries": [{"project": "relaunch", "service": "design", "hours": h} for h in (1, 2)]}
 
 
@@ -40,14 +43,15 @@ def results(sent: list[Message]) -> str:
 
 
 @pytest.mark.rule("T15")
+@BOTH
 @pytest.mark.parametrize("revision", REVISIONS)
 async def test_client_that_disconnects_cancels_its_call_and_is_sent_nothing_more(
-    revision: str,
+    revision: str, params: dict[str, Any]
 ) -> None:
     async with mcp_server() as mcp, asyncio.timeout(SECONDS):
         held = Held(mcp)
         with capture_logs() as lines:
-            async with exchange(mcp, revision, "tools/call", ME) as one:
+            async with exchange(mcp, revision, "tools/call", params) as one:
                 await held.reached.wait()
                 before = len(one.messages)
                 one.disconnect()
@@ -152,15 +156,17 @@ async def test_stream_is_not_buffered_and_ends_with_the_result(revision: str) ->
 
 
 @pytest.mark.rule("T16")
+@BOTH
 @pytest.mark.parametrize("revision", REVISIONS)
 async def test_long_call_is_kept_alive_by_comments(
-    revision: str, monkeypatch: pytest.MonkeyPatch
+    revision: str, params: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mcp.server._streamable_http_modern._SSE_PING_INTERVAL", 0.01)
+    monkeypatch.setattr("productive_gateway.mcp.plain_calls.KEPT_ALIVE_AFTER", 0.01)
     monkeypatch.setattr("sse_starlette.sse.EventSourceResponse.DEFAULT_PING_INTERVAL", 0.01)
     async with mcp_server() as mcp, asyncio.timeout(SECONDS):
         held = Held(mcp)
-        async with exchange(mcp, revision, "tools/call", ME) as one:
+        async with exchange(mcp, revision, "tools/call", params) as one:
             _, headers = await one.head()
             assert headers["content-type"].startswith("text/event-stream")
             for _ in range(3):
