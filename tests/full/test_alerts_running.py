@@ -49,6 +49,7 @@ SILENT: Final = {
     "Documents of assistants A",
     "Sign-ins removed by the sweeper A",
     "Requests that failed, by error A",
+    "Failed requests by replica A",
 }
 """Queries of the dashboard that have nothing to show while all is well."""
 
