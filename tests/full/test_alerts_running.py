@@ -44,6 +44,8 @@ QUOTA: Final = 40
 """Of the chart's alert; nothing enforces it."""
 BUSY_SECONDS: Final = 0.2
 """Between two calls of the person who works all the time."""
+LARGE_BUDGET: Final = "10000000"
+"""Requests in 30 minutes: more than that person makes."""
 SILENT: Final = {
     "What should never happen A",
     "Documents of assistants A",
@@ -137,7 +139,11 @@ def site(plane: Plane) -> Iterator[Site]:
         cluster = stack.enter_context(closing(Cluster(plane)))
         clients = cluster.folder / "clients.json"
         clients.write_text("[]")
-        settings = {"PREREGISTERED_CLIENTS": str(clients), "LIMIT_TOKEN": "120"}
+        settings = {
+            "PREREGISTERED_CLIENTS": str(clients),
+            "LIMIT_TOKEN": "120",
+            "PRODUCTIVE_REQUESTS_PER_30_MIN": LARGE_BUDGET,
+        }
         plan = Plan(proxied=True, forked=True, gateway=settings)
         running = stack.enter_context(Deployment(cluster, plan).running())
         yield stack.enter_context(Site(running, clients))
