@@ -18,6 +18,7 @@ SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 WIDTH: Final = 24
 """Columns of a dashboard."""
 CALLS: Final = 'mcp_method_name="tools/call"'
+NO_CALLS: Final = 'mcp_method_name!~"tools/call|subscriptions/listen"'
 GATEWAY_PODS: Final = 'pod=~".+-gateway-.+"'
 OWN_PODS: Final = 'pod=~".+-(gateway|operator)-.+"'
 
@@ -94,6 +95,7 @@ OPERATION: Final = "mcp_server_operation_duration_seconds"
 TO_PRODUCTIVE: Final = "http_client_request_duration_seconds"
 TO_PROVIDER: Final = "productive_mcp_provider_request_duration_seconds"
 EVENTS: Final = "productive_mcp_audit_events_total"
+BUDGET_USED: Final = "productive_mcp_budget_requests_used{@} / productive_mcp_budget_requests{@}"
 
 ROWS: Final[Mapping[str, tuple[tuple[Stat, ...], tuple[Graph, ...]]]] = {
     "Is it up?": (
@@ -227,9 +229,23 @@ ROWS: Final[Mapping[str, tuple[tuple[Stat, ...], tuple[Graph, ...]]]] = {
                 "s",
             ),
             Graph(
+                "Time of other messages by method, p99",
+                "Without streams, which last for hours.",
+                {
+                    "{{mcp_method_name}}": quantile(
+                        0.99, OPERATION, f"@, {NO_CALLS}", "mcp_method_name"
+                    )
+                },
+                "s",
+            ),
+            Graph(
                 "Time to answer by route, p99",
-                "All requests of the public port.",
-                {"{{route}}": quantile(0.99, "productive_mcp_http_request_seconds", by="route")},
+                "Requests of the public port, except `/mcp`: the panels about calls and messages.",
+                {
+                    "{{route}}": quantile(
+                        0.99, "productive_mcp_http_request_seconds", '@, route!~"/mcp/?"', "route"
+                    )
+                },
                 "s",
             ),
             Graph(
@@ -246,7 +262,20 @@ ROWS: Final[Mapping[str, tuple[tuple[Stat, ...], tuple[Graph, ...]]]] = {
         ),
     ),
     "Productive": (
-        (),
+        (
+            Stat(
+                "Budget that is used",
+                "Share of the requests of 30 minutes, at the replica that used most of its own.",
+                f"max({BUDGET_USED})",
+                "percentunit",
+                red_from=0.9,
+            ),
+            Stat(
+                "Replicas that share the budget",
+                "As the replicas see it; fewer than there are: the watch `replicas` is broken.",
+                "min(productive_mcp_budget_replicas{@})",
+            ),
+        ),
         (
             Graph(
                 "Requests to Productive by status",
@@ -280,6 +309,20 @@ ROWS: Final[Mapping[str, tuple[tuple[Stat, ...], tuple[Graph, ...]]]] = {
                     " (rate(productive_mcp_cache_requests_total{@}[]))"
                 },
                 "reqps",
+            ),
+            Graph(
+                "Budget that is used, by replica",
+                "Share of its requests of 30 minutes that each replica sent for one organization.",
+                {"{{pod}}": BUDGET_USED},
+                "percentunit",
+            ),
+            Graph(
+                "Refused for lack of budget",
+                "`token`, `share`: one person waits. `organization`, `server_time`: everybody.",
+                {
+                    "{{limit}}": "sum by (limit)"
+                    " (increase(productive_mcp_budget_refused_total{@}[]))"
+                },
             ),
         ),
     ),
@@ -410,6 +453,11 @@ ROWS: Final[Mapping[str, tuple[tuple[Stat, ...], tuple[Graph, ...]]]] = {
                 "Open files and connections",
                 "Descriptors of each replica of the gateway.",
                 {"{{pod}}": f"process_open_fds{{@, {GATEWAY_PODS}}}"},
+            ),
+            Graph(
+                "Open streams",
+                "Assistants that wait to hear of a changed list of tools.",
+                {"{{pod}}": "productive_mcp_streams_open{@}"},
             ),
             Graph(
                 "Sign-ins by state",

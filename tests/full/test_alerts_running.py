@@ -44,6 +44,12 @@ QUOTA: Final = 40
 """Of the chart's alert; nothing enforces it."""
 BUSY_SECONDS: Final = 0.2
 """Between two calls of the person who works all the time."""
+LARGE_BUDGET: Final = "10000000"
+"""Requests in 30 minutes: more than that person makes."""
+PLENTY: Final = {"per_token": 1_000_000, "per_organization": 10_000_000}
+"""What Productive allows then."""
+SMALL_BUDGET: Final = "100"
+"""Requests in 30 minutes of which one person gets at most half, and many together all."""
 SILENT: Final = {
     "What should never happen A",
     "Documents of assistants A",
@@ -137,10 +143,16 @@ def site(plane: Plane) -> Iterator[Site]:
         cluster = stack.enter_context(closing(Cluster(plane)))
         clients = cluster.folder / "clients.json"
         clients.write_text("[]")
-        settings = {"PREREGISTERED_CLIENTS": str(clients), "LIMIT_TOKEN": "120"}
+        settings = {
+            "PREREGISTERED_CLIENTS": str(clients),
+            "LIMIT_TOKEN": "120",
+            "PRODUCTIVE_REQUESTS_PER_30_MIN": LARGE_BUDGET,
+        }
         plan = Plan(proxied=True, forked=True, gateway=settings)
         running = stack.enter_context(Deployment(cluster, plan).running())
-        yield stack.enter_context(Site(running, clients))
+        started = stack.enter_context(Site(running, clients))
+        started.simulator("limits", PLENTY)
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -407,6 +419,35 @@ def productive_that_limits(site: Site) -> Iterator[None]:
 
 
 @contextmanager
+def an_assistant_that_loops(site: Site) -> Iterator[None]:
+    """One person uses as much of a small budget as is left for all others."""
+    with a_small_budget(site):
+        _, tokens = site.sign_in()
+        with failing(lambda: find(site, tokens)):
+            yield
+
+
+@contextmanager
+def people_who_use_up_the_budget(site: Site) -> Iterator[None]:
+    people = [site.sign_in()[1] for _ in range(14)]
+    turns = itertools.cycle(people)
+    with a_small_budget(site), failing(lambda: find(site, next(turns)), threads=2):
+        yield
+
+
+@contextmanager
+def other_programs_that_use_up_the_budget(site: Site) -> Iterator[None]:
+    """Productive refuses everybody of the organization, although the gateways sent little."""
+    site.simulator("limits", {**PLENTY, "per_organization": 1})
+    _, tokens = site.sign_in()
+    with failing(lambda: find(site, tokens)):
+        yield
+    site.simulator("limits", PLENTY)
+    for number in range(site.running.plan.replicas):
+        site.running.restart_gateway(number)  # they would wait for up to half an hour
+
+
+@contextmanager
 def productive_that_is_slow(site: Site) -> Iterator[None]:
     """Ten people make three calls each at a time: more would be refused."""
     people = [site.sign_in()[1] for _ in range(10)]
@@ -435,7 +476,11 @@ FAULTS: Final[dict[str, list[Fault]]] = {
     "ProductiveMcpKeyOld": [a_key_of_last_year],
     "ProductiveMcpClientsBroken": [clients_that_are_wrong],
     "ProductiveMcpProductiveFailing": [productive_that_fails],
-    "ProductiveMcpProductiveLimited": [productive_that_limits],
+    "ProductiveMcpBudgetUsedUp": [
+        people_who_use_up_the_budget,
+        other_programs_that_use_up_the_budget,
+    ],
+    "ProductiveMcpProductiveLimited": [productive_that_limits, an_assistant_that_loops],
     "ProductiveMcpCallsSlow": [productive_that_is_slow],
     "ProductiveMcpTokensRejected": [a_token_that_was_revoked],
     "ProductiveMcpProviderFailing": [a_provider_that_fails],
@@ -461,6 +506,8 @@ UNMADE: Final = {
     # Need hundreds of megabytes, or thousands of people.
     "ProductiveMcpMemoryNearLimit",
     "ProductiveMcpMappingFull",
+    # Needs the Service of a cluster; see tests/cluster/test_gateway_budget.py.
+    "ProductiveMcpReplicasNotCounted",
     # Takes a watch that is open and dead; see tests/cluster/test_operator_dead_watches.py.
     "ProductiveMcpOperatorWatchDead",
 }
@@ -495,7 +542,9 @@ def test_the_queries_of_the_dashboard_all_answer(site: Site, monitor: Monitor) -
     queries = dashboard_queries(
         json.loads(DASHBOARD.read_text()), namespace=NAMESPACE, interval="30s"
     )
-    site.sign_in()
+    _, tokens = site.sign_in()
+    with Visitor(site.running) as one:
+        one.call(tokens["access_token"], "tools/list")
     monitor.until_calm()
     Sweeps(site.running).ask(0)
     missing = queries.keys() - SILENT
@@ -539,6 +588,17 @@ def failing(act: Callable[[], object], *, threads: int = 1) -> Iterator[None]:
             ended.set()
         for one in running:
             one.result()
+
+
+@contextmanager
+def a_small_budget(site: Site) -> Iterator[None]:
+    """One gateway may send few requests to Productive, and gets all calls."""
+    small = {"PRODUCTIVE_REQUESTS_PER_30_MIN": SMALL_BUDGET}
+    site.running.ingress.pin(0)
+    site.running.restart_gateway(0, small)
+    yield
+    site.running.restart_gateway(0, {})
+    site.running.ingress.pin(None)
 
 
 @contextmanager

@@ -99,6 +99,11 @@ def to_productive(status: str, error: str = "", pod: str = GATEWAYS[0]) -> str:
     )
 
 
+def refused(limit: str, pod: str = GATEWAYS[0]) -> str:
+    """Return the number of requests that this part of the budget refused."""
+    return of("productive_mcp_budget_refused_total", pod, limit=limit)
+
+
 def _gateway(pod: str) -> dict[str, str]:
     quiet = {
         "record_tampered": ("",),
@@ -111,7 +116,7 @@ def _gateway(pod: str) -> dict[str, str]:
         of("productive_mcp_ready", pod): always(1),
         **{
             of("productive_mcp_watch_healthy", pod, watch=watch): always(1)
-            for watch in ("mapping", "key_ring", "grants")
+            for watch in ("mapping", "key_ring", "grants", "replicas")
         },
         of("productive_mcp_mapping_broken", pod): always(0),
         of("productive_mcp_key_ring_broken", pod): always(0),
@@ -147,6 +152,13 @@ def _gateway(pod: str) -> dict[str, str]:
         # The provider fails once an hour.
         event("sign_in_refused", "token_unreachable", pod): "0x15 1x60 2x60",
         of("productive_mcp_limit_hits_total", pod, limit="failed_tokens"): each_minute(1),
+        of("productive_mcp_budget_requests", pod): always(1800),
+        of("productive_mcp_budget_requests_used", pod): always(1500),
+        # Somebody's assistant always asks a little too fast.
+        refused("token", pod): each_minute(1),
+        refused("share", pod): always(0),
+        refused("organization", pod): always(0),
+        refused("server_time", pod): always(0),
     }
 
 
@@ -266,10 +278,32 @@ FAULTS: Final = (
         {to_productive("", "ConnectError", pod): counted(60) for pod in GATEWAYS},
     ),
     Fault(
-        "too many requests go to Productive",
+        "one person's assistant loops",
         "ProductiveMcpProductiveLimited",
         30,
-        {calls("rate_limited"): counted(2)},
+        {calls("rate_limited"): counted(2), refused("share"): counted(2)},
+    ),
+    Fault(
+        "other programs use up what Productive allows",
+        "ProductiveMcpBudgetUsedUp",
+        8,
+        {calls("rate_limited"): counted(2), refused("organization"): counted(2)},
+    ),
+    Fault(
+        "Productive's servers worked too long for the organization",
+        "ProductiveMcpBudgetUsedUp",
+        8,
+        {calls("rate_limited"): counted(2), refused("server_time"): counted(2)},
+    ),
+    Fault(
+        "many people use nearly the whole budget of one replica",
+        "ProductiveMcpBudgetUsedUp",
+        6,
+        {
+            of("productive_mcp_budget_requests_used"): during(1500, 1700),
+            calls("rate_limited"): counted(2),
+            refused("share"): counted(2),
+        },
     ),
     Fault(
         "Productive is slow",
@@ -289,6 +323,21 @@ FAULTS: Final = (
         "ProductiveMcpWatchUnhealthy",
         3,
         {of("productive_mcp_watch_healthy", watch="grants"): during(1, 0)},
+    ),
+    Fault(
+        "a gateway cannot watch EndpointSlices",
+        "ProductiveMcpReplicasNotCounted",
+        16,
+        {of("productive_mcp_watch_healthy", watch="replicas"): during(1, 0)},
+    ),
+    Fault(
+        "one gateway cannot reach the API server",
+        "ProductiveMcpWatchUnhealthy",
+        3,
+        {
+            of("productive_mcp_watch_healthy", watch=watch): during(1, 0)
+            for watch in ("mapping", "key_ring", "grants", "replicas")
+        },
     ),
     Fault(
         "the mapping is malformed",

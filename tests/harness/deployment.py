@@ -114,10 +114,19 @@ class Deployment:
         port = self.internal_ports[number]
         self.gateways[number].until(lambda: _answers(port, "/readyz"))
 
-    def restart_gateway(self, number: int) -> None:
-        """Kill a gateway and start it again, with mounts as current as those of a new pod."""
+    def restart_gateway(self, number: int, settings: Mapping[str, str] | None = None) -> None:
+        """Kill a gateway and start it again, with mounts as current as those of a new pod.
+
+        Args:
+            number: which one.
+            settings: in addition to those of the plan; as before if None.
+        """
         self.refresh_mounts()
-        self.gateways[number].restart()
+        if settings is None:
+            self.gateways[number].restart()
+        else:
+            self.gateways[number].kill()
+            self._start_gateway(number, settings)
         self.until_ready(number)
 
     def refresh_mounts(self) -> None:
@@ -194,7 +203,7 @@ class Deployment:
                 f"`productive-gateway keys init` failed:\n{done.stdout}{done.stderr}"
             )
 
-    def _start_gateway(self, number: int) -> None:
+    def _start_gateway(self, number: int, more: Mapping[str, str] | None = None) -> None:
         names = self.cluster.names
         settings = {
             "KUBECONFIG": self._kubeconfig("gateway", f"gateway-{number}"),
@@ -213,7 +222,7 @@ class Deployment:
             "PRODUCTIVE_ORG_ID": ORGANIZATION,
             "LOG_LEVEL": "debug",
         }
-        settings |= self.plan.gateway
+        settings |= {**self.plan.gateway, **(more or {})}
         name = f"gateway-{number}"
         if self._forks is None:
             self._start(name, *self.plan.gateway_command, settings=settings)

@@ -16,6 +16,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.subscriptions import ListenHandler, ServerEvent, ToolsListChanged
 from mcp.shared.exceptions import MCPError
 
+from productive_gateway.observability.metrics import STREAMS_OPEN
 from productive_gateway.people.principal import Principal
 from productive_gateway.people.snapshot import Snapshot
 from productive_gateway.tools.kit.access import Allowed
@@ -126,9 +127,11 @@ class Subscriptions:
             )
         channel = _Channel(self._registry.allowed(principal.person), lambda: self._allowed(uid))
         channels.append(channel)
+        STREAMS_OPEN.inc()
         try:
             yield channel
         finally:
+            STREAMS_OPEN.dec()
             channels.remove(channel)
             if not channels:
                 self._open.pop(uid, None)

@@ -99,6 +99,11 @@ KUBERNETES_REQUESTS: Final = Counter(
     ["verb", "status"],
     registry=REGISTRY,
 )
+STREAMS_OPEN: Final = Gauge(
+    "productive_mcp_streams_open",
+    "Streams of subscriptions/listen that are open; each is one request until it ends",
+    registry=REGISTRY,
+)
 GRANTS: Final = Gauge(
     "productive_mcp_grants", "Grants in the index by state", ["state"], registry=REGISTRY
 )
