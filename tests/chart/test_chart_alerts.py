@@ -52,6 +52,7 @@ def test_each_alert_has_a_fault_here(helm: Helm) -> None:
     assert {rule["alert"] for rule in alerts(helm)} == {one.alert for one in FAULTS} | {KEY_OLD}
 
 
+@pytest.mark.timeout(600)  # on a busy machine: half a second of the processor for each fault
 def test_each_fault_fires_its_alert_and_no_other(helm: Helm, tmp_path: Path) -> None:
     for values in ({}, SMALL_OPERATOR):
         faults = [fault for fault in FAULTS if fault.values == values]

@@ -24,6 +24,7 @@ from harness.revisions import (
 from productive_contract.mapping import Access, Mapping, Person, State
 from productive_gateway.errors import AccessDenied, InvalidToken
 from productive_gateway.mcp.subscriptions import MOST_STREAMS
+from productive_gateway.observability.metrics import REGISTRY
 from productive_gateway.people.snapshot import Snapshot
 
 LISTEN = "subscriptions/listen"
@@ -174,6 +175,8 @@ async def test_client_that_disconnects_gives_its_stream_back() -> None:
         for _ in range(MOST_STREAMS + 1):
             async with exchange(mcp, MODERN, LISTEN, WANTED) as one:
                 await acknowledged(one)
+                assert REGISTRY.get_sample_value("productive_mcp_streams_open") == 1
+            assert REGISTRY.get_sample_value("productive_mcp_streams_open") == 0
             sent = len(one.messages)
             publish(mcp, person(access=READ_ONLY))
             publish(mcp, person())
