@@ -14,7 +14,6 @@ from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config.config_exception import ConfigException
 from kubernetes.aio.config.incluster_config import InClusterConfigLoader
-from kubernetes.aio.config.kube_config import load_kube_config
 from yaml import YAMLError
 
 from productive_kube.errors import NoCluster
@@ -83,6 +82,9 @@ def _load_service_account(configuration: Configuration) -> str:
 
 
 async def _load_kubeconfig(configuration: Configuration, files: str) -> str:
+    # A pod has none.
+    from kubernetes.aio.config.kube_config import load_kube_config
+
     # Without persist_config: a program does not write into a person's kubeconfig.
     loader = await load_kube_config(  # type: ignore[no-untyped-call]
         config_file=files, client_configuration=configuration, persist_config=False

@@ -11,8 +11,6 @@ from urllib.parse import quote
 
 import httpx2
 import structlog
-from authlib.integrations.base_client import OAuthError
-from authlib.integrations.httpx_client import AsyncOAuth2Client
 
 from productive_contract.secret import Secret
 from productive_gateway.observability.outgoing import ProviderRequest
@@ -176,6 +174,9 @@ class CodeFlow:
     async def _call(
         self, provider: Provider, method: AuthMethod, parameters: dict[str, Any]
     ) -> dict[str, Any]:
+        # With 150 modules, of which a gateway needs none before the first sign-in.
+        from authlib.integrations.base_client import OAuthError
+
         try:
             async with asyncio.timeout(TOKEN_SECONDS), self._client(provider, method) as client:
                 answer = await client.fetch_token(
@@ -203,6 +204,8 @@ class CodeFlow:
 
     def _client(self, provider: Provider, method: AuthMethod) -> Any:
         """Return authlib's client for one call: it keeps the last token and must not be shared."""
+        from authlib.integrations.httpx_client import AsyncOAuth2Client
+
         return AsyncOAuth2Client(
             client_id=self._config.client_id,
             client_secret=self._config.client_secret.reveal(),

@@ -1,0 +1,76 @@
+"""What a gateway that starts does not import: each of these makes every start slower and larger."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+PROGRAM = """
+import sys
+from productive_gateway import cli, serving
+from productive_kube import credentials
+print(*sys.modules, sep="\\n")
+"""
+"""What `productive-gateway serve` imports before it is ready."""
+
+
+@pytest.fixture(scope="module")
+def imported() -> frozenset[str]:
+    done = subprocess.run(
+        (sys.executable, "-c", PROGRAM), capture_output=True, text=True, check=True, env=os.environ
+    )
+    return frozenset(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("package", "because"),
+    [
+        ("kubernetes.client", "it is the synchronous client"),
+        ("kubernetes.dynamic", "it is of the synchronous client"),
+        ("kubernetes.aio.dynamic", "requests are made of paths and JSON"),
+        ("kubernetes.aio.config.kube_config", "a pod has a service account"),
+        ("requests", "it is of the synchronous client"),
+        ("oauthlib", "it signs kubectl's users in"),
+        ("urllib3", "it is of the synchronous client"),
+        ("mcp.client", "a gateway is a server"),
+        ("mcp.server.mcpserver", "the low-level server is used"),
+        ("jsonschema", "only clients of MCP check answers with it"),
+        ("authlib", "the first sign-in is early enough"),
+        ("joserfc", "it comes with authlib"),
+        ("productive_dev", "production images do not have it"),
+        ("pytest", "it is for tests"),
+    ],
+)
+def test_a_gateway_starts_without_what_it_needs_later_or_never(
+    package: str, because: str, imported: frozenset[str]
+) -> None:
+    found = sorted(name for name in imported if f"{name}.".startswith(f"{package}."))
+
+    assert not found, f"{because}; see `python -X importtime` for who imports it"
+
+
+def test_a_gateway_starts_with_what_answers_requests(imported: frozenset[str]) -> None:
+    assert {
+        "kubernetes.aio.client.api_client",
+        "mcp.server.lowlevel.server",
+        "productive_gateway.tools.registry",
+        "uvicorn.server",
+    } <= imported
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "from mcp import Client, ClientSession",
+        "from mcp.server import MCPServer",
+        "import kubernetes; kubernetes.client.CoreV1Api; kubernetes.config.load_kube_config",
+        "from kubernetes import aio; aio.client.CoreV1Api; aio.config.load_kube_config",
+    ],
+)
+def test_all_of_a_package_can_be_used_after_the_gateways_own_imports(statement: str) -> None:
+    program = f"import productive_gateway.app\n{statement}"
+
+    subprocess.run((sys.executable, "-c", program), check=True, capture_output=True)
