@@ -8,6 +8,7 @@ and one measurement.
 
 from __future__ import annotations
 
+import asyncio
 import pkgutil
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -239,8 +240,7 @@ class ToolRegistry:
         tool = self._tools.get(name) if isinstance(name, str) else None
         if tool is None or not self.allowed(principal.person).permits(tool):
             return False
-        # The write scope includes reading.
-        return principal.scopes.isdisjoint({tool.scope, WRITE})
+        return _lacks_scope(principal, tool)
 
     async def call(
         self,
@@ -283,7 +283,8 @@ class ToolRegistry:
     async def _answer(self, attempt: _Attempt) -> Answer:
         try:
             # Ends at the deadline as `fail_after` does, which costs twice as much.
-            with anyio.CancelScope(deadline=anyio.current_time() + self._seconds):
+            deadline = asyncio.get_running_loop().time() + self._seconds
+            with anyio.CancelScope(deadline=deadline):
                 try:
                     structured, text = rendered(await self._run(attempt))
                 except ToolError as error:
@@ -313,7 +314,7 @@ class ToolRegistry:
         if not allowed.permits(tool):
             raise ToolError(refusals.not_allowed(tool, allowed, self._explain.whom_to_ask))
         # The endpoint sends a challenge for this before. Here it must not run in any case.
-        if self.lacks_scope(principal, tool.name):
+        if _lacks_scope(principal, tool):
             raise ToolError(refusals.not_consented(tool))
         if attempt.reply is not None and not attempt.reply.agreed:
             # Whether the tool still needs to ask depends on the present state; this does not.
@@ -361,6 +362,11 @@ class ToolRegistry:
             warnings=(*done.warnings, *warnings),
             undo=done.undo or undo,
         )
+
+
+def _lacks_scope(principal: Principal, tool: Tool) -> bool:
+    # The write scope includes reading.
+    return tool.scope not in principal.scopes and WRITE not in principal.scopes
 
 
 _LONGEST_NAME: Final = 60

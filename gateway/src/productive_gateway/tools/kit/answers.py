@@ -224,11 +224,11 @@ def _shown_of(cls: type[Declared]) -> tuple[Field, ...]:
 
 
 def _empty(value: Any) -> bool:
-    return (
-        value is None
-        or value is False
-        or (isinstance(value, str | tuple | dict | list) and not value)
-    )
+    # Each field of each answer comes by here; 0 is not empty.
+    return not value and (value is None or value is False or isinstance(value, _SIZED))
+
+
+_SIZED: Final = (str, tuple, dict, list)
 
 
 def _structured(one: Field, value: Any) -> Any:

@@ -46,16 +46,17 @@ class Arguments(BaseModel):
             given = as_json(given)
         if not isinstance(given, Mapping):
             return given
+        fields = cls.model_fields
         if info.context is not None:
-            known = cls.passed_on.union(cls.model_fields)
+            known = cls.passed_on.union(fields)
             unknown = [str(name) for name in given if name not in known]
             info.context.extend(unknown)
         return {
             name: value
             for name, value in given.items()
-            if name in cls.model_fields
+            if name in fields
             and not _left_out(value)
-            and not (_is_zero(value) and _never_zero(cls.model_fields[name]))
+            and not (_is_zero(value) and _never_zero(fields[name]))
         }
 
 

@@ -7,9 +7,8 @@ is told to wait does better than one whose calls all become slower.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Final
 
 RUNNING: Final = 8
@@ -44,14 +43,20 @@ class CallLimit:
         self._longest_wait = longest_wait
         self._calls: dict[str, _Calls] = {}
 
-    @asynccontextmanager
-    async def turn(self, person: str) -> AsyncIterator[None]:
-        """Count a call while the context is entered; wait for its turn first.
+    def turn(self, person: str) -> Turn:
+        """Return the context of a call, to be entered before it runs.
 
         Raises:
-            TooManyCalls: too many wait already, or its turn did not come in time.
+            TooManyCalls: when it is entered, if too many wait already or its turn does not come in
+                time.
         """
-        calls = self._calls.setdefault(person, _Calls(asyncio.Semaphore(self._running)))
+        return Turn(self, person)
+
+    async def begin(self, person: str) -> None:
+        """Count a call and wait for its turn; for `Turn`, as is `end`."""
+        calls = self._calls.get(person)
+        if calls is None:
+            calls = self._calls[person] = _Calls(asyncio.Semaphore(self._running))
         if calls.count >= self._most:
             raise TooManyCalls
         calls.count += 1
@@ -60,14 +65,20 @@ class CallLimit:
                 await self._wait(calls.turns)
             else:
                 await calls.turns.acquire()
-            try:
-                yield
-            finally:
-                calls.turns.release()
-        finally:
-            calls.count -= 1
-            if not calls.count:
-                del self._calls[person]
+        except BaseException:
+            self._leave(person, calls)
+            raise
+
+    def end(self, person: str) -> None:
+        """Give the turn to the next call."""
+        calls = self._calls[person]
+        calls.turns.release()
+        self._leave(person, calls)
+
+    def _leave(self, person: str, calls: _Calls) -> None:
+        calls.count -= 1
+        if not calls.count:
+            del self._calls[person]
 
     async def _wait(self, turns: asyncio.Semaphore) -> None:
         try:
@@ -75,3 +86,24 @@ class CallLimit:
                 await turns.acquire()
         except TimeoutError as error:
             raise TooManyCalls from error
+
+
+class Turn:
+    """One call among those of its person, from its turn to its end."""
+
+    __slots__ = ("_limit", "_person")
+
+    def __init__(self, limit: CallLimit, person: str) -> None:
+        self._limit = limit
+        self._person = person
+
+    async def __aenter__(self) -> None:
+        await self._limit.begin(self._person)
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._limit.end(self._person)
