@@ -174,10 +174,10 @@ async def simulated_tools(
     time = HeldTime()
     app = simulator(SimulatorConfig(clock=time))
     transport = SimulatorTransport(app)
-    async with httpx.AsyncClient(transport=transport) as http:
+    async with transport:
         api = ProductiveApi(
             "http://simulator.test/api/v2",
-            http,
+            transport,
             "1200",
             clock=time,
             sleep=time.sleep,

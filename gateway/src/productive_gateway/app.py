@@ -126,7 +126,7 @@ async def compose(
         grants = Grants(store, index, people, keys, lives, ask=ask, issued=limits.issued)
         writes = Writes.over(PersonLedgers(store, keys), keys)
 
-        http = await stack.enter_async_context(outbound.reusing_client())
+        connections = await stack.enter_async_context(outbound.reused_connections())
         oauth_config = _oauth_config(settings)
         limiter = _limiter(settings)
         replicas = _replicas(settings, cluster, limiter)
@@ -135,7 +135,12 @@ async def compose(
             mcp_config,
             _authenticator(settings, grants, people).authenticate,
             _registry(
-                settings, http, limiter, keys, writes, tools=TOOLS if tools is None else tools
+                settings,
+                connections,
+                limiter,
+                keys,
+                writes,
+                tools=TOOLS if tools is None else tools,
             ),
             connect_page=partial(
                 connect_page,
@@ -295,7 +300,7 @@ def _replicas(
 
 def _registry(
     settings: Settings,
-    http: httpx.AsyncClient,
+    connections: httpx.AsyncBaseTransport,
     limiter: Limiter,
     keys: Keys,
     writes: Writes,
@@ -305,7 +310,7 @@ def _registry(
     base_url, organization = settings.productive_api_base_url, settings.productive_org_id
     return ToolRegistry(
         tools,
-        ProductiveApi(base_url, http, organization, limiter=limiter),
+        ProductiveApi(base_url, connections, organization, limiter=limiter),
         keys,
         writes,
         toolsets=settings.toolsets,

@@ -46,7 +46,7 @@ async def example_answer(tool: Tool) -> str:
     """Return the text that answers a tool's example; what differs each time is shown as "…"."""
     keys = FixedKeys(new_ring(NOW.timestamp(), lambda size: bytes(range(size))))
     app = simulator(SimulatorConfig(clock=NOW.timestamp))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app)) as http:
+    async with httpx.ASGITransport(app) as http:
         api = ProductiveApi("http://simulator/api/v2", http, "1200", clock=NOW.timestamp)
         ledgers = PersonLedgers(MemoryGrantStore(), keys, clock=NOW.timestamp)
         registry = ToolRegistry(TOOLS, api, keys, Writes.over(ledgers, keys, clock=NOW.timestamp))

@@ -46,12 +46,12 @@ class Outbound:
         """
         return self._client(transport or self._transport(partial(self._pool, LIMITS)), timeout)
 
-    def reusing_client(self) -> httpx.AsyncClient:
-        """Return such a client for many requests to one place.
+    def reused_connections(self) -> httpx.AsyncBaseTransport:
+        """Return a transport for many requests to one place.
 
         Whoever uses it bounds how many run at once.
         """
-        return self._client(self._transport(self._reused), DEFAULT_TIMEOUT)
+        return self._transport(self._reused)
 
     def blocking_client(self, url: str, *, timeout: float) -> httpx.Client:
         """Return a client of one server, for a thread; it follows no redirects either."""

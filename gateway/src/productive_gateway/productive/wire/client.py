@@ -2,8 +2,8 @@
 
 A read is repeated on 429, 502, 503, 504 and broken connections, twice, with growing pauses. A write
 is never repeated (design invariant 14): a lost answer is `StateUnknown`. Only after a 429, by which
-Productive did nothing, is it sent again. Redirects are not followed
-and cookies are not kept, so that nothing passes from one person's request to another's.
+Productive did nothing, is it sent again. Requests go straight to a transport: nothing on the way
+follows a redirect or keeps a cookie, so nothing passes from one person's request to another's.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import anyio
 import anyio.lowlevel
@@ -46,6 +46,7 @@ from productive_gateway.productive.wire.request_slots import RequestSlots
 MEDIA_TYPE: Final = "application/vnd.api+json"
 BULK_TYPE: Final = "application/vnd.api+json; ext=bulk"
 TIMEOUT: Final = httpx.Timeout(connect=5, read=25, write=10, pool=10)
+_EXTENSIONS: Final = {"timeout": TIMEOUT.as_dict()}
 RETRIES: Final = 2
 RETRIED: Final = frozenset({429, 502, 503, 504})
 LONGEST_WAIT: Final = 8.0
@@ -84,7 +85,7 @@ class ProductiveApi:
     def __init__(
         self,
         base_url: str,
-        http: httpx.AsyncClient,
+        transport: httpx.AsyncBaseTransport,
         default_organization: str | None,
         *,
         clock: Clock = system_clock,
@@ -97,7 +98,7 @@ class ProductiveApi:
 
         Args:
             base_url: of the API, with its version (`…/api/v2`).
-            http: the connections; this client overrides its redirects, timeouts and cookies.
+            transport: the connections.
             default_organization: id for people whose ProductiveUser sets none.
             clock: the present time.
             entropy: for the jitter of pauses.
@@ -106,7 +107,7 @@ class ProductiveApi:
             slots: shares the connections between people.
         """
         self.base_url = base_url.rstrip("/")
-        self.http = http
+        self.transport = transport
         self.default_organization = default_organization
         self.clock = clock
         self.sleep = sleep
@@ -114,8 +115,6 @@ class ProductiveApi:
         self.cache = Cache(clock=clock)
         self.slots = slots or RequestSlots()
         self._entropy = entropy
-        # One client serves everybody: a cookie set for one person would be sent for another.
-        http.cookies = CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
     def session(self, principal: Principal) -> ProductiveSession:
         """Return the API as one person sees it.
@@ -369,25 +368,24 @@ class ProductiveSession:
         media_type = BULK_TYPE if bulk else MEDIA_TYPE
         headers = {
             "Accept": media_type,
+            "Accept-Encoding": "gzip, deflate",
             "User-Agent": "productive-mcp",
             "X-Auth-Token": self._token.reveal(),
             "X-Organization-Id": self.organization,
         }
         if content is not None or method in _WITH_BODY:
             headers["Content-Type"] = media_type
-        request = self._api.http.build_request(
-            method,
-            self._api.base_url + path,
-            params=httpx.QueryParams(list(query)) if query else None,
-            content=content,
-            headers=headers,
-            timeout=TIMEOUT,
+        url = self._api.base_url + path
+        if query:
+            url = f"{url}?{urlencode(query)}"
+        request = httpx.Request(
+            method, url, headers=headers, content=content, extensions=_EXTENSIONS
         )
         self.requests += 1
         sent = ProductiveRequest(method, self._api.base_url, path)
         try:
             with sent:
-                response = await self._api.http.send(request, stream=True, follow_redirects=False)
+                response = await self._api.transport.handle_async_request(request)
                 sent.status = response.status_code
                 try:
                     body = await _bounded(response)

@@ -56,9 +56,7 @@ async def line(respond: Responder) -> AsyncIterator[Line]:
         return respond(request)
 
     time = HeldTime()
-    async with httpx.AsyncClient(
-        transport=httpx.MockTransport(handle), follow_redirects=True
-    ) as http:
+    async with httpx.MockTransport(handle) as http:
         api = ProductiveApi("https://api.test/api/v2/", http, "1200", clock=time, sleep=time.sleep)
         yield Line(api.session(principal()), api, time, sent)
 
@@ -410,7 +408,7 @@ async def test_write_in_flight_finishes_when_its_caller_is_cancelled() -> None:
             record = {"id": "1", "type": "time_entries"}
             return httpx.Response(201, json={"data": record})
 
-    async with httpx.AsyncClient(transport=Slow()) as http:
+    async with Slow() as http:
         session = ProductiveApi("https://api.test", http, "1200").session(principal())
         async with anyio.create_task_group() as group:
             group.start_soon(session.write, "POST", "/time_entries", BODY)

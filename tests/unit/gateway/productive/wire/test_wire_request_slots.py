@@ -78,10 +78,12 @@ async def slow_productive() -> AsyncIterator[SlowProductive]:
 async def test_slow_reads_of_two_people_do_not_delay_a_third() -> None:
     async with (
         slow_productive() as productive,
-        Outbound(trusted(None)).reusing_client() as http,
+        Outbound(trusted(None)).reused_connections() as connections,
         asyncio.timeout(SECONDS),
     ):
-        api = ProductiveApi(productive.url, http, "1200", limiter=Limiter(token_requests=1000))
+        api = ProductiveApi(
+            productive.url, connections, "1200", limiter=Limiter(token_requests=1000)
+        )
 
         async def read(who: int) -> None:
             named = person(str(who), user_id=who, email=f"person-{who}@example.com")
