@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e full docs bench mcp-bench tools-bench eval foreign revocation walks mutants sbom advisories programs setup clean
+.PHONY: help run cluster check test e2e full docs bench mcp-bench grants-bench tools-bench eval foreign revocation walks mutants sbom advisories programs setup clean
 
 export MODEL
 PYTHON := .venv/bin/python
@@ -12,7 +12,7 @@ REPORTS := .reports
 WORKERS := $(shell expr $$(nproc) + 1)
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: setup ## run the product on http://localhost:8787, without a cluster or an account
 	@.venv/bin/productive-dev run $(if $(PORT),--port $(PORT))
@@ -68,6 +68,9 @@ mcp-bench: programs ## measure /mcp beside a Worker, FastMCP and others, which a
 	@bin/load-generator
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.mcp --json $(REPORTS)/mcp.json
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.mcp.plot $(REPORTS)/mcp.json $(REPORTS)/mcp.svg
+
+grants-bench: programs ## measure gateways with 1,000, 5,000 and 20,000 grants (half an hour)
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.grants 1000 5000 20000 --json $(REPORTS)/grants.json
 
 revocation: programs ## measure how soon access ends, in each state of the cluster (20 minutes)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.revocation
