@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
@@ -22,6 +22,9 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from productive_gateway.web.body import SECONDS as BODY_SECONDS
 from productive_gateway.web.headers import has_valid_host
+
+RETRY_AFTER: Final = 5
+"""Seconds after which a client whose connection had to give way should try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +268,8 @@ class Connection(HttpToolsProtocol):
             # An answer would be taken for one to the next request.
             self._close()
         else:
-            self._refuse(503, "This server has too many connections. Try again soon.")
+            message = "This server has too many connections. Try again soon."
+            self._refuse(503, message, f"retry-after: {RETRY_AFTER}\r\n")
 
     def _late(self) -> None:
         if self._phase in {Phase.NEW, Phase.IDLE}:
@@ -322,8 +326,14 @@ class Connection(HttpToolsProtocol):
 
     # --- ends
 
-    def _refuse(self, status: int, message: str) -> None:
-        """Answer in place of the application, unless it has begun to, and end the connection."""
+    def _refuse(self, status: int, message: str, headers: str = "") -> None:
+        """Answer in place of the application, unless it has begun to, and end the connection.
+
+        Args:
+            status: of the answer.
+            message: its body.
+            headers: whole lines that this answer has besides the usual ones.
+        """
         if self.transport.is_closing() or self._phase is Phase.DRAIN:
             return
         cycle: RequestResponseCycle | None = self.cycle
@@ -339,7 +349,7 @@ class Connection(HttpToolsProtocol):
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
             "content-type: text/plain; charset=utf-8\r\n"
-            f"content-length: {len(message)}\r\nconnection: close\r\n\r\n"
+            f"content-length: {len(message)}\r\n{headers}connection: close\r\n\r\n"
         )
         self.transport.write(f"{head}{message}".encode("ascii"))
         self._drain()

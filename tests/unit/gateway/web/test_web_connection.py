@@ -396,7 +396,9 @@ async def test_above_the_cap_the_connection_that_has_waited_longest_is_closed() 
         assert await rest(waiting[0]) == b"", "it had waited longest"
         fresh[1].write(GET)
         newest = await connect()
-        assert (await rest(late[0])).startswith(b"HTTP/1.1 503 ")
+        refusal = await rest(late[0])
+        assert refusal.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nretry-after: 5\r\n" in refusal
         app.go.set()
         for reader, _ in (working, fresh):
             assert (await one_answer(reader)).endswith(b"done"), "whoever is answered stays"
@@ -427,7 +429,9 @@ async def test_above_their_cap_the_body_that_is_awaited_longest_is_refused() -> 
         for _, writer in slow:
             writer.write(HEAD + b"content-length: 2\r\n\r\na")
             await asyncio.sleep(0.05)
-        assert (await rest(slow[0][0])).startswith(b"HTTP/1.1 503 ")
+        refusal = await rest(slow[0][0])
+        assert refusal.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nretry-after: 5\r\n" in refusal
         whole = await connect()
         whole[1].write(HEAD + b"content-length: 2\r\n\r\nab")
         assert (await one_answer(whole[0])).endswith(b"ab"), "a whole body is not waited for"
