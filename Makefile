@@ -1,7 +1,7 @@
 # Every target builds what it needs. `make` without a target lists them.
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help run cluster check test e2e full docs bench mcp-bench grants-bench tools-bench eval foreign revocation walks mutants sbom advisories programs setup clean
+.PHONY: help run cluster check test e2e full docs bench mcp-bench grants-bench tools-bench eval foreign revocation soak load walks mutants sbom advisories programs setup clean
 
 export MODEL
 PYTHON := .venv/bin/python
@@ -38,7 +38,7 @@ e2e: programs ## run the tests of pods, on a three-node kind cluster
 	@$(STEP) "browser" bin/browser
 	@bin/e2e
 
-full: programs ## run what takes longest: other kinds of cluster, mutants, all kills, foreign clients, then walks and bench
+full: programs ## run what takes longest: other kinds of cluster, mutants, all kills, foreign clients, soak and load, then walks and bench
 	@$(STEP) "browser" bin/browser
 	@bin/e2e --variant ipv6
 	@bin/e2e --variant no-key-identifiers
@@ -48,6 +48,8 @@ full: programs ## run what takes longest: other kinds of cluster, mutants, all k
 	@$(STEP) "prometheus" bin/prometheus
 	@$(STEP) "more clients and providers, alerts of a running installation" $(PYTEST) -q tests/full
 	@$(STEP) "foreign clients" $(MAKE) foreign
+	@$(STEP) "soak" $(MAKE) soak
+	@$(STEP) "load" $(MAKE) load
 	@$(STEP) "walks" $(MAKE) walks
 	@$(STEP) "bench" $(MAKE) bench
 
@@ -86,6 +88,12 @@ eval: ## ask a language model everyday questions: MODEL='command' gets each on i
 
 foreign: setup ## run public clients of Productive against the simulator (CLIENTS=all: also those of GitHub)
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.clients $(CLIENTS) $(if $(MIRROR),--from $(MIRROR))
+
+soak: programs ## use three replicas for SOAK_MINUTES=10 while parts are killed: is anybody refused, or served too long?
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.soak --minutes $(or $(SOAK_MINUTES),10) --json $(REPORTS)/soak.json
+
+load: programs ## send one replica twice what it bears, among hostile clients, for twice LOAD_SECONDS=300
+	@PYTHONPATH=tests $(PYTHON) -m benchmarks.load --seconds $(or $(LOAD_SECONDS),300) --json $(REPORTS)/load.json
 
 walks: programs ## count the files that a call, a sign-in and a change of a person execute
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks
