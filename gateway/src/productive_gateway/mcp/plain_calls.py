@@ -133,7 +133,7 @@ class PlainCalls:
 
     async def _answered(self, principal: Principal, call: PlainCall) -> bytes:
         """Return the whole JSON-RPC answer."""
-        number = json.dumps(call.number).encode()
+        number = _encode(call.number).encode()
         try:
             answer = await self._registry.call(
                 principal, call.tool, call.arguments, can_ask=call.can_ask
@@ -233,4 +233,7 @@ def _written(answer: Answer) -> bytes:
         "structuredContent": answer.structured,
         "isError": answer.is_error,
     }
-    return json.dumps(own, separators=(",", ":")).encode()[:-1]
+    return _encode(own).encode()[:-1]
+
+
+_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
