@@ -1,4 +1,4 @@
-"""Plain calls of tools, answered without the SDK: a call through the SDK costs ten times as much.
+"""Plain calls of tools, answered without the SDK, which takes more than twice as long for a call.
 
 This is the same call by a shorter way. Everything that protects it is done before, by the endpoint,
 for both ways; the tool runs through the registry, which limits, times and audits it; and the answer
