@@ -26,7 +26,7 @@ class Headers(list[tuple[bytes, bytes]]):
 
     def __init__(self, raw: RawHeaders) -> None:
         """Take headers as received; blanks around their values go."""
-        super().__init__((name.lower(), value.strip(b" \t")) for name, value in raw)
+        super().__init__([(name.lower(), value.strip(b" \t")) for name, value in raw])
         self.by_name: dict[bytes, list[bytes]] = {}
         for name, value in self:
             self.by_name.setdefault(name, []).append(value)

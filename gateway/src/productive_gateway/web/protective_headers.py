@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
-
-from starlette.datastructures import MutableHeaders
 
 PROTECTIVE: Final[Mapping[str, str]] = {
     "cache-control": "no-store",
@@ -18,7 +16,11 @@ PROTECTIVE: Final[Mapping[str, str]] = {
 # window and waits for its callback to call back; the policy would cut that for good.
 
 
-def protect(headers: MutableHeaders) -> None:
-    """Add the protective headers; one that the answer sets itself stays."""
-    for name, value in PROTECTIVE.items():
-        headers.setdefault(name, value)
+_RAW: Final = tuple((name.encode(), value.encode()) for name, value in PROTECTIVE.items())
+
+
+def protected(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return headers with the protective ones; one that the answer sets itself stays."""
+    own = list(headers)
+    names = {name for name, _ in own}
+    return own + [header for header in _RAW if header[0] not in names]

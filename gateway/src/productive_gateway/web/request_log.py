@@ -13,7 +13,6 @@ from typing import Final
 
 import structlog
 from prometheus_client import Counter, Histogram
-from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from productive_gateway.observability.metrics import REQUEST_SECONDS, REQUESTS
 from productive_gateway.observability.request_id import REQUEST_ID, new_request_id
 from productive_gateway.observability.tracing import begin_request_span
-from productive_gateway.web.protective_headers import protect
+from productive_gateway.web.protective_headers import protected
 
 _log = structlog.get_logger("http")
 
@@ -54,9 +53,9 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
-                protect(headers)
+                headers = protected(message.get("headers", ()))
+                headers.append((b"x-request-id", request_id.encode()))
+                message = {**message, "headers": headers}
             await send(message)
 
         route = self._routes.get(scope["path"], "other")
