@@ -267,15 +267,6 @@ async def test_address_without_a_server_is_a_failed_connection() -> None:
             await fetch(transport, url)
 
 
-async def test_server_without_tls_is_a_failed_connection() -> None:
-    async with server([]) as one, connection() as transport:
-        request = httpx.Request(
-            "POST", one.url.replace("http:", "https:"), extensions={"timeout": {"connect": 0.05}}
-        )
-        with pytest.raises((httpx.ConnectError, httpx.ConnectTimeout)):
-            await transport.handle_async_request(request)
-
-
 @pytest.mark.parametrize("value", ["a\r\nb: c", "a\nb", "a\0"])
 async def test_header_that_would_end_early_is_not_sent(value: str) -> None:
     async with server([OK]) as one, connection() as transport:
