@@ -12,7 +12,8 @@ from typing import Final
 
 import httpx
 
-from productive_gateway.outbound.connections import SINGLE, ReusedConnections
+from productive_gateway.outbound.connections import KEEP_ALIVE, SINGLE, ReusedConnections
+from productive_gateway.outbound.http1 import Http1Connection
 from productive_gateway.outbound.proxy import Proxy
 
 LIMITS: Final = httpx.Limits(max_connections=100, max_keepalive_connections=20)
@@ -95,6 +96,8 @@ class Outbound:
         )
 
     def _reused(self, proxy: httpx.Proxy | None) -> httpx.AsyncBaseTransport:
+        if proxy is None:
+            return ReusedConnections(partial(Http1Connection, self.tls, KEEP_ALIVE))
         return ReusedConnections(partial(self._pool, SINGLE, proxy))
 
 

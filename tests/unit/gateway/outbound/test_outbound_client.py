@@ -104,6 +104,47 @@ async def test_a_proxy_that_refuses_does_not_bring_its_credentials_into_errors(
     assert "canary" not in repr(caught.value)
 
 
+async def test_reused_connections_trust_the_companys_authorities(server: HttpsServer) -> None:
+    url = f"https://localhost:{server.port}/"
+    async with Outbound(trusted(server.bundle)).reused_connections() as connections:
+        for _ in range(3):
+            answer = await sent(connections, url)
+            assert (answer.status_code, answer.text) == (200, "")
+
+
+async def test_reused_connections_refuse_a_server_that_nobody_vouches_for(
+    server: HttpsServer,
+) -> None:
+    async with Outbound(trusted(None)).reused_connections() as connections:
+        with pytest.raises(httpx.ConnectError):
+            await sent(connections, f"https://localhost:{server.port}/")
+    # The certificate is for other names than this address.
+    async with Outbound(trusted(server.bundle)).reused_connections() as connections:
+        with pytest.raises(httpx.ConnectError):
+            await sent(connections, f"https://127.0.0.1:{server.port}/")
+
+
+async def test_reused_connections_go_through_the_proxy(server: HttpsServer) -> None:
+    async with ConnectProxy(target=server.port, credentials="user:right").running() as proxy:
+        outbound = Outbound(
+            trusted(server.bundle), Proxy(Secret(f"http://user:right@{proxy.address}"))
+        )
+        async with outbound.reused_connections() as connections:
+            for _ in range(2):
+                answer = await sent(connections, "https://idp.example.test/x")
+                assert answer.status_code == 200
+        assert proxy.requests == ["CONNECT idp.example.test:443 HTTP/1.1"]
+
+
+async def sent(connections: httpx.AsyncBaseTransport, url: str) -> httpx.Response:
+    response = await connections.handle_async_request(httpx.Request("GET", url))
+    try:
+        await response.aread()
+    finally:
+        await response.aclose()
+    return response
+
+
 async def test_variables_of_the_environment_do_not_choose_a_proxy(
     server: HttpsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
