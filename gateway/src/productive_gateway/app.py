@@ -51,7 +51,7 @@ from productive_gateway.productive.wire.limiter import Limiter
 from productive_gateway.productive.wire.replica_count import ASSUMED
 from productive_gateway.sealing.email_label import email_description
 from productive_gateway.sealing.keys import FixedKeys, Keys
-from productive_gateway.settings import Settings
+from productive_gateway.settings import Settings, SettingsError
 from productive_gateway.tools.kit.declare import Tool
 from productive_gateway.tools.registry import TOOLS, ToolRegistry
 from productive_gateway.tools.writes.writes import Writes
@@ -236,11 +236,15 @@ async def _trace(settings: Settings, outbound: Outbound, stack: AsyncExitStack) 
     endpoint = settings.otel_exporter_otlp_endpoint
     if endpoint is None:
         return
-    # Only here: importing the SDK of OpenTelemetry takes a tenth of the start.
-    from productive_gateway.observability.collector import SECONDS, Collector, tracing_to
+    try:
+        # Only here: importing the SDK of OpenTelemetry takes a tenth of the start.
+        from productive_gateway.observability.collector import SECONDS, Collector, tracing_to
 
-    collector = Collector(endpoint, outbound.blocking_client(endpoint, timeout=SECONDS))
-    await stack.enter_async_context(tracing_to(collector, settings.otel_traces_sampler_arg))
+        collector = Collector(endpoint, outbound.blocking_client(endpoint, timeout=SECONDS))
+        await stack.enter_async_context(tracing_to(collector, settings.otel_traces_sampler_arg))
+    except ValueError as error:
+        # The SDK reads its limits from the environment by itself, some as soon as it is imported.
+        raise SettingsError([f"{error}. Correct it, or remove it."]) from error
 
 
 def _people(settings: Settings, cluster: KubeClient | None) -> MappingSource | LocalMapping:

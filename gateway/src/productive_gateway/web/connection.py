@@ -117,6 +117,9 @@ class Connection(HttpToolsProtocol):
         those of an incomplete head, of trailers, or of nothing that begins a request."""
         self._read = 0
         """Bytes that were read together with what is being parsed."""
+        self._running: RequestResponseCycle | None = None
+        """The request that was handed to the application last; uvicorn's `cycle` is the one that
+        arrived last, which may wait behind it."""
         self._last: RequestResponseCycle | None = None
         """The request whose answer said that the connection ends."""
 
@@ -130,8 +133,9 @@ class Connection(HttpToolsProtocol):
             self._waiting.make_room(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more."""
+        """Expect nothing more, and tell the application."""
         self._clear_deadline()
+        self._disconnect()
         self.resume_writing()
         super().connection_lost(exc)
 
@@ -205,6 +209,7 @@ class Connection(HttpToolsProtocol):
     # --- called by the application
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
         super()._start_asgi_task(cycle, partial(self._answer, cycle, app))
 
     async def _answer(
@@ -336,16 +341,11 @@ class Connection(HttpToolsProtocol):
         """
         if self.transport.is_closing() or self._phase is Phase.DRAIN:
             return
-        cycle: RequestResponseCycle | None = self.cycle
-        if cycle is not None and not cycle.response_complete:
-            if cycle.response_started:
-                self._close()
-                return
-            cycle.disconnected = True
-            cycle.message_event.set()
-            # At once: many connections may be read before the application runs. And not `clear`,
-            # which shrinks the buffer in place and leaves a hole that no other buffer fits into.
-            cycle.body = bytearray()
+        running = self._running
+        if running is not None and running.response_started and not running.response_complete:
+            self._close()
+            return
+        self._disconnect()
         head = (
             f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
             "content-type: text/plain; charset=utf-8\r\n"
@@ -353,6 +353,19 @@ class Connection(HttpToolsProtocol):
         )
         self.transport.write(f"{head}{message}".encode("ascii"))
         self._drain()
+
+    def _disconnect(self) -> None:
+        """Tell the application that nobody waits for what is not answered yet."""
+        waiting = [cycle for cycle, _ in self.pipeline]
+        self.pipeline.clear()
+        for cycle in (self._running, *waiting):
+            if cycle is None or cycle.response_complete:
+                continue
+            cycle.disconnected = True
+            cycle.message_event.set()
+            # At once: many connections may be read before the application runs. And not `clear`,
+            # which shrinks the buffer in place and leaves a hole that no other buffer fits into.
+            cycle.body = bytearray()
 
     def _close(self) -> None:
         """End the connection once the client has taken what was sent."""

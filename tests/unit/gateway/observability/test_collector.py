@@ -6,9 +6,10 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
+from harness.mcpkit import HeldTime
 from harness.measured import counted
 from harness.tracereceiver import TraceReceiver, trace_receiver
-from productive_gateway.observability.collector import Collector, tracing_to
+from productive_gateway.observability.collector import PAUSE, Collector, tracing_to
 from productive_gateway.observability.tracing import begin_span, is_tracing
 
 SPANS = "productive_mcp_spans_total"
@@ -62,3 +63,35 @@ async def test_what_the_collector_does_not_take_is_counted_and_reported_once(
     assert grown == {(("outcome", "failed"),): 1}
     assert [line["event"] for line in lines] == ["traces.failing"]
     assert "canary" not in str(lines)
+
+
+def test_after_a_failure_nothing_is_sent_for_some_seconds() -> None:
+    """So a process that stops waits once for a collector that is away, not for each batch."""
+    asked: list[httpx.Request] = []
+    time = HeldTime()
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(503 if len(asked) == 1 else 200)
+
+    http = httpx.Client(transport=httpx.MockTransport(respond))
+    away = Collector("http://c", http, monotonic=time)
+    for _ in range(3):
+        away.export([])
+    assert len(asked) == 1
+    time.now += PAUSE
+    for _ in range(3):
+        away.export([])
+    assert len(asked) == 4
+
+
+@pytest.mark.parametrize("value", ["0", "-1", "many"])
+async def test_variables_of_the_sdk_do_not_change_the_queue(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MAX_QUEUE_SIZE", "MAX_EXPORT_BATCH_SIZE", "SCHEDULE_DELAY", "EXPORT_TIMEOUT"):
+        monkeypatch.setenv(f"OTEL_BSP_{name}", value)
+    with trace_receiver() as receiver:
+        async with tracing_to(collector(receiver), 1.0):
+            record("one")
+        assert len(receiver.spans) == 1

@@ -384,6 +384,47 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
         assert [(await one_answer(reader))[-1:] for _ in range(3)] == [b"a", b"b", b"c"]
 
 
+async def test_disconnect_is_reported_to_the_request_being_answered_though_another_waits() -> None:
+    gone, begun = asyncio.Event(), asyncio.Event()
+    asked = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append(scope["path"])
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await receive()
+        begun.set()
+        assert (await receive())["type"] == "http.disconnect"
+        await send({"type": "http.response.body", "body": b"to nobody"})
+        gone.set()
+
+    async with serving(app) as connect:
+        _, writer = await connect()
+        writer.write(GET + GET.replace(b"/", b"/next", 1))
+        await begun.wait()
+        writer.close()
+        await asyncio.wait_for(gone.wait(), 5)
+    assert asked == ["/"]
+
+
+async def test_malformed_request_behind_one_that_waits_does_not_answer_into_a_stream() -> None:
+    go = asyncio.Event()
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"first", "more_body": True})
+        await go.wait()
+        await send({"type": "http.response.body", "body": b"second"})
+
+    async with serving(app) as connect:
+        reader, writer = await connect()
+        writer.write(GET)
+        begun = await asyncio.wait_for(reader.readuntil(b"first\r\n"), 5)
+        assert begun.startswith(b"HTTP/1.1 200 ")
+        writer.write(GET + b"nonsense\r\n\r\n")
+        assert b"HTTP/1.1" not in await rest(reader)
+        go.set()
+
+
 @pytest.mark.attack("Q-06")
 async def test_above_the_cap_the_connection_that_has_waited_longest_is_closed() -> None:
     app = Held()
