@@ -98,7 +98,7 @@ load: programs ## send one replica twice what it bears, among hostile clients, f
 walks: programs ## count the files that a call, a sign-in and a change of a person execute
 	@PYTHONPATH=tests $(PYTHON) -m benchmarks.walks
 
-mutants: programs ## take out one defence at a time, and see which tests notice (ONLY='F D-10': groups, ids)
+mutants: programs ## take out one defence at a time, and see which tests notice (ONLY='F D-10 budget': groups, ids, topics)
 	@bin/browser
 	@PYTHONPATH=tests $(PYTHON) -m mutants $(ONLY)
 

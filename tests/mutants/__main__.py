@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from mutants.declared import ROOT, Mutant, declared
-from mutants.running import Outcome, Verdict, judge, run_tests
+from mutants.running import Outcome, Ran, Verdict, judge, run_tests
 from mutants.trees import Tree, copied_tree
 
 SHOWN = 2
@@ -42,7 +42,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="mutants", description=__doc__)
-    parser.add_argument("names", nargs="*", help="a group (F), an id (F-02), or a whole name")
+    parser.add_argument(
+        "names", nargs="*", help="a group (F), an id (F-02), a topic (limits), or a whole name"
+    )
     parser.add_argument("--workers", type=int, default=2, help="mutants at a time (default: 2)")
     parser.add_argument("--json", type=Path, default=ROOT / ".reports" / "mutants.json")
     parser.add_argument(
@@ -53,20 +55,27 @@ def _parser() -> argparse.ArgumentParser:
 
 def _wanted(mutant: Mutant, names: Sequence[str]) -> bool:
     return not names or any(
-        name in (mutant.groups if len(name) == 1 else (*mutant.attacks, mutant.name))
+        name in (mutant.groups if len(name) == 1 else (*mutant.attacks, mutant.topic, mutant.name))
         for name in names
     )
 
 
 def _baseline(tree: Tree, mutants: Sequence[Mutant]) -> bool:
     """Report whether the tests pass as long as nothing is taken out."""
-    attacks = sorted({attack for one in mutants for attack in one.attacks})
-    ran = run_tests(tree, _test_files(tree, mutants), attacks)
-    passed = bool(ran.tests) and not ran.fell and not ran.errors
-    print(f"nothing taken out: {ran.tests} tests, {len(ran.fell) + ran.errors} fell", flush=True)
-    if not passed:
-        print(ran.output, file=sys.stderr)
+    passed = True
+    for some in ([one for one in mutants if one.tests], [one for one in mutants if one.attacks]):
+        if some:
+            attacks = sorted({attack for one in some for attack in one.attacks})
+            passed &= _passes(run_tests(tree, _test_files(tree, some), attacks))
     return passed
+
+
+def _passes(ran: Ran) -> bool:
+    fell = len(ran.fell) + ran.errors
+    print(f"nothing taken out: {ran.tests} tests, {fell} fell", flush=True)
+    if fell or not ran.tests:
+        print(ran.output, file=sys.stderr)
+    return bool(ran.tests) and not fell
 
 
 def _test_files(tree: Tree, mutants: Sequence[Mutant]) -> list[Path]:
@@ -100,7 +109,8 @@ def _judge_all(trees: Sequence[Tree], mutants: Sequence[Mutant]) -> list[Outcome
 def _report(outcomes: Sequence[Outcome]) -> int:
     print(f"\n{'ids':16} {'fell':>9}  what is taken out, and tests that fell")
     for outcome in outcomes:
-        ids, mutant = " ".join(outcome.mutant.attacks), outcome.mutant
+        mutant = outcome.mutant
+        ids = " ".join(mutant.attacks) or mutant.topic
         print(f"{ids:16} {len(outcome.fell):4}/{outcome.ran:<4}  {mutant.name}")
         for name in outcome.fell[:SHOWN]:
             print(f"{'':28}{name}")
@@ -110,7 +120,8 @@ def _report(outcomes: Sequence[Outcome]) -> int:
     for outcome in bad:
         print(f"\n{outcome.verdict.upper()}: {outcome.mutant.name}\n{outcome.output}")
     groups = "".join(sorted({group for outcome in outcomes for group in outcome.mutant.groups}))
-    print(f"\n{len(outcomes)} mutants of the groups {groups}: {len(outcomes) - len(bad)} killed")
+    killed = len(outcomes) - len(bad)
+    print(f"\n{len(outcomes)} mutants of the groups {groups or '-'}: {killed} killed")
     return 1 if bad else 0
 
 
@@ -119,6 +130,7 @@ def _document(outcome: Outcome) -> dict[str, object]:
     return {
         "name": mutant.name,
         "attacks": mutant.attacks,
+        "topic": mutant.topic,
         "files": sorted({edit.file for edit in mutant.edits}),
         "verdict": outcome.verdict,
         "fell": outcome.fell,

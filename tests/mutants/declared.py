@@ -48,10 +48,14 @@ class Mutant:
     name: str
     """What is missing, as a clause about the product."""
     attacks: tuple[str, ...]
-    """The rows of the attack catalogue that the defence is for."""
+    """The rows of the attack catalogue that the defence is for; none if `tests` are named."""
     edits: tuple[Edit, ...]
     where: tuple[str, ...] = EVERYWHERE
     """Files and folders with the tests, of which those run that carry one of the ids."""
+    tests: tuple[str, ...] = ()
+    """Files of which all tests run, of a defence that the catalogue has no row for."""
+    topic: str = ""
+    """Name of the file that declares it, without its ending."""
 
     @property
     def groups(self) -> str:
@@ -76,11 +80,17 @@ class Mutant:
         return texts
 
     def test_files(self, root: Path) -> list[Path]:
-        """Return the files of its tests that mention one of its ids.
+        """Return the files of its tests: those it names, or those that mention one of its ids.
 
         Raises:
-            WrongMutant: there are none.
+            WrongMutant: there are none, or a file that is named is not there.
         """
+        if self.tests:
+            named = [root / name for name in self.tests]
+            for path in named:
+                if not path.is_file():
+                    raise WrongMutant(f"{self.name}: there is no {path.relative_to(root)}")
+            return named
         wanted = [f'"{attack}"' for attack in self.attacks]
         found = [
             path
@@ -115,15 +125,20 @@ def _mutant(path: Path, entry: dict[str, Any]) -> Mutant:
     try:
         mutant = Mutant(
             name=entry["name"],
-            attacks=tuple(entry["attacks"]),
+            attacks=tuple(entry.get("attacks", ())),
             edits=tuple(Edit(**edit) for edit in entry["edit"]),
             where=tuple(entry.get("where", EVERYWHERE)),
+            tests=tuple(entry.get("tests", ())),
+            topic=path.stem,
         )
     except (KeyError, TypeError) as error:
         raise WrongMutant(f"{path.name}: {entry.get('name', 'a mutant')}: {error}") from error
-    unknown = entry.keys() - {"name", "attacks", "edit", "where"}
-    if unknown or not mutant.attacks or not mutant.edits:
-        raise WrongMutant(f"{path.name}: {mutant.name}: {sorted(unknown)} is unknown, or no ids")
+    unknown = entry.keys() - {"name", "attacks", "edit", "where", "tests"}
+    if unknown or bool(mutant.attacks) == bool(mutant.tests) or not mutant.edits:
+        raise WrongMutant(
+            f"{path.name}: {mutant.name}: {sorted(unknown)} is unknown, or it has no edit, or not "
+            "one of ids and tests"
+        )
     return mutant
 
 

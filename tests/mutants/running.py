@@ -72,7 +72,7 @@ def judge(tree: Tree, mutant: Mutant) -> Outcome:
 
 
 def run_tests(tree: Tree, files: Sequence[Path], attacks: Sequence[str]) -> Ran:
-    """Run the tests of these files that carry one of the ids."""
+    """Run the tests of these files that carry one of the ids; all of them if there are no ids."""
     with tempfile.TemporaryDirectory() as folder:
         report, printed = Path(folder, "report.xml"), Path(folder, "output")
         arguments = [

@@ -49,12 +49,21 @@ def test_mutant_without_tests_is_refused(tmp_path: Path) -> None:
         mutant.test_files(tmp_path)
 
 
+def test_mutant_has_the_files_of_tests_that_it_names(tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text("")
+    mutant = Mutant("m", (), (), tests=("test_one.py",))
+    assert mutant.test_files(tmp_path) == [tmp_path / "test_one.py"]
+    with pytest.raises(WrongMutant, match="there is no test_two"):
+        Mutant("m", (), (), tests=("test_two.py",)).test_files(tmp_path)
+
+
 @pytest.mark.parametrize(
     "entry",
     [
         'attacks = ["A-01"]',
         'name = "m"',
         'name = "m"\nattacks = []',
+        'name = "m"\nattacks = ["A-01"]\ntests = ["test_one.py"]',
         'name = "m"\nattacks = ["A-01"]\nwith = 1',
         'name = "m"\nattacks = ["A-01"]\n[[mutant.edit]]\nfile = "f"',
     ],

@@ -341,7 +341,7 @@ def test_no_tool_asks_clients_to_send_arguments_in_headers() -> None:
 
 @pytest.mark.attack("L-16")
 async def test_call_ends_when_its_token_cannot_be_checked_because_of_a_mistake() -> None:
-    async with mcp_server(recheck=0.01) as mcp, asyncio.timeout(SECONDS):
+    async with mcp_server(recheck=0.01) as mcp, asyncio.timeout(SECONDS) as limit:
         reached, go = asyncio.Event(), asyncio.Event()
         mcp.tools.transport.before = held(mcp, "GET", reached, go)
         running = asyncio.create_task(tool(mcp, "get_me", version=MODERN))
@@ -349,6 +349,7 @@ async def test_call_ends_when_its_token_cannot_be_checked_because_of_a_mistake()
         mcp.tokens.known["good"] = RuntimeError("a mistake")
         with pytest.raises(RuntimeError):
             await running
+        assert not limit.expired()
 
 
 async def test_long_call_keeps_its_connection_alive(monkeypatch: pytest.MonkeyPatch) -> None:

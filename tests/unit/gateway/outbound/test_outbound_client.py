@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import ssl
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, RedirectResponse
 from starlette.types import Receive, Scope, Send
 
 from harness.connectproxy import ConnectProxy
@@ -172,3 +173,21 @@ async def test_a_redirect_is_an_answer_and_is_not_followed(status: int) -> None:
         answered = await http.get("https://idp.example/document")
     assert answered.status_code == status
     assert asked == ["https://idp.example/document"]
+
+
+async def redirects(scope: Scope, receive: Receive, send: Send) -> None:
+    """Send everybody to another path of this server."""
+    if scope["path"] == "/elsewhere":
+        await PlainTextResponse("followed")(scope, receive, send)
+    else:
+        await RedirectResponse("/elsewhere")(scope, receive, send)
+
+
+@pytest.mark.attack("G-05")
+async def test_a_client_of_a_thread_follows_no_redirect(tmp_path: Path) -> None:
+    async with https_server(redirects, tmp_path, hosts=["localhost"]) as server:
+        url = f"https://localhost:{server.port}/"
+        with Outbound(trusted(server.bundle)).blocking_client(url, timeout=30) as http:
+            answer = await asyncio.to_thread(http.get, url)
+    assert answer.status_code == 307
+    assert answer.text == ""

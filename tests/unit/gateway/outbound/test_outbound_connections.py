@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+import anyio
 import httpx
 import pytest
 
@@ -21,6 +22,10 @@ class Connection(httpx.AsyncBaseTransport):
         self.waits = asyncio.Event()
         """Cleared: it answers no more."""
         self.waits.set()
+        self.closing = asyncio.Event()
+        self.closing.set()
+        """Cleared: it takes time to close."""
+        self.close_fails = False
         self.asked = asyncio.Event()
         self.read = asyncio.Event()
 
@@ -33,7 +38,11 @@ class Connection(httpx.AsyncBaseTransport):
         return httpx.Response(200, stream=Waiting(self))
 
     async def aclose(self) -> None:
+        if not self.closing.is_set():
+            await asyncio.sleep(0)
         self.closed = True
+        if self.close_fails:
+            raise httpx.CloseError("cut")
 
 
 class Waiting(httpx.AsyncByteStream):
@@ -46,6 +55,10 @@ class Waiting(httpx.AsyncByteStream):
         self._connection.read.set()
         await self._connection.waits.wait()
         yield str(self._connection.number).encode()
+
+    async def aclose(self) -> None:
+        if self._connection.fails:
+            raise httpx.ReadError("cut")
 
 
 class Connections:
@@ -134,3 +147,40 @@ async def test_idle_connections_close_with_the_client() -> None:
         await response.aclose()
     await connections.http.aclose()
     assert all(one.closed for one in connections.made)
+
+
+async def test_cancelled_request_waits_until_its_connection_is_closed() -> None:
+    connections = Connections()
+    await connections.http.get("http://productive.test/")
+    connections.made[0].waits.clear()
+    connections.made[0].closing.clear()
+    with anyio.CancelScope() as scope:
+
+        async def cancel() -> None:
+            await connections.made[0].asked.wait()
+            scope.cancel()
+
+        cancelling = asyncio.create_task(cancel())
+        await connections.http.get("http://productive.test/")
+    await cancelling
+    assert scope.cancelled_caught
+    assert connections.made[0].closed
+
+
+async def test_connection_whose_response_cannot_be_closed_is_not_used_again() -> None:
+    connections = Connections()
+    response = await connections.open()
+    connections.made[0].fails = True
+    with pytest.raises(httpx.ReadError):
+        await response.aclose()
+    connections.made[0].fails = False
+    assert (await connections.http.get("http://productive.test/")).text == "1"
+    assert [one.closed for one in connections.made] == [True, False]
+
+
+async def test_failure_of_a_request_is_reported_although_its_connection_closes_badly() -> None:
+    connections = Connections()
+    await connections.http.get("http://productive.test/")
+    connections.made[0].fails = connections.made[0].close_fails = True
+    with pytest.raises(httpx.ReadError):
+        await connections.http.get("http://productive.test/")

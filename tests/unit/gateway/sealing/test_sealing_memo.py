@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from types import FunctionType, ModuleType
+
 import pytest
 
 from productive_contract.clock import system_entropy
@@ -65,3 +68,17 @@ def test_texts_used_longest_ago_are_forgotten() -> None:
     assert reads.count == 3
     memo.read(ring, second)
     assert reads.count == 4
+
+
+def test_texts_themselves_are_not_kept_in_memory() -> None:
+    ring = new_ring(0, system_entropy)
+    memo, text = SealMemo(Reads()), seal(ring, Purpose.ACCESS, b"payload")
+    memo.read(ring, text)
+    reachable: list[object] = [memo]
+    for one in reachable:
+        known = {id(other) for other in reachable}
+        if not isinstance(one, type | ModuleType | FunctionType):
+            reachable += [other for other in gc.get_referents(one) if id(other) not in known]
+    assert b"payload" in reachable
+    assert text not in [one for one in reachable if isinstance(one, str)]
+    assert text.encode() not in [one for one in reachable if isinstance(one, bytes)]

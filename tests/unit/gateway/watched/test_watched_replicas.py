@@ -148,3 +148,17 @@ def test_health_is_on_the_metrics() -> None:
     assert not watched.watch.healthy
     labels = {"watch": "replicas"}
     assert REGISTRY.get_sample_value("productive_mcp_watch_healthy", labels) == 0
+
+
+async def test_only_the_slices_of_the_service_are_asked_for() -> None:
+    api = ScriptedApi()
+    counts: list[int] = []
+    watch = ReplicaWatch(api, "productive", "gateway", counts.append)  # type: ignore[arg-type]
+    running = asyncio.create_task(watch.run())
+    await api.window()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert [one.partition(" ")[0] for one in api.requests] == ["list", "watch"]
+    for one in api.requests:
+        assert "/namespaces/productive/endpointslices?" in one
+        assert "labelSelector=kubernetes.io/service-name=gateway" in one

@@ -378,3 +378,15 @@ def share_on_metrics() -> float:
     share = REGISTRY.get_sample_value("productive_mcp_budget_requests")
     assert share is not None
     return share
+
+
+def test_windows_of_a_bounded_number_of_tokens_are_kept() -> None:
+    clock = Time()
+    limits = limiter(clock, token=1, organization=1_000_000)
+    limits.take(of("ana"))
+    assert refusal(limits, of("ana")).limit is Limit.TOKEN
+    for number in range(20_000):
+        limits.take(of(str(number)))
+    # Hers is the one that was not asked for longest.
+    limits.take(of("ana"))
+    assert refusal(limits, of("19999")).limit is Limit.TOKEN
