@@ -209,9 +209,10 @@ class _Response:
 
     async def _begin(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
         if not self._begun:
-            self._begun = True
             start = {"type": "http.response.start", "status": 200, "headers": [*headers]}
             await self._client.send(start)
+            # Not before: while the client reads nothing, the call may end and send it again.
+            self._begun = True
 
     async def _send_body(self, body: bytes, *, more: bool) -> None:
         await self._client.send({"type": "http.response.body", "body": body, "more_body": more})

@@ -51,6 +51,25 @@ async def tool(
     )
 
 
+def call_scope(version: str) -> dict[str, Any]:
+    """Return the ASGI scope of a call of get_me."""
+    headers = {
+        **JSON_HEADERS,
+        "host": "mcp.example.test",
+        "authorization": "Bearer good",
+        "mcp-protocol-version": version,
+        "mcp-method": "tools/call",
+        "mcp-name": "get_me",
+    }
+    return {
+        "type": "http",
+        "method": "POST",
+        "path": "/mcp",
+        "query_string": b"",
+        "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
+    }
+
+
 def held(
     mcp: McpServer, method: str, reached: asyncio.Event, go: asyncio.Event
 ) -> Callable[[httpx.Request], Awaitable[None]]:
@@ -189,28 +208,45 @@ async def test_call_ends_when_the_client_disconnects(version: str, plain_calls: 
         async def send(_: Message) -> None:
             return
 
-        headers = {
-            **JSON_HEADERS,
-            "host": "mcp.example.test",
-            "authorization": "Bearer good",
-            "mcp-protocol-version": version,
-            "mcp-method": "tools/call",
-            "mcp-name": "get_me",
-        }
-        scope = {
-            "type": "http",
-            "method": "POST",
-            "path": "/mcp",
-            "query_string": b"",
-            "headers": [(k.encode(), v.encode()) for k, v in headers.items()],
-        }
         with capture_logs() as lines:
-            running = asyncio.create_task(mcp.endpoint(scope, receive, send))
+            running = asyncio.create_task(mcp.endpoint(call_scope(version), receive, send))
             await reached.wait()
             gone.set()
             await running
             await until(lambda: lines)
         assert [line["reason"] for line in lines] == ["cancelled"]
+
+
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+async def test_answer_is_whole_though_its_stream_could_not_begin(
+    version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client reads nothing when the connection is to be kept alive, and then the call ends."""
+    monkeypatch.setattr("productive_gateway.mcp.plain_calls.KEPT_ALIVE_AFTER", 0.01)
+    async with mcp_server() as mcp, asyncio.timeout(SECONDS):
+        reached, go = asyncio.Event(), asyncio.Event()
+        mcp.tools.transport.before = held(mcp, "GET", reached, go)
+        body = json.dumps(call("get_me", {}, version=version)).encode()
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+        beginning, sent = asyncio.Event(), list[Message]()
+
+        async def receive() -> Message:
+            if waiting:
+                return waiting.pop()
+            await asyncio.Event().wait()
+            raise AssertionError
+
+        async def send(message: Message) -> None:
+            if not beginning.is_set():
+                beginning.set()
+                await asyncio.Event().wait()
+            sent.append(message)
+
+        running = asyncio.create_task(mcp.endpoint(call_scope(version), receive, send))
+        await beginning.wait()
+        go.set()
+        await running
+    assert [one["type"] for one in sent] == ["http.response.start", "http.response.body"]
 
 
 async def test_disconnect_before_the_body_is_no_error() -> None:
