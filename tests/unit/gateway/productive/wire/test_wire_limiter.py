@@ -173,7 +173,22 @@ def test_shorter_pause_does_not_end_a_longer_one() -> None:
     assert refusal(limits, of("luka")).retry_after == 600
 
 
+def test_shorter_pause_of_a_token_does_not_end_a_longer_one() -> None:
+    limits = limiter(Time())
+    limits.pause(of("ana"), RateLimited(9, Limit.TOKEN))
+    limits.pause(of("ana"), RateLimited(2, Limit.TOKEN))
+    assert refusal(limits, of("ana")).retry_after == 9
+
+
 # --- replicas
+
+
+def test_largest_number_counts_although_replicas_leave_one_after_the_other() -> None:
+    clock = Time()
+    limits = limiter(clock)
+    for replicas in (4, 3, 2, 1):
+        limits.divide(replicas)
+    assert sent(limits, of("ana")) + sent(limits, of("luka")) + sent(limits, of("eva")) <= 9
 
 
 def test_more_replicas_shrink_the_share_at_once() -> None:
