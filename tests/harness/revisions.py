@@ -106,6 +106,8 @@ class Exchange:
             {"type": "http.request", "body": json.dumps(message).encode(), "more_body": False}
         ]
         self._gone = asyncio.Event()
+        self.noticed = asyncio.Event()
+        """Set once the server was told that the client is gone."""
         self._sent: asyncio.Queue[Message] = asyncio.Queue()
         self._ended = False
         self.messages: list[Message] = []
@@ -124,6 +126,7 @@ class Exchange:
         if self._bodies:
             return self._bodies.pop()
         await self._gone.wait()
+        self.noticed.set()
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:

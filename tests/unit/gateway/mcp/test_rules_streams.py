@@ -99,6 +99,7 @@ async def test_disconnect_between_two_writes_prevents_the_second(revision: str) 
             async with exchange(mcp, revision, "tools/call", params) as one:
                 await reached.wait()
                 one.disconnect()
+                await one.noticed.wait()
                 # A write in flight finishes, so the cancellation shows nowhere yet.
                 for _ in range(100):
                     await asyncio.sleep(0)

@@ -147,7 +147,7 @@ async def test_two_replicas_write_once() -> None:
         simulated_tools(tools=ALL, writes=writes) as one,
         simulated_tools(tools=ALL, writes=writes) as other,
     ):
-        other.api.http = one.api.http
+        other.api.transport = one.api.transport
         await asyncio.gather(one.call("track"), other.call("track"))
         assert len(stored(one)) == 1
         assert len(stored(other)) == 0
