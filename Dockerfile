@@ -1,6 +1,6 @@
 # The images of productive-mcp. Targets:
 #
-#   gateway, operator   what is released
+#   gateway, operator   what is released: a program, Python and what it needs, without a distribution, so without a shell
 #   dev                 all sources, writable and reloaded, with dev IdP, simulator and unit tests; never released
 #
 # Where TLS to the package index passes through a proxy of your own, give its authorities:
@@ -67,11 +67,20 @@ RUN --mount=type=cache,target=/root/.cache \
     uv sync --package productive-operator --no-editable
 
 
-FROM ${BASE} AS program
+FROM ${BASE} AS python
 # Byte code of the standard library, which some bases leave out: with a read-only root none can be kept later.
-RUN python3 -m compileall -q -x site-packages "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
-    && useradd --uid 10001 --no-log-init --no-create-home --home-dir /tmp --shell /usr/sbin/nologin productive
-ENV PATH=/app/bin:$PATH
+RUN python3 -m compileall -q -x site-packages "$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')"
+
+
+FROM python AS runtime
+# See docs/decisions/0023-images-without-a-distribution.md
+COPY bin/runtime.py /opt/
+RUN python3 /opt/runtime.py /runtime
+
+
+FROM scratch AS program
+COPY --from=runtime /runtime /
+ENV PATH=/app/bin
 USER 10001:10001
 LABEL org.opencontainers.image.licenses=Apache-2.0
 
@@ -103,7 +112,12 @@ RUN --mount=type=cache,target=/root/.cache \
     uv sync --all-packages --group test --no-install-package playwright
 
 
-FROM program AS dev
+FROM python AS dev
+# Files are copied into its pods, and people look around in them: it keeps the distribution.
+RUN useradd --uid 10001 --no-log-init --no-create-home --home-dir /tmp --shell /usr/sbin/nologin productive
+ENV PATH=/app/bin:$PATH
+USER 10001:10001
+LABEL org.opencontainers.image.licenses=Apache-2.0
 COPY --from=build-dev /app /app
 COPY --chown=10001:10001 . /src
 WORKDIR /src
