@@ -13,6 +13,7 @@ import httpx
 
 from harness.deployment import Deployment
 from harness.kube import secrets_path
+from productive_contract.names import LABEL_ABSENT_SINCE, SUBJECT_TYPE
 
 UNEXPIRED = timedelta(seconds=240)
 """No record is swept at this age, since codes are valid for 300 s."""
@@ -22,7 +23,8 @@ UNEXPIRED = timedelta(seconds=240)
 class Records:
     """The objects of the grants namespace at one moment.
 
-    Every write changes the version of an object.
+    Every write changes the version of an object, except that the sweeper notes in a label of a
+    subject binding since when its person is absent, at a time of its own.
     """
 
     versions: Mapping[str, str]
@@ -32,11 +34,20 @@ class Records:
 def records(deployment: Deployment) -> Records:
     """List the grants namespace."""
     path = secrets_path(deployment.cluster.names.grants)
-    found = [one["metadata"] for one in deployment.cluster.kube.items(path)]
+    stored = deployment.cluster.kube.items(path)
+    found = [one["metadata"] for one in stored]
     return Records(
-        {one["name"]: f"{one['uid']} {one['resourceVersion']}" for one in found},
+        {one["metadata"]["name"]: _version(one) for one in stored},
         {one["name"]: datetime.fromisoformat(one["creationTimestamp"]) for one in found},
     )
+
+
+def _version(one: Mapping[str, Any]) -> str:
+    metadata = one["metadata"]
+    if one["type"] != SUBJECT_TYPE:
+        return f"{metadata['uid']} {metadata['resourceVersion']}"
+    labels = {k: v for k, v in metadata.get("labels", {}).items() if k != LABEL_ABSENT_SINCE}
+    return f"{metadata['uid']} {json.dumps([one.get('data'), labels], sort_keys=True)}"
 
 
 @contextmanager
