@@ -111,7 +111,7 @@ class Exchange:
         self._sent: asyncio.Queue[Message] = asyncio.Queue()
         self._ended = False
         self.messages: list[Message] = []
-        """What the server sent, whoever has read it."""
+        """What the server sent, whether or not it was read."""
         sent = {"host": "mcp.example.test", "authorization": "Bearer good", **headers}
         self._scope: Scope = {
             "type": "http",

@@ -82,7 +82,7 @@ class Subscriptions:
         self._closed = False
 
     def take(self, snapshot: Snapshot) -> None:
-        """Take up a new mapping: whoever may use something else now hears of it."""
+        """Use a new mapping, and tell the people who may use something else now."""
         self._snapshot = snapshot
         for channels in list(self._open.values()):
             for channel in channels:

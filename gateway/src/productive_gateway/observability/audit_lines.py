@@ -29,7 +29,7 @@ class AuditLines:
 
         Args:
             stream: of the log.
-            lock: held by whoever writes to it, so that lines do not run into each other.
+            lock: held while a line is written, so that lines do not run into each other.
         """
         self._stream = stream
         self._lock = lock

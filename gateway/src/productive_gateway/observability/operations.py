@@ -1,8 +1,8 @@
 """Measures MCP operations: requests and notifications, each from its decoded body to its answer.
 
-Names, labels and buckets follow the semantic conventions of OpenTelemetry for MCP. Whoever answers
-a message enters an `Operation`; what runs inside finds it with `current_operation` and reports what
-only it knows: which tool ran, and how it failed.
+Names, labels and buckets follow the semantic conventions of OpenTelemetry for MCP. The code that
+answers a message enters an `Operation`; what runs inside finds it with `current_operation` and
+reports what only it knows: which tool ran, and how it failed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Traces by OpenTelemetry: what a request did, and how long each part took. Off by default.
 
-Spans continue the trace of whoever called (W3C Trace Context, in HTTP and in `_meta`). They hold
+Spans continue the trace of the caller (W3C Trace Context, in HTTP and in `_meta`). They hold
 methods, routes, tools, statuses and the id of the request, and nothing that came with it: no
 arguments, answers, addresses, tokens or texts of errors. What the gateway calls gets no trace
 context, because it is somebody else's. While tracing is off, a span costs one comparison, and the

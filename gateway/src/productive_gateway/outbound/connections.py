@@ -105,8 +105,8 @@ class _Body(httpx.AsyncByteStream):
 async def _discard(transport: httpx.AsyncBaseTransport) -> None:
     """Close a transport whose request failed or was cancelled.
 
-    A pool of httpcore can count the connection of a cancelled request as busy for good: whoever got
-    the transport next would wait for that connection in vain.
+    A pool of httpcore can count the connection of a cancelled request as busy for good: the
+    next request that got the transport would wait for that connection in vain.
     """
     with anyio.CancelScope(shield=True), contextlib.suppress(Exception):
         await transport.aclose()
