@@ -7,17 +7,16 @@ reports what only it knows: which tool ran, and how it failed.
 
 from __future__ import annotations
 
-import time
 from asyncio import CancelledError
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from functools import cache
-from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final
 
 from prometheus_client import Histogram
 
 from productive_gateway.observability.metrics import OPERATION_SECONDS
+from productive_gateway.observability.timed import Timed
 from productive_gateway.observability.tracing import OpenSpan, begin_span
 
 OTHER: Final = "_OTHER"
@@ -31,12 +30,10 @@ def current_operation() -> Operation | None:
     return _current.get(None)
 
 
-class Operation:
+class Operation(Timed):
     """One message; a context manager that is entered once, around its answer."""
 
-    __slots__ = (
-        *("_begun", "_error_type", "_meta", "_method", "_outer", "_revision", "_span", "_tool"),
-    )
+    __slots__ = ("_error_type", "_meta", "_method", "_outer", "_revision", "_tool")
 
     def __init__(self, method: str, revision: str, meta: Mapping[str, Any] | None = None) -> None:
         """Take what is known from the message.
@@ -49,10 +46,8 @@ class Operation:
         self._method = method
         self._revision = revision
         self._meta = meta
-        self._span: OpenSpan | None = None
         self._tool = ""
         self._error_type = ""
-        self._begun = 0.0
         self._outer: Token[Operation] | None = None
 
     def calls(self, tool: str) -> None:
@@ -67,27 +62,21 @@ class Operation:
         """
         self._error_type = self._error_type or error_type
 
-    def __enter__(self) -> Self:
+    def begin(self) -> OpenSpan | None:
+        """Make this the current operation, and begin its span."""
         self._outer = _current.set(self)
         attributes = {"mcp.method.name": self._method, "mcp.protocol.version": self._revision}
-        self._span = begin_span(self._method, "SERVER", attributes, carrier=self._meta)
-        self._begun = time.perf_counter()
-        return self
+        return begin_span(self._method, "SERVER", attributes, carrier=self._meta)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        seconds = time.perf_counter() - self._begun
+    def end(self, seconds: float, error: type[BaseException] | None, span: OpenSpan | None) -> None:
+        """Record the operation."""
         if self._outer is not None:
             _current.reset(self._outer)
-        if kind is not None:
-            self.failed("cancelled" if issubclass(kind, CancelledError) else kind.__name__)
+        if error is not None:
+            self.failed("cancelled" if issubclass(error, CancelledError) else error.__name__)
         _histogram(self._method, self._tool, self._error_type, self._revision).observe(seconds)
-        if self._span is not None:
-            self._end(self._span)
+        if span is not None:
+            self._end(span)
 
     def _end(self, span: OpenSpan) -> None:
         if not self._tool:
