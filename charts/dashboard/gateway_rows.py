@@ -77,6 +77,13 @@ UP: Final = Row(
             {"{{pod}}": f'sum by (pod) (rate({REQUESTS}{{@, status=~"5.."}}[]))'},
             "reqps",
         ),
+        Graph(
+            "Traces",
+            "Spans by what became of them, while tracing is on. `failed`: the collector did not"
+            " take them. `dropped`: too many waited.",
+            {"{{outcome}}": "sum by (outcome) (rate(productive_mcp_spans_total{@}[]))"},
+            "ops",
+        ),
     ),
 )
 
