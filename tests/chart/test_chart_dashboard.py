@@ -1,4 +1,4 @@
-"""The Grafana dashboard is what its script writes, and Prometheus understands its queries.
+"""The Grafana dashboard is what `charts.dashboard` writes, and Prometheus understands its queries.
 
 `tests/full` asks them of a server that scrapes a running installation.
 """
@@ -6,22 +6,20 @@
 from __future__ import annotations
 
 import json
-import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from charts.dashboard.document import text
 
 from harness.helm import CHART
 from harness.prometheus import PrometheusMissing, dashboard_queries, promtool, write_rules
 
 DASHBOARD = CHART / "files" / "dashboard.json"
-SCRIPT = CHART.parent / "dashboard.py"
 
 
-def test_the_file_is_what_the_script_writes() -> None:
-    written = runpy.run_path(str(SCRIPT))["text"]()
-    assert DASHBOARD.read_text() == written, "run python charts/dashboard.py"
+def test_the_file_is_up_to_date() -> None:
+    assert DASHBOARD.read_text() == text(), "run python -m charts.dashboard"
 
 
 def test_prometheus_understands_every_query(tmp_path: Path) -> None:

@@ -528,6 +528,8 @@ CASES: list[Case] = [
     ),
     env("tracing.endpoint", "", "OTEL_EXPORTER_OTLP_ENDPOINT", ABSENT),
     env("tracing.share", 0.25, "OTEL_TRACES_SAMPLER_ARG", "0.25", TRACED),
+    # A sampler that something injects would ignore the share.
+    env("tracing.share", 0.25, "OTEL_TRACES_SAMPLER", "parentbased_traceidratio", TRACED),
     Case(
         "networkPolicy.tracingTo", PEER, "NetworkPolicy/gateway", "spec.egress.4.to", PEER, TRACED
     ),

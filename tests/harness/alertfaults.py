@@ -104,6 +104,11 @@ def refused(limit: str, pod: str = GATEWAYS[0]) -> str:
     return of("productive_mcp_budget_refused_total", pod, limit=limit)
 
 
+def spans(outcome: str, pod: str = GATEWAYS[0]) -> str:
+    """Return the number of spans of traces with this outcome."""
+    return of("productive_mcp_spans_total", pod, outcome=outcome)
+
+
 def _gateway(pod: str) -> dict[str, str]:
     quiet = {
         "record_tampered": ("",),
@@ -159,6 +164,10 @@ def _gateway(pod: str) -> dict[str, str]:
         refused("share", pod): always(0),
         refused("organization", pod): always(0),
         refused("server_time", pod): always(0),
+        spans("exported", pod): each_minute(300),
+        # The collector restarts now and then.
+        spans("failed", pod): "0x30 40x40 80x40",
+        spans("dropped", pod): always(0),
     }
 
 
@@ -356,6 +365,20 @@ FAULTS: Final = (
         "ProductiveMcpClientsBroken",
         3,
         {of("productive_mcp_clients_broken", pod): during(0, 1) for pod in GATEWAYS},
+    ),
+    Fault(
+        "the collector of traces does not answer",
+        "ProductiveMcpTracesFailing",
+        20,
+        {spans("exported", pod): slowed(300, 0) for pod in GATEWAYS}
+        | {spans("failed", pod): counted(300) for pod in GATEWAYS},
+    ),
+    Fault(
+        "the collector of traces is too slow",
+        "ProductiveMcpTracesFailing",
+        20,
+        {spans("exported", pod): slowed(300, 200) for pod in GATEWAYS}
+        | {spans("dropped", pod): counted(100) for pod in GATEWAYS},
     ),
     Fault(
         "the provider does not answer",

@@ -8,6 +8,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -39,8 +40,9 @@ class TraceReceiver:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.take(self.path, self.headers["Content-Type"], body)
-                self.send_response(200)
+                if receiver.status == HTTPStatus.OK:
+                    receiver.take(self.path, self.headers["Content-Type"], body)
+                self.send_response(receiver.status)
                 self.send_header("Content-Type", self.headers["Content-Type"])
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -49,6 +51,8 @@ class TraceReceiver:
                 pass
 
         self.spans: list[Received] = []
+        self.status = HTTPStatus.OK
+        """Of its answers; with another one it takes nothing."""
         self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
 
     @property

@@ -233,15 +233,21 @@ async def _cluster(settings: Settings, stack: AsyncExitStack) -> KubeClient | No
 
 
 async def _trace(settings: Settings, outbound: Outbound, stack: AsyncExitStack) -> None:
-    endpoint = settings.otel_exporter_otlp_endpoint
-    if endpoint is None:
+    url = settings.traces_url
+    if url is None:
         return
     try:
         # Only here: importing the SDK of OpenTelemetry takes a tenth of the start.
-        from productive_gateway.observability.collector import SECONDS, Collector, tracing_to
+        from productive_gateway.observability.collector import (
+            SECONDS,
+            Collector,
+            sampler_named,
+            tracing_to,
+        )
 
-        collector = Collector(endpoint, outbound.blocking_client(endpoint, timeout=SECONDS))
-        await stack.enter_async_context(tracing_to(collector, settings.otel_traces_sampler_arg))
+        collector = Collector(url, outbound.blocking_client(url, timeout=SECONDS))
+        sampler = sampler_named(settings.otel_traces_sampler, settings.otel_traces_sampler_arg)
+        await stack.enter_async_context(tracing_to(collector, sampler))
     except ValueError as error:
         # The SDK reads its limits from the environment by itself, some as soon as it is imported.
         raise SettingsError([f"{error}. Correct it, or remove it."]) from error

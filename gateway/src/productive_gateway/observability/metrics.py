@@ -83,7 +83,7 @@ CACHE_REQUESTS: Final = Counter(
 )
 SPANS: Final = Counter(
     "productive_mcp_spans",
-    "Spans of traces, sent to the collector or not; none while tracing is off",
+    "Spans of traces by what became of them; none while tracing is off",
     ["outcome"],
     registry=REGISTRY,
 )

@@ -41,6 +41,9 @@ def load_settings(environ: Mapping[str, str]) -> Settings:
         own[name] = own.get(name) or own.get(name.lower(), "")
     known = variables()
     given = {name: own[name].strip() for name in known if own.get(name, "").strip()}
+    if not given.get("OTEL_TRACES_SAMPLER", "traceidratio").lower().endswith("traceidratio"):
+        # It belongs to a sampler that takes no ratio, such as one that asks a server.
+        given.pop("OTEL_TRACES_SAMPLER_ARG", None)
     problems = [
         f"{name} is not a setting: did you mean {meant}? Rename it, or remove it."
         for name, meant in near_misses(own, known)

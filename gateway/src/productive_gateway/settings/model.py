@@ -70,8 +70,15 @@ class Settings(BaseModel):
     otel_exporter_otlp_endpoint: Annotated[str | None, BeforeValidator(values.collector)] = None
     """Base address of a collector of OpenTelemetry, which gets traces by OTLP over HTTP; without it
     nothing is traced."""
+    otel_exporter_otlp_traces_endpoint: Annotated[str | None, BeforeValidator(values.collector)] = (
+        None
+    )
+    """The whole address for traces, if it is another one."""
+    otel_traces_sampler: Annotated[str, BeforeValidator(str.lower)] = "parentbased_traceidratio"
+    """How it is decided which traces are recorded, by its name in OpenTelemetry; of another one
+    than the six of every SDK nothing is taken up."""
     otel_traces_sampler_arg: Annotated[float, BeforeValidator(values.share)] = 1.0
-    """Share of the traces that begin at the gateway that are recorded."""
+    """Share of the traces that a sampler by ratio records: by default, of those that begin here."""
 
     productive_org_id: Annotated[str, BeforeValidator(values.organization)]
     """Organization of people whose entry names none."""
@@ -215,6 +222,15 @@ class Settings(BaseModel):
     def callback_url(self) -> str:
         """The redirect URI that is registered at the provider."""
         return f"{self.public_url}/callback"
+
+    @property
+    def traces_url(self) -> str | None:
+        """Where traces are sent; None if nothing is traced.
+
+        Source: https://opentelemetry.io/docs/specs/otel/protocol/exporter/#endpoint-urls-for-otlphttp
+        """
+        base = self.otel_exporter_otlp_endpoint
+        return self.otel_exporter_otlp_traces_endpoint or (base and f"{base.rstrip('/')}/v1/traces")
 
     @property
     def redirect_hosts(self) -> tuple[str, ...] | Literal["*"]:

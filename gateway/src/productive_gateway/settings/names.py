@@ -20,8 +20,18 @@ _LIKENESS: Final = 0.885
 PROXY_VARIABLES: Final = ("HTTPS_PROXY", "NO_PROXY")
 _OTHER_PROXIES: Final = ("HTTP_PROXY", "ALL_PROXY", "FTP_PROXY")
 """Of other programs; nothing here goes through them."""
+_OTHER_SIGNALS: Final = ("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT")
+"""Of OpenTelemetry, for what the gateway does not send there. Its operator sets variables in pods
+that it knows nothing of."""
 _FAMILIAR: Final = frozenset(
-    spelling for name in (*PROXY_VARIABLES, *_OTHER_PROXIES) for spelling in (name, name.lower())
+    (
+        *(
+            spelling
+            for name in (*PROXY_VARIABLES, *_OTHER_PROXIES)
+            for spelling in (name, name.lower())
+        ),
+        *_OTHER_SIGNALS,
+    )
 )
 
 # What the kubelet sets for each Service of the namespace, unless enableServiceLinks is false.

@@ -244,11 +244,9 @@ def test_a_missing_setting_is_reported_once_with_what_to_write(name: str) -> Non
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://u:p@c:1"}, "without user name"),
         ({"OTEL_TRACES_SAMPLER_ARG": "2"}, "OTEL_TRACES_SAMPLER_ARG: write a number from 0 to 1"),
         ({"OTEL_TRACES_SAMPLER_ARG": "nan"}, "OTEL_TRACES_SAMPLER_ARG: write a number from 0 to 1"),
-        ({"OTEL_TRACES_SAMPLER": "always_off"}, "did you mean OTEL_TRACES_SAMPLER_ARG?"),
-        (
-            {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://c:4318"},
-            "did you mean OTEL_EXPORTER_OTLP_ENDPOINT?",
-        ),
+        ({"OTEL_TRACES_SAMPLERS": "always_off"}, "did you mean OTEL_TRACES_SAMPLER?"),
+        ({"OTEL_EXPORTER_OLTP_ENDPOINT": "http://c:4318"}, "mean OTEL_EXPORTER_OTLP_ENDPOINT?"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "c:4318"}, "TRACES_ENDPOINT: write an address"),
         ({"OIDC_REQUIRED_CLAIM": "{}"}, "did you mean OIDC_REQUIRED_CLAIMS?"),
     ],
 )
@@ -402,6 +400,57 @@ def test_trusted_proxies_are_addresses_and_ranges_and_never_everybody() -> None:
 def test_the_environment_of_this_process_is_no_near_miss() -> None:
     strangers = {name: value for name, value in os.environ.items() if name not in variables()}
     assert load_settings(CLUSTER | strangers).port == 8787
+
+
+INJECTED = {
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4318",
+    "OTEL_EXPORTER_OTLP_LOGS_ENDPOINT": "http://logs:4318/v1/logs",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://metrics:4318/v1/metrics",
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    "OTEL_LOGS_EXPORTER": "otlp",
+    "OTEL_METRICS_EXPORTER": "otlp",
+    "OTEL_NODE_IP": "10.0.0.1",
+    "OTEL_POD_IP": "10.1.0.1",
+    "OTEL_PROPAGATORS": "tracecontext,baggage,b3",
+    "OTEL_RESOURCE_ATTRIBUTES": "k8s.pod.name=$(OTEL_RESOURCE_ATTRIBUTES_POD_NAME)",
+    "OTEL_RESOURCE_ATTRIBUTES_NODE_NAME": "node-1",
+    "OTEL_RESOURCE_ATTRIBUTES_POD_NAME": "productive-gateway-1",
+    "OTEL_SERVICE_NAME": "productive-gateway",
+    "OTEL_TRACES_EXPORTER": "otlp",
+    "OTEL_TRACES_SAMPLER": "parentbased_jaeger_remote",
+    "OTEL_TRACES_SAMPLER_ARG": "endpoint=http://jaeger:14250,pollingIntervalMs=5000",
+}
+"""What the operator of OpenTelemetry sets in the pods of others."""
+
+
+def test_variables_that_are_injected_for_opentelemetry_do_not_keep_it_from_starting() -> None:
+    settings = load_settings(CLUSTER | INJECTED)
+    assert settings.traces_url == "http://collector:4318/v1/traces"
+    assert settings.otel_traces_sampler == "parentbased_jaeger_remote"
+    assert settings.otel_traces_sampler_arg == 1.0
+
+
+@pytest.mark.parametrize("sampler", ["", "traceidratio", "ParentBased_TraceIdRatio"])
+def test_share_of_traces_belongs_to_samplers_by_ratio(sampler: str) -> None:
+    given = {"OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": "0.25"}
+    assert load_settings(CLUSTER | given).otel_traces_sampler_arg == 0.25
+    assert "write a number" in refused(CLUSTER | given | {"OTEL_TRACES_SAMPLER_ARG": "much"})
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ({}, None),
+        ({"ENDPOINT": "http://c:4318/"}, "http://c:4318/v1/traces"),
+        ({"TRACES_ENDPOINT": "http://c:4318/x"}, "http://c:4318/x"),
+        ({"ENDPOINT": "http://c:1", "TRACES_ENDPOINT": "http://c:2/"}, "http://c:2/"),
+    ],
+)
+def test_address_for_traces_comes_before_the_base_address(
+    given: dict[str, str], url: str | None
+) -> None:
+    variables = {f"OTEL_EXPORTER_OTLP_{name}": value for name, value in given.items()}
+    assert load_settings(CLUSTER | variables).traces_url == url
 
 
 def test_claims_arrive_at_the_provider() -> None:
