@@ -10,6 +10,7 @@ While the gateway works on a request there is no deadline: a call may take long.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
@@ -22,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from productive_gateway.web.body import SECONDS as BODY_SECONDS
 from productive_gateway.web.headers import has_valid_host
+from productive_gateway.web.timers import Timer, Timers
 
 RETRY_AFTER: Final = 5
 """Seconds after which a client whose connection had to give way should try again."""
@@ -55,11 +57,33 @@ class PortLimits:
     """Bodies that are awaited at a time, likewise: it bounds the memory that they fill."""
 
 
+class Phase(Enum):
+    """What a connection is doing."""
+
+    NEW = auto()
+    """Nothing has arrived yet."""
+    HEAD = auto()
+    BODY = auto()
+    ANSWER = auto()
+    """The request is complete, its answer is not."""
+    IDLE = auto()
+    """Between two requests."""
+    DRAIN = auto()
+    """The last answer is sent; what still arrives is thrown away."""
+
+
 class Waiting:
     """The connections of one port that wait for their clients, the longest wait first."""
 
     def __init__(self, limits: PortLimits) -> None:
         self.limits = limits
+        self.deadlines: Final[Mapping[Phase, Timers]] = {
+            Phase.NEW: Timers(limits.head),
+            Phase.HEAD: Timers(limits.head),
+            Phase.BODY: Timers(limits.body),
+            Phase.IDLE: Timers(limits.idle),
+        }
+        """Of the phases that wait for the client."""
         self._all: dict[Connection, None] = {}
         self._bodies: dict[Connection, None] = {}
 
@@ -83,21 +107,6 @@ class Waiting:
         next(others, connection).give_way()
 
 
-class Phase(Enum):
-    """What a connection is doing."""
-
-    NEW = auto()
-    """Nothing has arrived yet."""
-    HEAD = auto()
-    BODY = auto()
-    ANSWER = auto()
-    """The request is complete, its answer is not."""
-    IDLE = auto()
-    """Between two requests."""
-    DRAIN = auto()
-    """The last answer is sent; what still arrives is thrown away."""
-
-
 class Connection(HttpToolsProtocol):
     """One connection."""
 
@@ -109,7 +118,7 @@ class Connection(HttpToolsProtocol):
         self._phase = Phase.NEW
         self._entered = True
         """Whether the phase began since its deadline was last set."""
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: Timer | asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
         """Deadline of a client that does not read."""
         self._unparsed = 0
@@ -236,20 +245,24 @@ class Connection(HttpToolsProtocol):
         await app(scope, receive, sending if cycle.more_body else send)
 
     def on_response_complete(self) -> None:
-        """Expect the next request, or end the connection."""
-        answered_next = bool(self.pipeline)
-        super().on_response_complete()
-        # uvicorn's own deadline between two requests ends with any byte.
-        self._unset_keepalive_if_required()
+        """Expect the next request, or end the connection.
+
+        In place of uvicorn's: its own deadline between two requests ends with any byte.
+        """
+        self.server_state.total_requests += 1
         if self.transport.is_closing():
             self._close()
-        elif not answered_next and (self.cycle.more_body or self._last is self.cycle):
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif self.cycle.more_body or self._last is self.cycle:
             self._drain()
-        else:
-            if self._phase is Phase.ANSWER and not answered_next:
-                self._enter(Phase.IDLE)
-            self._entered = True
-            self._set_deadline()
+            return
+        elif self._phase is Phase.ANSWER:
+            self._enter(Phase.IDLE)
+        self._entered = True
+        self._set_deadline()
 
     def shutdown(self) -> None:
         """Close at once, or after the answer that is under way."""
@@ -313,13 +326,7 @@ class Connection(HttpToolsProtocol):
         if self._phase is Phase.ANSWER or (self._phase is Phase.BODY and answering):
             # A body behind an answer under way is not even read yet.
             return
-        seconds = {
-            Phase.NEW: self._limits.head,
-            Phase.HEAD: self._limits.head,
-            Phase.BODY: self._limits.body,
-            Phase.IDLE: self._limits.idle,
-        }[self._phase]
-        self._deadline = self.loop.call_later(seconds, self._late)
+        self._deadline = self._waiting.deadlines[self._phase].start(self._late)
         if not answering:
             self._waiting.add(self, body=self._phase is Phase.BODY)
 
