@@ -2,12 +2,13 @@
 
 A plain request can be answered without the SDK. What the SDK would refuse is never plain, nor is
 anything that only the SDK understands: then the SDK gets the request, and reports what is wrong
-with it. The SDK's own validators decide, so the two cannot differ.
+with it. The SDK's own validators decide, so the two cannot differ. They take about as long as the
+rest of a call; so their verdict is remembered, together with all that they looked at.
 """
 
 from __future__ import annotations
 
-import json
+import marshal
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -26,15 +27,20 @@ from pydantic import ValidationError
 
 from productive_gateway.mcp.message import Message
 from productive_gateway.mcp.revision import WITHOUT_HEADER
-from productive_gateway.web.headers import RawHeaders, accepts, single, values
+from productive_gateway.web.headers import Headers, RawHeaders, accepts, single, values
 
-_LONGEST_REMEMBERED: Final = 2_000
-"""Characters of parameters whose verdict is remembered."""
+LONGEST_REMEMBERED: Final = 2_000
+"""Bytes of what a verdict is about, if it is remembered."""
+_MOST_REMEMBERED: Final = 512
+_MARSHALLED: Final = 2
+"""Version of `marshal` in which equal values always give the same bytes: no references."""
 _VERSION: Final = MCP_PROTOCOL_VERSION_HEADER.encode()
 _ROUTING: Final = tuple(
     (name, name.encode())
     for name in (MCP_PROTOCOL_VERSION_HEADER, MCP_METHOD_HEADER, MCP_NAME_HEADER)
 )
+_JUDGED: Final = (*(raw for _, raw in _ROUTING), b"content-type", b"accept")
+"""The headers that count."""
 
 
 def plain_revision(headers: RawHeaders, message: Message) -> str | None:
@@ -44,33 +50,39 @@ def plain_revision(headers: RawHeaders, message: Message) -> str | None:
         headers: of the request, without blanks around their values.
         message: of valid form.
     """
-    version = _revision(headers, message)
+    params = message.get("params")
+    # Any object may be the arguments: the registry judges them. What is left is the same in every
+    # call of a tool by a client.
+    if params is not None and isinstance(params.get("arguments"), dict):
+        params = {**params, "arguments": {}}
+    found = [values(headers, name) for name in _JUDGED]
+    asked = marshal.dumps((message["method"], params, found), _MARSHALLED)
+    return _judged(asked) if len(asked) <= LONGEST_REMEMBERED else _judged.__wrapped__(asked)
+
+
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def _judged(asked: bytes) -> str | None:
+    """Return the revision of a plain request.
+
+    Args:
+        asked: method, parameters and the values of `_JUDGED`, marshalled: all that counts.
+    """
+    method, params, found = marshal.loads(asked)  # noqa: S302  # it was marshalled just before
+    headers = Headers(
+        [(name, value) for name, every in zip(_JUDGED, found, strict=True) for value in every]
+    )
+    version = _revision(headers, {"method": method, "params": params})
     if version is None or not _negotiated(headers):
         return None
-    return version if _fits(message["method"], version, message.get("params")) else None
+    return version if _is_valid(method, version, params) else None
 
 
-def _fits(method: str, version: str, params: Mapping[str, Any] | None) -> bool:
-    judged = None if params is None else dict(params)
-    # Any object may be the arguments, and any text the name: the registry judges them. What is left
-    # is the same in every call of a client.
-    if judged is not None and isinstance(judged.get("arguments"), dict):
-        judged["arguments"] = {}
-    if judged is not None and isinstance(judged.get("name"), str):
-        judged["name"] = "any"
-    text = json.dumps(judged)
-    is_valid = _is_valid if len(text) <= _LONGEST_REMEMBERED else _is_valid.__wrapped__
-    return is_valid(method, version, text)
-
-
-@lru_cache(maxsize=256)
-def _is_valid(method: str, version: str, params: str) -> bool:
-    """Whether the SDK takes parameters, written as JSON; two schemas of it judge a call."""
-    read = json.loads(params)
+def _is_valid(method: str, version: str, params: Mapping[str, Any] | None) -> bool:
+    """Whether the SDK takes the parameters; two schemas of it judge a call."""
     try:
-        methods.validate_client_request(method, version, read)
+        methods.validate_client_request(method, version, params)
         if method == "tools/call":
-            types.CallToolRequestParams.model_validate(read, by_name=False)
+            types.CallToolRequestParams.model_validate(params, by_name=False)
     except (KeyError, ValidationError, TypeError, ValueError):
         return False
     return True
@@ -86,11 +98,11 @@ def _revision(headers: RawHeaders, message: Message) -> str | None:
         return None
     routing: dict[str, str] = {}
     for name, raw in _ROUTING:
-        found = values(headers, raw)
-        if len(found) > 1:
+        named = values(headers, raw)
+        if len(named) > 1:
             return None
-        if found:
-            routing[name] = found[0].decode("latin-1")
+        if named:
+            routing[name] = named[0].decode("latin-1")
     verdict = classify_inbound_request(message, headers=routing)
     return version if isinstance(verdict, InboundModernRoute) else None
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import anyio
@@ -27,7 +28,7 @@ from starlette.types import Receive, Send
 from productive_gateway.mcp import elicitation
 from productive_gateway.mcp.delayed import Delayed
 from productive_gateway.mcp.message import Message
-from productive_gateway.mcp.plain import plain_revision
+from productive_gateway.mcp.plain import LONGEST_REMEMBERED, plain_revision
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.kit.errors import UserQuestion
 from productive_gateway.tools.registry import Answer, ToolRegistry
@@ -112,7 +113,7 @@ class PlainCalls:
             and self._takes_no_headers(name)
             and _PROGRESS_TOKEN not in meta
             and not (_SURROGATES[0] in body or _SURROGATES[1] in body)
-            and not any(one.startswith(_PARAM_HEADERS) for one, _ in headers)
+            and _PARAM_HEADERS not in b" ".join([one for one, _ in headers])
         )
         version = plain_revision(headers, message) if plain else None
         if version is None:
@@ -222,8 +223,16 @@ def _can_ask(version: str, meta: Mapping[str, Any]) -> bool:
     declared = meta[types.CLIENT_CAPABILITIES_META_KEY]
     if not declared:
         return False
+    text = json.dumps(declared)
+    can_ask = _declares_forms if len(text) <= LONGEST_REMEMBERED else _declares_forms.__wrapped__
+    return can_ask(version, text)
+
+
+@lru_cache(maxsize=64)
+def _declares_forms(version: str, declared: str) -> bool:
+    """Whether the capabilities that a client declares, written as JSON, let it show a question."""
     # The SDK decides what a malformed declaration means.
-    connection = Connection.from_envelope(version, None, declared)
+    connection = Connection.from_envelope(version, None, json.loads(declared))
     return elicitation.can_ask(version, connection.client_capabilities)
 
 
