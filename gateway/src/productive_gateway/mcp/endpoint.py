@@ -129,14 +129,13 @@ class McpEndpoint:
         """Serve one request."""
         headers = stripped(scope)
         origin = single(headers, b"origin")
-        send = responses.with_security_headers(
-            send, origin if origin and self._config.allows_origin(origin) else None
-        )
+        if origin is not None and not self._config.allows_origin(origin):
+            origin = None
         response = self._without_token(scope, headers) or await self._serve(
-            {**scope, "headers": headers}, receive, send
+            {**scope, "headers": headers}, receive, responses.with_security_headers(send, origin)
         )
         if response is not None:
-            await response(scope, receive, send)
+            await responses.send_response(response, scope, receive, send, origin)
 
     def _without_token(self, scope: Scope, headers: RawHeaders) -> Response | None:
         """Respond to what needs no token: a wrong host or origin, a preflight, a browser."""

@@ -25,9 +25,12 @@ from productive_gateway.web.body import SECONDS as BODY_SECONDS
 from productive_gateway.web.body import ArrivedBody
 from productive_gateway.web.headers import has_valid_host
 from productive_gateway.web.timers import Timer, Timers
+from productive_gateway.web.whole_answer import WHOLE_ANSWER, send_parts, write_whole
 
 RETRY_AFTER: Final = 5
 """Seconds after which a client whose connection had to give way should try again."""
+
+_EXTENSIONS: Final[Mapping[str, Mapping[str, object]]] = {WHOLE_ANSWER: {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +236,7 @@ class Connection(HttpToolsProtocol):
         """Run the application; if it answers before its request is complete, say "close"."""
         if not cycle.more_body:
             # Most requests arrive as a whole, before this begins.
-            await app(scope, ArrivedBody(receive, partial(_take_body, cycle)), send)
+            await self._answer_arrived(cycle, app, scope, receive, send)
             return
 
         async def sending(message: Message) -> None:
@@ -247,6 +250,25 @@ class Connection(HttpToolsProtocol):
                 cycle.keep_alive = True
 
         await app(scope, receive, sending)
+
+    async def _answer_arrived(
+        self,
+        cycle: RequestResponseCycle,
+        app: ASGIApp,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Run the application for a request that is complete."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] != WHOLE_ANSWER:
+                await send(message)
+            elif not write_whole(cycle, message):
+                await send_parts(send, message)
+
+        scope["extensions"] = _EXTENSIONS
+        await app(scope, ArrivedBody(receive, partial(_take_body, cycle)), sending)
 
     def on_response_complete(self) -> None:
         """Expect the next request, or end the connection.
