@@ -41,11 +41,10 @@ from productive_gateway.mcp.sdk import SdkTransport
 from productive_gateway.mcp.server import CALLER, PRINCIPAL, PersonalServer, build_server
 from productive_gateway.mcp.subscriptions import Subscriptions
 from productive_gateway.mcp.token_watch import RECHECK, Authenticate, TokenWatch
-from productive_gateway.mcp.waited import Waited
 from productive_gateway.observability.operations import Operation
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.registry import ToolRegistry
-from productive_gateway.web.body import read_body, replay
+from productive_gateway.web.body import arrived_body, read_body, replay
 from productive_gateway.web.headers import RawHeaders, accepts, bearer, single, stripped, values
 
 ConnectPage = Callable[[], Response]
@@ -130,14 +129,13 @@ class McpEndpoint:
         """Serve one request."""
         headers = stripped(scope)
         origin = single(headers, b"origin")
-        send = responses.with_security_headers(
-            send, origin if origin and self._config.allows_origin(origin) else None
-        )
+        if origin is not None and not self._config.allows_origin(origin):
+            origin = None
         response = self._without_token(scope, headers) or await self._serve(
-            {**scope, "headers": headers}, receive, send
+            {**scope, "headers": headers}, receive, responses.with_security_headers(send, origin)
         )
         if response is not None:
-            await response(scope, receive, send)
+            await responses.send_response(response, scope, receive, send, origin)
 
     def _without_token(self, scope: Scope, headers: RawHeaders) -> Response | None:
         """Respond to what needs no token: a wrong host or origin, a preflight, a browser."""
@@ -172,9 +170,12 @@ class McpEndpoint:
             if token is None:
                 return responses.no_token(self._config)
             principal = await self._authenticate(token)
-            with self._open.counted(principal.person.uid):
+            self._open.enter(principal.person.uid)
+            try:
                 exchange = await self._received(scope, receive, send, token, principal)
                 return await self._answer(exchange)
+            finally:
+                self._open.leave(principal.person.uid)
         except responses.Refused as refused:
             return refused.response
         except InvalidToken as error:
@@ -190,7 +191,7 @@ class McpEndpoint:
     async def _received(
         self, scope: Scope, receive: Receive, send: Send, token: str, principal: Principal
     ) -> _Exchange:
-        """Receive the body of a request, and authenticate it again if that took any time.
+        """Receive the body of a request, and authenticate it again if it had to wait.
 
         Raises:
             Refused: the method is not POST.
@@ -204,9 +205,9 @@ class McpEndpoint:
             message = "Use POST. This endpoint has no stream and no session."
             refusal = responses.refusal(405, "method_not_allowed", message, {"allow": _METHODS})
             raise responses.Refused(refusal)
-        waited = Waited()
-        body = await read_body(scope["headers"], receive, limit=MAX_BODY)
-        if waited.end():
+        body = arrived_body(scope["headers"], receive, limit=MAX_BODY)
+        if body is None:
+            body = await read_body(scope["headers"], receive, limit=MAX_BODY)
             # The client decides how long its body takes; the token may have been revoked meanwhile.
             principal = await self._authenticate(token)
         scope = {**scope, PRINCIPAL: principal}

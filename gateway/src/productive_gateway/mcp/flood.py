@@ -6,9 +6,6 @@ the model to wait. The count is per person, because people share addresses and c
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Final
 
 from productive_gateway.errors import TooManyRequests
@@ -26,26 +23,28 @@ class OpenRequests:
     def __init__(self, most: int = MOST_REQUESTS) -> None:
         self._most = most
         self._report = HitReport("open_requests")
-        self._open: Counter[str] = Counter()
+        self._open: dict[str, int] = {}
 
-    @contextmanager
-    def counted(self, person: str) -> Iterator[None]:
-        """Count a request while the context is entered.
+    def enter(self, person: str) -> None:
+        """Count a request, until `leave` is called for it.
 
         Raises:
-            TooManyRequests: the person has as many open as are allowed.
+            TooManyRequests: the person has as many open as are allowed; this one is not counted.
         """
-        if self._open[person] >= self._most:
+        opened = self._open.get(person, 0)
+        if opened >= self._most:
             self._report.hit(person, person=person)
             raise TooManyRequests(
                 "You have too many requests open. Wait for some of them, then try again.",
                 reason="open_requests",
                 retry_after=RETRY_AFTER,
             )
-        self._open[person] += 1
-        try:
-            yield
-        finally:
-            self._open[person] -= 1
-            if not self._open[person]:
-                del self._open[person]
+        self._open[person] = opened + 1
+
+    def leave(self, person: str) -> None:
+        """Count a request as answered."""
+        left = self._open[person] - 1
+        if left:
+            self._open[person] = left
+        else:
+            del self._open[person]

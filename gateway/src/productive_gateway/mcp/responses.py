@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from starlette.responses import JSONResponse, Response
-from starlette.types import Message, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from productive_gateway.errors import GatewayError, InvalidToken, TooManyRequests, Unavailable
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.message import MalformedMessage
 from productive_gateway.people.scopes import ALL
 from productive_gateway.web.errors import BadRequest
+from productive_gateway.web.headers import RawHeaders
 from productive_gateway.web.protective_headers import PROTECTIVE
+from productive_gateway.web.whole_answer import send_whole
 
 SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     *(
@@ -99,26 +101,47 @@ def of_error(config: McpConfig, error: GatewayError | MalformedMessage) -> Respo
 
 def with_security_headers(send: Send, origin: str | None) -> Send:
     """Return a `send` that adds the headers of every response."""
-    extra = SECURITY_HEADERS
-    if origin is not None:
-        extra = (
-            *extra,
-            (b"access-control-allow-origin", origin.encode("latin-1")),
-            (b"access-control-expose-headers", b"WWW-Authenticate, Retry-After"),
-        )
+    extra = _extra_headers(origin)
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            kept, fresh = [], b"no-store"
-            for name, value in message.get("headers", ()):
-                if name.lower() not in _OURS:
-                    kept.append((name, value))
-                if name == b"content-type" and value.startswith(b"text/event"):
-                    fresh = b"no-store, no-transform"
-            message = {**message, "headers": [*kept, (b"cache-control", fresh), *extra]}
+            message = {**message, "headers": _complete(message.get("headers", ()), extra)}
         await send(message)
 
     return sending
+
+
+async def send_response(
+    response: Response, scope: Scope, receive: Receive, send: Send, origin: str | None
+) -> None:
+    """Send a response of the endpoint with the headers of every response."""
+    if not response.body:
+        await response(scope, receive, with_security_headers(send, origin))
+        return
+    own = [header for header in response.raw_headers if header[0] != b"content-length"]
+    headers = _complete(own, _extra_headers(origin))
+    await send_whole(scope, send, response.status_code, headers, bytes(response.body))
+
+
+def _complete(own: RawHeaders, extra: RawHeaders) -> list[tuple[bytes, bytes]]:
+    kept, fresh = [], b"no-store"
+    for header in own:
+        name = header[0].lower()
+        if name not in _OURS:
+            kept.append(header)
+        if name == b"content-type" and header[1].startswith(b"text/event"):
+            fresh = b"no-store, no-transform"
+    return [*kept, (b"cache-control", fresh), *extra]
+
+
+def _extra_headers(origin: str | None) -> RawHeaders:
+    if origin is None:
+        return SECURITY_HEADERS
+    return (
+        *SECURITY_HEADERS,
+        (b"access-control-allow-origin", origin.encode("latin-1")),
+        (b"access-control-expose-headers", b"WWW-Authenticate, Retry-After"),
+    )
 
 
 def _challenge(config: McpConfig, error: str | None = None) -> str:

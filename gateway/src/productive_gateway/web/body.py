@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from starlette.requests import ClientDisconnect
@@ -15,6 +16,51 @@ from productive_gateway.web.headers import RawHeaders, single, values
 _LENGTH: Final = re.compile(r"[0-9]{1,20}")
 SECONDS: Final = 30.0
 """Within which the whole body must arrive."""
+
+
+class ArrivedBody:
+    """The `receive` of a request whose body had arrived before the application began.
+
+    It is as any other, but the body can be taken at once too, without a deadline and a wait.
+    """
+
+    __slots__ = ("_receive", "_take")
+
+    def __init__(self, receive: Receive, take: Callable[[], bytes | None]) -> None:
+        """Wrap a `receive`.
+
+        Args:
+            receive: gives the body unless it was taken.
+            take: takes the body; returns None if it cannot be taken at once any more.
+        """
+        self._receive = receive
+        self._take = take
+
+    def __call__(self) -> Awaitable[Message]:
+        """Receive as usual."""
+        return self._receive()
+
+    def take(self) -> bytes | None:
+        """Take the body; None if it cannot be taken at once."""
+        return self._take()
+
+
+def arrived_body(headers: RawHeaders, receive: Receive, *, limit: int) -> bytes | None:
+    """Return the whole body if it is here already; otherwise take nothing of it.
+
+    Args:
+        headers: of the request, without blanks around their values (`stripped`).
+        receive: of the request.
+        limit: bytes that the body may have.
+
+    Raises:
+        BadRequest: compressed (415), or longer than `limit` (413).
+    """
+    _check_headers(headers, limit)
+    body = receive.take() if isinstance(receive, ArrivedBody) else None
+    if body is not None and len(body) > limit:
+        raise _too_large(limit)
+    return body
 
 
 async def read_body(headers: RawHeaders, receive: Receive, *, limit: int) -> bytes:
@@ -29,13 +75,9 @@ async def read_body(headers: RawHeaders, receive: Receive, *, limit: int) -> byt
         BadRequest: compressed (415), longer than `limit` (413), or too slow (408).
         ClientDisconnect: the client went away meanwhile.
     """
-    if any(value.lower() != b"identity" for value in values(headers, b"content-encoding")):
-        raise BadRequest(
-            "Send the request without compression.", status=415, reason="unsupported_encoding"
-        )
-    declared = single(headers, b"content-length")
-    if declared is not None and _LENGTH.fullmatch(declared) and int(declared) > limit:
-        raise _too_large(limit)
+    arrived = arrived_body(headers, receive, limit=limit)
+    if arrived is not None:
+        return arrived
     try:
         async with asyncio.timeout(SECONDS):
             return await _read(receive, limit)
@@ -43,6 +85,16 @@ async def read_body(headers: RawHeaders, receive: Receive, *, limit: int) -> byt
         raise BadRequest(
             "The request took too long to arrive. Send it again.", status=408, reason="timeout"
         ) from error
+
+
+def _check_headers(headers: RawHeaders, limit: int) -> None:
+    if any(value.lower() != b"identity" for value in values(headers, b"content-encoding")):
+        raise BadRequest(
+            "Send the request without compression.", status=415, reason="unsupported_encoding"
+        )
+    declared = single(headers, b"content-length")
+    if declared is not None and _LENGTH.fullmatch(declared) and int(declared) > limit:
+        raise _too_large(limit)
 
 
 def replay(body: bytes, receive: Receive) -> Receive:

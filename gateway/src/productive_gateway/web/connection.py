@@ -22,11 +22,15 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from productive_gateway.web.body import SECONDS as BODY_SECONDS
+from productive_gateway.web.body import ArrivedBody
 from productive_gateway.web.headers import has_valid_host
 from productive_gateway.web.timers import Timer, Timers
+from productive_gateway.web.whole_answer import WHOLE_ANSWER, send_parts, write_whole
 
 RETRY_AFTER: Final = 5
 """Seconds after which a client whose connection had to give way should try again."""
+
+_EXTENSIONS: Final[Mapping[str, Mapping[str, object]]] = {WHOLE_ANSWER: {}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +234,10 @@ class Connection(HttpToolsProtocol):
         send: Send,
     ) -> None:
         """Run the application; if it answers before its request is complete, say "close"."""
+        if not cycle.more_body:
+            # Most requests arrive as a whole, before this begins.
+            await self._answer_arrived(cycle, app, scope, receive, send)
+            return
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start" and cycle.more_body:
@@ -241,8 +249,26 @@ class Connection(HttpToolsProtocol):
                 # Not closed by uvicorn: `on_response_complete` drains the connection first.
                 cycle.keep_alive = True
 
-        # Most requests arrive as a whole, before this begins.
-        await app(scope, receive, sending if cycle.more_body else send)
+        await app(scope, receive, sending)
+
+    async def _answer_arrived(
+        self,
+        cycle: RequestResponseCycle,
+        app: ASGIApp,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
+        """Run the application for a request that is complete."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] != WHOLE_ANSWER:
+                await send(message)
+            elif not write_whole(cycle, message):
+                await send_parts(send, message)
+
+        scope["extensions"] = _EXTENSIONS
+        await app(scope, ArrivedBody(receive, partial(_take_body, cycle)), sending)
 
     def on_response_complete(self) -> None:
         """Expect the next request, or end the connection.
@@ -388,3 +414,18 @@ class Connection(HttpToolsProtocol):
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
+
+
+def _take_body(cycle: RequestResponseCycle) -> bytes | None:
+    """Take the body of a request as its `receive` would; None if that would wait, or do more."""
+    if (
+        cycle.disconnected
+        or cycle.response_complete
+        or cycle.waiting_for_100_continue
+        or not cycle.message_event.is_set()
+    ):
+        return None
+    cycle.flow.resume_reading()
+    cycle.message_event.clear()
+    body, cycle.body = bytes(cycle.body), bytearray()
+    return body

@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from typing import Any
+from contextlib import suppress
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from harness.grantkit import eventually
+from harness.portkit import HEAD, answer, one_answer, rest, serving
 from productive_gateway.serving import Server
 from productive_gateway.web.connection import PortLimits
 from productive_gateway.web.listening import listen
 
-HEAD = b"POST / HTTP/1.1\r\nhost: x\r\n"
 GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
-Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-
-
-async def answer(send: Send, body: bytes, status: int = 200) -> None:
-    headers = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
 
 
 async def echo(_: Scope, receive: Receive, send: Send) -> None:
@@ -55,25 +46,6 @@ class Held:
         await answer(send, self.body)
 
 
-@asynccontextmanager
-async def serving(app: Any = echo, **limits: Any) -> AsyncIterator[Callable[[], Any]]:
-    """Serve on a free port; yields what opens a connection to it."""
-    sockets = listen(["127.0.0.1"], 0)
-    server = Server(app, sockets, PortLimits(**limits))
-    running = asyncio.create_task(server.run_until_exit())
-    await eventually(lambda: server.started, what="it serves")
-    async with AsyncExitStack() as stack:
-
-        async def connect() -> Connection:
-            reader, writer = await asyncio.open_connection(*sockets[0].getsockname())
-            stack.callback(writer.close)
-            return reader, writer
-
-        yield connect
-    server.should_exit = True
-    await running
-
-
 async def flood(writer: asyncio.StreamWriter, chunk: bytes, times: int) -> int:
     """Send until the other side closes; returns how many bytes it took."""
     sent = 0
@@ -94,19 +66,6 @@ async def trickle(writer: asyncio.StreamWriter) -> None:
             await asyncio.sleep(0.02)
 
 
-async def rest(reader: asyncio.StreamReader, seconds: float = 5) -> bytes:
-    """Return all that still comes; the connection must end within that time."""
-    with suppress(ConnectionError):
-        return await asyncio.wait_for(reader.read(), seconds)
-    return b""
-
-
-async def one_answer(reader: asyncio.StreamReader) -> bytes:
-    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
-    [length] = [line[15:] for line in head.splitlines() if line.startswith(b"content-length:")]
-    return head + await reader.readexactly(int(length))
-
-
 @pytest.mark.attack("L-09")
 @pytest.mark.parametrize(
     ("begin", "more"),
@@ -120,7 +79,7 @@ async def one_answer(reader: asyncio.StreamReader) -> bytes:
     ids=["address", "one header", "many headers", "trailers", "nothing"],
 )
 async def test_a_head_without_an_end_is_cut(begin: bytes, more: bytes) -> None:
-    async with serving() as connect:
+    async with serving(echo) as connect:
         reader, writer = await connect()
         writer.write(begin)
         sent = await asyncio.wait_for(flood(writer, more, 8192), 10)
@@ -148,7 +107,7 @@ async def test_a_head_without_an_end_is_cut(begin: bytes, more: bytes) -> None:
 )
 async def test_request_without_exactly_one_valid_host_is_refused(host: bytes) -> None:
     """RFC 9112 3.2."""
-    async with serving() as connect:
+    async with serving(echo) as connect:
         reader, writer = await connect()
         writer.write(b"GET / HTTP/1.1\r\n" + host + b"\r\n")
         answered = await rest(reader)
@@ -158,7 +117,7 @@ async def test_request_without_exactly_one_valid_host_is_refused(host: bytes) ->
 
 @pytest.mark.attack("L-11")
 async def test_two_hosts_are_refused_in_http_1_0_too() -> None:
-    async with serving() as connect:
+    async with serving(echo) as connect:
         reader, writer = await connect()
         writer.write(b"GET / HTTP/1.0\r\nhost: x\r\nhost: x\r\n\r\n")
         assert (await rest(reader)).startswith(b"HTTP/1.1 400 ")
@@ -175,14 +134,14 @@ async def test_two_hosts_are_refused_in_http_1_0_too() -> None:
     ],
 )
 async def test_request_with_a_valid_host_is_served(head: bytes) -> None:
-    async with serving() as connect:
+    async with serving(echo) as connect:
         reader, writer = await connect()
         writer.write(head + b"connection: close\r\n\r\n")
         assert (await rest(reader)).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_answer_before_a_request_with_two_hosts_is_sent() -> None:
-    async with serving() as connect:
+    async with serving(echo) as connect:
         reader, writer = await connect()
         writer.write(GET)
         assert (await one_answer(reader)).startswith(b"HTTP/1.1 200 ")
@@ -192,7 +151,7 @@ async def test_answer_before_a_request_with_two_hosts_is_sent() -> None:
 
 @pytest.mark.attack("E-04")
 async def test_a_head_of_sixteen_kilobytes_and_a_long_body_are_served() -> None:
-    async with serving() as connect:
+    async with serving(echo) as connect:
         reader, writer = await connect()
         body = b"b" * 1_000_000
         for _ in range(2):
@@ -207,7 +166,7 @@ async def test_a_head_of_sixteen_kilobytes_and_a_long_body_are_served() -> None:
 
 @pytest.mark.attack("E-04")
 async def test_a_head_of_too_many_headers_is_refused() -> None:
-    async with serving(headers=20) as connect:
+    async with serving(echo, headers=20) as connect:
         for count, status in ((19, b"200"), (20, b"431"), (3000, b"431")):
             reader, writer = await connect()
             writer.write(GET[:-2] + b"a: b\r\n" * count + b"\r\n")
@@ -220,7 +179,7 @@ async def test_a_head_of_too_many_headers_is_refused() -> None:
 
 @pytest.mark.attack("E-04")
 async def test_too_many_headers_in_a_next_request_end_the_connection() -> None:
-    async with serving(headers=20) as connect:
+    async with serving(echo, headers=20) as connect:
         reader, writer = await connect()
         writer.write(GET)
         assert (await one_answer(reader)).startswith(b"HTTP/1.1 200 ")
@@ -230,7 +189,7 @@ async def test_too_many_headers_in_a_next_request_end_the_connection() -> None:
 
 @pytest.mark.attack("E-04")
 async def test_a_head_is_too_long_also_if_it_arrives_at_once() -> None:
-    async with serving(head_bytes=1000) as connect:
+    async with serving(echo, head_bytes=1000) as connect:
         reader, writer = await connect()
         writer.write(GET[:-2] + b"cookie: " + b"c" * 2000 + b"\r\n\r\n")
         assert (await rest(reader)).startswith(b"HTTP/1.1 431 ")
@@ -242,7 +201,7 @@ async def test_a_head_is_too_long_also_if_it_arrives_at_once() -> None:
 
 @pytest.mark.attack("L-10")
 async def test_a_head_that_takes_too_long_is_refused() -> None:
-    async with serving(head=0.1) as connect:
+    async with serving(echo, head=0.1) as connect:
         reader, writer = await connect()
         writer.write(b"GET / HTTP/1.1\r\nhost:")
         assert (await rest(reader)).startswith(b"HTTP/1.1 408 ")
@@ -250,14 +209,14 @@ async def test_a_head_that_takes_too_long_is_refused() -> None:
 
 @pytest.mark.attack("L-10")
 async def test_a_connection_without_a_request_is_closed_without_an_answer() -> None:
-    async with serving(head=0.1) as connect:
+    async with serving(echo, head=0.1) as connect:
         reader, _ = await connect()
         assert await rest(reader) == b""
 
 
 @pytest.mark.attack("L-10")
 async def test_a_body_may_take_longer_than_a_head() -> None:
-    async with serving(head=0.1) as connect:
+    async with serving(echo, head=0.1) as connect:
         reader, writer = await connect()
         writer.write(HEAD + b"content-length: 2\r\n\r\na")
         await asyncio.sleep(0.3)
@@ -268,7 +227,7 @@ async def test_a_body_may_take_longer_than_a_head() -> None:
 @pytest.mark.attack("L-10")
 @pytest.mark.parametrize("stray", [b"", b"\n", b"\r\n\r\n"])
 async def test_a_connection_between_two_requests_is_closed_whatever_strays_in(stray: bytes) -> None:
-    async with serving(idle=0.2) as connect:
+    async with serving(echo, idle=0.2) as connect:
         reader, writer = await connect()
         writer.write(GET)
         assert b" 200 " in await one_answer(reader)
@@ -278,7 +237,7 @@ async def test_a_connection_between_two_requests_is_closed_whatever_strays_in(st
 
 @pytest.mark.attack("L-10")
 async def test_the_next_request_may_follow_within_the_idle_time() -> None:
-    async with serving(idle=2) as connect:
+    async with serving(echo, idle=2) as connect:
         reader, writer = await connect()
         for _ in range(3):
             writer.write(b"\r\n" + GET)
@@ -287,7 +246,7 @@ async def test_the_next_request_may_follow_within_the_idle_time() -> None:
 
 @pytest.mark.attack("L-10")
 async def test_the_head_of_the_next_request_has_its_own_deadline() -> None:
-    async with serving(idle=60, head=0.1) as connect:
+    async with serving(echo, idle=60, head=0.1) as connect:
         reader, writer = await connect()
         writer.write(GET)
         assert b" 200 " in await one_answer(reader)
@@ -297,7 +256,7 @@ async def test_the_head_of_the_next_request_has_its_own_deadline() -> None:
 
 @pytest.mark.attack("L-10")
 async def test_a_body_has_a_deadline_in_total_however_it_trickles() -> None:
-    async with serving(body=0.4) as connect:
+    async with serving(echo, body=0.4) as connect:
         reader, writer = await connect()
         writer.write(HEAD + b"content-length: 10000\r\n\r\n")
         trickling = asyncio.create_task(trickle(writer))
@@ -377,7 +336,7 @@ async def test_a_late_next_request_does_not_end_the_answer_under_way(pipelined: 
 
 
 async def test_pipelined_requests_are_answered_in_order() -> None:
-    async with serving() as connect:
+    async with serving(echo) as connect:
         reader, writer = await connect()
         for word in (b"a", b"b", b"c"):
             writer.write(HEAD + b"content-length: 1\r\n\r\n" + word)
@@ -465,7 +424,7 @@ async def test_above_the_cap_a_new_connection_is_closed_if_all_others_are_answer
 
 @pytest.mark.attack("Q-06")
 async def test_above_their_cap_the_body_that_is_awaited_longest_is_refused() -> None:
-    async with serving(bodies=2) as connect:
+    async with serving(echo, bodies=2) as connect:
         slow = [await connect() for _ in range(3)]
         for _, writer in slow:
             writer.write(HEAD + b"content-length: 2\r\n\r\na")
@@ -497,7 +456,7 @@ async def test_above_their_cap_the_body_that_is_awaited_longest_is_refused() -> 
     ids=["both lengths", "unknown coding", "blank", "blank length", "two lengths", "sign", "nul"],
 )
 async def test_ambiguous_requests_are_refused_and_the_connection_ends(request_: bytes) -> None:
-    async with serving() as connect:
+    async with serving(echo) as connect:
         reader, writer = await connect()
         writer.write(request_)
         answered = await rest(reader)
