@@ -57,7 +57,19 @@ def hastened(rules: list[dict[str, Any]]) -> list[dict[str, Any]]:
     They still fire for the same faults: only time passes faster. Two scrapes that come too late on
     a busy machine are no absence yet.
     """
-    return [{**rule, "for": "4s", "expr": _hastened(rule["expr"])} for rule in rules]
+    return [{**rule, "for": _wait(rule), "expr": _hastened(rule["expr"])} for rule in rules]
+
+
+def _wait(rule: Mapping[str, Any]) -> str:
+    """Return the wait of an alert; one that was longer than the query's window still is.
+
+    Where all requests fail, a share of them passes on its way up through what another alert waits
+    for.
+    """
+    windows = [int(minutes) for minutes in re.findall(r"\[(\d+)m\]", rule["expr"])]
+    minutes = re.fullmatch(r"(\d+)m", rule.get("for", "0m"))
+    longer = minutes is not None and windows and int(minutes[1]) > max(windows)
+    return "12s" if longer else "4s"
 
 
 def _hastened(query: str) -> str:
