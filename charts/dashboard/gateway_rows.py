@@ -32,7 +32,7 @@ UP: Final = Row(
         Stat(
             "Alerts",
             "Alerts of this product that are firing.",
-            'count(ALERTS{alertname=~"ProductiveMcp.+", alertstate="firing"}) or vector(0)',
+            'count(ALERTS{@, alertname=~"ProductiveMcp.+", alertstate="firing"}) or vector(0)',
             red_from=1,
         ),
         Stat(

@@ -115,6 +115,8 @@ def test_each_alert_says_what_is_wrong_and_where_to_read_on(helm: Helm) -> None:
     page = "https://git.example.com/mcp/docs/operations.md"
     for rule in alerts(helm, {"metrics": {"prometheusRule": {"runbook": page}}}):
         assert rule["labels"]["severity"] in SEVERITIES
+        # Most queries aggregate it away, and an AlertmanagerConfig matches by it.
+        assert rule["labels"]["namespace"] == "productive"
         annotations = rule["annotations"]
         assert set(annotations) == {"summary", "description", "runbook_url"}
         assert annotations["summary"].endswith(".")

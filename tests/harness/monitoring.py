@@ -17,7 +17,7 @@ from harness.prometheus import prometheus_program, write_rules
 
 NAMESPACE = "productive"
 INTERVAL = "1s"
-LONGEST = 90.0
+LONGEST = 300.0
 """Seconds until an alert fires or ends."""
 FURTHER_EVALUATIONS = 4
 """How long another alert has the opportunity to fire as well."""

@@ -31,7 +31,7 @@ from productive_gateway.people.snapshot import Snapshot
 from productive_gateway.sealing.keys import parse_ring
 from productive_kube.client import KubeClient
 
-SWEPT_WITHIN = 30.0
+SWEPT_WITHIN = 120.0
 T = TypeVar("T")
 
 
@@ -72,7 +72,7 @@ class Sweeps:
             AssertionError: it has not in time.
         """
         gateway = self.site.gateways[number]
-        eventually(lambda: IDLE in gateway.output(), what="the sweeper waits")
+        eventually(lambda: IDLE in gateway.output(), seconds=SWEPT_WITHIN, what="the sweeper waits")
         done = gateway.output().count(IDLE) + 1
         gateway.signal(signal.SIGUSR1)
         eventually(

@@ -67,7 +67,9 @@ def with_token(site: Site, token: str) -> dict[str, Any]:
         revisions = site.running.people.published_revision()
         site.running.people.set_token(name, token)
         eventually(
-            lambda: site.running.people.published_revision() > revisions, what="the new token"
+            lambda: site.running.people.published_revision() > revisions,
+            seconds=60,
+            what="the new token",
         )
         site.running.people.arrive()
         return tokens

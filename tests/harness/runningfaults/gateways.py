@@ -39,7 +39,7 @@ def a_gateway_that_drains(site: Site) -> Iterator[None]:
     with ThreadPoolExecutor(1) as pool:
         _, tokens = site.sign_in()
         call = pool.submit(find, site, tokens)
-        eventually(lambda: bool(left(site) < 50), what="the call at the simulator")
+        eventually(lambda: bool(left(site) < 50), seconds=60, what="the call at the simulator")
         site.running.gateways[1].signal(SIGTERM)
         site.running.ingress.pin(0)
         site.idle.clear()
