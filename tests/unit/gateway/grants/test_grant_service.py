@@ -600,6 +600,8 @@ async def test_endless_conflicts_are_unavailable(replica: Replica, store: Faulty
 @pytest.mark.attack("R-08")
 async def test_raised_epoch_ends_everything_made_before_it(replica: Replica) -> None:
     code, first = await replica.code(), await replica.tokens()
+    # What was found about a token that was good must not be remembered.
+    await replica.grants.authenticate(first.access_token)
     replica.keys.put(replace(replica.keys.ring(), epoch=1))
     await invalid(replica, first.access_token, TokenFault.OLD_EPOCH)
     await refused(replica.refresh(first.refresh_token), "old_epoch")
@@ -714,6 +716,7 @@ async def test_client_revokes_its_grant_by_either_token(
     replica: Replica, store: FaultyStore, kind: str
 ) -> None:
     tokens = await replica.tokens()
+    await replica.grants.authenticate(tokens.access_token)
     await replica.grants.revoke(getattr(tokens, kind), client_id=CLIENT)
     assert await replica.refuses(tokens.access_token)
     await refused(replica.refresh(tokens.refresh_token), "grant_gone")

@@ -92,6 +92,21 @@ async def test_the_revision_is_one_that_is_known(sent: str | None, revision: str
     assert ("error_type" in dict(labels)) == (revision == "_OTHER")
 
 
+@pytest.mark.parametrize(
+    ("offered", "revision"),
+    [(OLDER, OLDER), ("canary", "_OTHER"), (["canary"], "_OTHER"), (None, "_OTHER")],
+)
+async def test_a_handshake_is_measured_by_the_known_revision_that_it_offers(
+    offered: Any, revision: str
+) -> None:
+    async with mcp_server() as mcp:
+        with counted(SERIES) as grown:
+            offer = {**INITIALIZE, "protocolVersion": offered}
+            await mcp.post(request("initialize", **offer), version=None)
+    [labels] = grown
+    assert dict(labels)["mcp_protocol_version"] == revision
+
+
 async def test_each_message_of_a_batch_is_measured() -> None:
     messages = [request("ping"), request("tools/call", 2, name="get_me"), request("canary", 3)]
     async with mcp_server() as mcp:

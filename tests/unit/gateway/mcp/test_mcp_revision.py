@@ -49,6 +49,13 @@ def test_any_message_under_any_headers_is_accepted_or_refused_shortly(
         assert not named or named[0].decode("latin-1") in SERVED
 
 
+@pytest.mark.rule("T5")
+def test_a_long_unknown_revision_is_not_repeated_whole() -> None:
+    with pytest.raises(MalformedMessage) as caught:
+        check_revision([(HEADER, b"2" * 5_000)], {"id": 1, "method": "tools/list"})
+    assert caught.value.answer["error"]["data"]["requested"] == "2" * 32
+
+
 @given(st.sampled_from(SERVED))
 def test_message_that_names_the_revision_of_its_header_is_accepted(version: str) -> None:
     message = {"method": "tools/list", "params": {"_meta": {VERSION: version}}}

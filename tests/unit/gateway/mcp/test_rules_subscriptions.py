@@ -240,7 +240,7 @@ async def test_stream_with_too_many_unread_changes_is_ended() -> None:
 
 @pytest.mark.rule("T17")
 async def test_replica_that_stops_opens_no_stream() -> None:
-    async with mcp_server() as mcp:
+    async with mcp_server() as mcp, asyncio.timeout(SECONDS):
         mcp.endpoint.subscriptions.close()
         assert refused(await ask(mcp, MODERN, LISTEN, WANTED)) == (200, -32603)
 

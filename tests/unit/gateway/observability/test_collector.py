@@ -180,6 +180,28 @@ def test_after_a_failure_nothing_is_sent_for_some_seconds() -> None:
     assert len(asked) == 4
 
 
+def test_an_outage_is_reported_when_it_begins_and_not_at_each_batch() -> None:
+    status, time = 503, HeldTime()
+
+    def respond(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(status)
+
+    http = httpx.Client(transport=httpx.MockTransport(respond))
+    away = Collector("http://c", http, monotonic=time)
+
+    def export() -> list[str]:
+        time.now += PAUSE
+        with capture_logs() as lines:
+            away.export([])
+        return [line["event"] for line in lines]
+
+    assert [export() for _ in range(3)] == [["traces.failing"], [], []]
+    status = 200
+    assert export() == []
+    status = 503
+    assert [export() for _ in range(2)] == [["traces.failing"], []]
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "many"])
 async def test_variables_of_the_sdk_do_not_change_the_queue(
     value: str, monkeypatch: pytest.MonkeyPatch

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.mcpkit import (
@@ -192,7 +192,14 @@ async def test_paths_of_productive_are_named_without_ids() -> None:
     assert names["GET /tasks/{id}"].attributes["error.type"] == "404"
 
 
-@given(st.dictionaries(st.sampled_from(["traceparent", "tracestate"]), st.text() | st.integers()))
+@given(
+    st.dictionaries(
+        st.sampled_from(["traceparent", "tracestate"]),
+        st.just(TRACEPARENT) | st.text() | st.integers(),
+    )
+)
+@example({"traceparent": TRACEPARENT, "tracestate": 1})
+@example({"traceparent": 1, "tracestate": "a=b"})
 def test_no_carrier_of_a_client_breaks_a_request(carrier: dict[str, Any]) -> None:
     with recorded_spans() as spans:
         span = begin_span("x", "SERVER", {}, carrier=carrier)

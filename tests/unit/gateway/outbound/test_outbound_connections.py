@@ -11,6 +11,9 @@ import pytest
 
 from productive_gateway.outbound.connections import KEEP_ALIVE, ReusedConnections
 
+# A connection that is used by two at once is waited for in vain.
+pytestmark = pytest.mark.timeout(20)
+
 
 class Connection(httpx.AsyncBaseTransport):
     """A connection that fails, waits, or answers with its own number."""
@@ -91,10 +94,21 @@ async def test_connection_is_not_shared_while_a_response_is_read() -> None:
     assert len(connections.made) == 3
     for response in responses:
         await response.aclose()
-        await response.aclose()
     # The one that came back last is used first.
     assert (await connections.http.get("http://productive.test/")).text == "2"
     assert len(connections.made) == 3
+
+
+async def test_connection_whose_body_is_closed_twice_still_serves_one_request_at_a_time() -> None:
+    connections = Connections()
+    request = connections.http.build_request("GET", "http://productive.test/")
+    response = await connections.transport.handle_async_request(request)
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    await response.stream.aclose()
+    await response.stream.aclose()
+    for _ in range(2):
+        await connections.open()
+    assert len(connections.made) == 2
 
 
 async def test_connection_of_a_failed_request_is_closed_and_not_used_again() -> None:
