@@ -10,13 +10,13 @@ import pytest
 
 from harness.deployment import Deployment
 from harness.evidence import asked_upstream, idp_faults, nothing_stored
+from harness.pages import is_page
 from harness.signin import (
     REDIRECT_URI,
     Registered,
     Visitor,
     error_of,
     gone_on,
-    is_page,
     new_person,
     query_of,
 )

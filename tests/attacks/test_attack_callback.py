@@ -12,7 +12,8 @@ import pytest
 
 from harness.deployment import Deployment, Plan
 from harness.evidence import asked_upstream, audited, nothing_stored
-from harness.signin import Visitor, code_of, error_at, is_page, new_person
+from harness.pages import is_page
+from harness.signin import Visitor, code_of, error_at, new_person
 
 CONTACT = "it-help@northlight.example"
 

@@ -12,8 +12,9 @@ import pytest
 from harness.deployment import Deployment
 from harness.evidence import asked_upstream, audited, nothing_stored
 from harness.grantrequests import opens_everywhere, stored
+from harness.pages import is_page
 from harness.processes import eventually
-from harness.signin import Visitor, gone_on, handle_of, is_page, new_person
+from harness.signin import Visitor, gone_on, handle_of, new_person
 
 SECONDS = 5.0
 """In which what was taken away is gone everywhere while watches are healthy."""

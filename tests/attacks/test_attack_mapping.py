@@ -15,8 +15,9 @@ from harness.deployment import Deployment
 from harness.evidence import audited
 from harness.kube import ApiRefused, Object
 from harness.mcpkit import result_of
+from harness.pages import is_page
 from harness.processes import eventually
-from harness.signin import Visitor, code_of, is_page, new_person
+from harness.signin import Visitor, code_of, new_person
 
 REPLICAS = (0, 1)
 ANA_KOVAC, ANA_HORVAT = "9104", "9105"

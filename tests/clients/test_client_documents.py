@@ -28,10 +28,11 @@ from harness.deployment import Deployment, Plan
 from harness.documenthost import ADDRESS, CLIENT_ID, HOST, DocumentHost, described, document_host
 from harness.evidence import audited
 from harness.grantrequests import opens_everywhere, stored, works_everywhere
+from harness.pages import is_page
 from harness.plane import Plane
 from harness.processes import eventually, free_port
 from harness.sdkclient import Memory, Mode
-from harness.signin import Registered, Visitor, code_of, gone_on, is_page, new_person, query_of
+from harness.signin import Registered, Visitor, code_of, gone_on, new_person, query_of
 
 LOOPBACK = ["http://localhost/callback", "http://127.0.0.1/callback"]
 """As Claude Code writes them: without the port that it will listen at."""

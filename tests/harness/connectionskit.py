@@ -83,15 +83,6 @@ def asks_to_sign_in(page: httpx.Response) -> bool:
     )
 
 
-def is_page(answer: httpx.Response, status: int) -> bool:
-    return (
-        answer.status_code == status
-        and "location" not in answer.headers
-        and answer.headers["content-type"].startswith("text/html")
-        and answer.headers["cache-control"] == "no-store"
-    )
-
-
 def cookie_value(browser: Browser, part: str) -> str:
     [value] = [one.value for one in browser.http.cookies.jar if part in one.name]
     assert value is not None

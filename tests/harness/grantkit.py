@@ -13,11 +13,14 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
+import pytest
+
 from productive_contract.clock import Clock, system_entropy
 from productive_contract.mapping import Mapping, Person, State
 from productive_contract.secret import Secret
 from productive_gateway.errors import InvalidToken, Unavailable
 from productive_gateway.grants.config import DAY, GrantConfig
+from productive_gateway.grants.errors import InvalidGrant, TokenFault
 from productive_gateway.grants.grant import Grant, GrantState, SignIn, client_hash
 from productive_gateway.grants.index import GrantIndex
 from productive_gateway.grants.provider import Answer, AskProvider
@@ -323,3 +326,23 @@ async def eventually(
             return
         assert asyncio.get_running_loop().time() < deadline, f"not in {seconds} s: {what}"
         await asyncio.sleep(0.01)
+
+
+async def all_records(store: GrantStore) -> list[Record]:
+    """Return grants and subject bindings, to see that a refusal changed nothing."""
+    return [*await records(store, RecordKind.GRANT), *await records(store, RecordKind.SUBJECT)]
+
+
+async def invalid_grant(call: Awaitable[object], reason: str) -> None:
+    """Check that a call of the token endpoint's is refused for this reason."""
+    with pytest.raises(InvalidGrant) as error:
+        await call
+    assert error.value.reason == reason
+    assert "Connect again" in str(error.value)
+
+
+async def invalid_token(replica: Replica, access_token: str, fault: TokenFault) -> None:
+    """Check that an access token is refused for this reason."""
+    with pytest.raises(InvalidToken) as error:
+        await replica.grants.authenticate(access_token)
+    assert error.value.reason == fault.value

@@ -17,8 +17,9 @@ import httpx
 from harness.deployment import Deployment
 from harness.grantrequests import opens_everywhere, stored, works_everywhere
 from harness.kills import Cell
+from harness.pages import is_page
 from harness.processes import eventually, pause
-from harness.signin import Registered, Visitor, is_page, query_of
+from harness.signin import Registered, Visitor, query_of
 from productive_gateway.oauth.clients.client import client_label
 
 DEAD_WITHIN: Final = 10.0

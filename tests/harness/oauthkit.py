@@ -43,6 +43,7 @@ from productive_gateway.web.limits import UNLIMITED, Limits, PerMinute
 PUBLIC_URL = "https://mcp.example.test"
 RESOURCE = f"{PUBLIC_URL}/mcp"
 CALLBACK = "https://assistant.example/callback"
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 LOOPBACK = "http://localhost:4711/callback"
 VERIFIER = "v" * 64
 
@@ -320,3 +321,18 @@ def audit_log() -> Iterator[AuditLog]:
         yield AuditLog(lines)  # type: ignore[arg-type]
     reasons = {line["reason"] for line in lines if line.get("audit") and "reason" in line}
     assert {one for one in reasons if not is_documented(one)} == set()
+
+
+async def client_with_code(
+    server: AuthorizationServer, **metadata: Any
+) -> tuple[dict[str, Any], Browser, str]:
+    """Register a client and sign in: return the client, the browser and the code."""
+    client, browser = await server.register(**metadata), server.browser()
+    return client, browser, await browser.code(client["client_id"])
+
+
+def good_form(client_id: str, code: str) -> str:
+    """Return a form that redeems the code, for tests that change its text."""
+    return (
+        f"grant_type=authorization_code&client_id={client_id}&code={code}&code_verifier={VERIFIER}"
+    )

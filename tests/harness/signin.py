@@ -228,19 +228,6 @@ def code_of(answer: httpx.Response) -> str:
     return query_of(answer.headers["location"])["code"]
 
 
-def is_page(answer: httpx.Response, status: int = 400) -> bool:
-    """Report whether an answer is a page for the person, without any redirect."""
-    headers = answer.headers
-    return (
-        answer.status_code == status
-        and headers["content-type"].startswith("text/html")
-        and "location" not in headers
-        and "refresh" not in headers
-        and headers["cache-control"] == "no-store"
-        and "frame-ancestors 'none'" in headers["content-security-policy"]
-    )
-
-
 def error_of(
     deployment: Deployment, answer: httpx.Response, *, redirect_uri: str = REDIRECT_URI
 ) -> str:

@@ -25,11 +25,6 @@ NO_PAUSES = RetryLimits(conflict_pauses=(0, 0), failure_pauses=(0, 0))
 
 
 @pytest.fixture
-def store() -> FaultyStore:
-    return FaultyStore(MemoryGrantStore())
-
-
-@pytest.fixture
 def keys() -> HeldKeys:
     return HeldKeys()
 

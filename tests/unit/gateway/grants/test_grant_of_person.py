@@ -12,21 +12,10 @@ from harness.oauthkit import audit_log
 from productive_gateway.grants.errors import SubjectMismatch
 from productive_gateway.grants.grant import Cause, Grant, GrantState, Refusal
 from productive_gateway.grants.steps import Disconnection, End, Refuse
-from productive_gateway.grants.store_memory import MemoryGrantStore
 from productive_gateway.grants.transitions import decide
 
 BEN = ana(uid="5f0c6f0e-0000-4000-8000-000000000002", email="ben@example.com")
 ISSUER, SUBJECT = "https://idp.example", "subject-of-ana"
-
-
-@pytest.fixture
-def store() -> FaultyStore:
-    return FaultyStore(MemoryGrantStore())
-
-
-@pytest.fixture
-def replica(store: FaultyStore) -> Replica:
-    return Replica.over(store)
 
 
 def decided(replica: Replica, grant: Grant, uid: str) -> object:

@@ -16,14 +16,7 @@ from productive_gateway.grants.errors import Immutable, StoreFull
 from productive_gateway.grants.record import Record, RecordKind
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_kube.collection import Change
-from productive_kube.errors import (
-    ApiError,
-    Conflict,
-    NotFound,
-    QuotaExceeded,
-    Refused,
-    Unreachable,
-)
+from productive_kube.errors import ApiError, Conflict, NotFound, QuotaExceeded, Refused, Unreachable
 
 CREATED = "2026-11-23T12:00:00Z"
 ITEM: dict[str, Any] = {

@@ -25,11 +25,6 @@ BO = ana(uid="5f0c6f0e-0000-4000-8000-000000000002", email="bo@example.com")
 
 
 @pytest.fixture
-def store() -> FaultyStore:
-    return FaultyStore(MemoryGrantStore())
-
-
-@pytest.fixture
 def replica(store: FaultyStore) -> Replica:
     return Replica.over(store, people=HeldPeople(ana(), BO))
 

@@ -17,6 +17,7 @@ from harness.oauthkit import (
     parameters,
     query_of,
 )
+from harness.pages import is_page
 from productive_gateway.errors import Unavailable
 
 
@@ -37,17 +38,6 @@ async def ask_raw(add: str) -> httpx.Response:
         client = await server.register()
         query = httpx.QueryParams(parameters(client["client_id"]))
         return await server.browser().http.get(f"/authorize?{query}&{add}")
-
-
-def is_page(answer: httpx.Response, status: int = 400) -> bool:
-    return (
-        answer.status_code == status
-        and "location" not in answer.headers
-        and "refresh" not in answer.headers
-        and answer.headers["content-type"].startswith("text/html")
-        and answer.headers["cache-control"] == "no-store"
-        and "frame-ancestors 'none'" in answer.headers["content-security-policy"]
-    )
 
 
 def redirected(answer: httpx.Response) -> str:

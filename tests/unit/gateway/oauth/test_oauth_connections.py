@@ -16,7 +16,6 @@ from harness.connectionskit import (
     asks_to_sign_in,
     cookie_names,
     grants_on,
-    is_page,
     running,
     text_of,
 )
@@ -27,6 +26,7 @@ from harness.oauthkit import (
     audit_log,
     handle_of,
 )
+from harness.pages import is_page
 from productive_contract.names import LABEL_USER_UID
 from productive_gateway.grants.record import Record, decode, encode
 from productive_gateway.sealing.keys import KeyRing

@@ -12,7 +12,6 @@ from harness.connectionskit import (
     cookie_line,
     cookie_names,
     cookie_value,
-    is_page,
     running,
     text_of,
 )
@@ -24,6 +23,7 @@ from harness.oauthkit import (
     query_of,
 )
 from harness.oidcstub import Person, signed
+from harness.pages import is_page
 
 
 @pytest.mark.attack("C-01", "C-02", "E-03")

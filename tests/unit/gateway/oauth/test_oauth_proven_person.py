@@ -17,7 +17,6 @@ from harness.connectionskit import (
     cookie_names,
     cookie_value,
     grants_on,
-    is_page,
     running,
     text_of,
 )
@@ -30,6 +29,7 @@ from harness.oauthkit import (
     query_of,
 )
 from harness.oidcstub import Person, StubProvider
+from harness.pages import is_page
 from productive_contract.mapping import State
 from productive_gateway.grants.store_memory import MemoryGrantStore
 
