@@ -22,7 +22,7 @@ from productive_gateway.people.scopes import ALL
 from productive_gateway.web.errors import BadRequest
 from productive_gateway.web.headers import RawHeaders
 from productive_gateway.web.protective_headers import PROTECTIVE
-from productive_gateway.web.whole_answer import send_whole
+from productive_gateway.web.whole_answer import BEGINNINGS, send_whole
 
 SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     *(
@@ -113,7 +113,7 @@ def with_security_headers(send: Send, origin: str | None) -> Send:
     extra = _extra_headers(origin)
 
     async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in BEGINNINGS:
             message = {**message, "headers": _complete(message.get("headers", ()), extra)}
         await send(message)
 

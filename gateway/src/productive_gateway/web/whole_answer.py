@@ -22,6 +22,8 @@ from uvicorn.protocols.http.httptools_impl import (
 WHOLE_ANSWER: Final = "productive_mcp.whole_answer"
 """Name of the extension in the scope, and type of its message. The message has the status, the
 headers without content-length, and the body in pieces."""
+BEGINNINGS: Final = frozenset({"http.response.start", WHOLE_ANSWER})
+"""Types of messages that have the status and the headers of an answer."""
 
 _JOINED: Final = 16 * 1024
 """Bytes of a body that is copied behind its head, so that both are written as one."""
