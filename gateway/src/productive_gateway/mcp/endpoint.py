@@ -62,8 +62,10 @@ _CORS_HEADERS: Final = (
     "Mcp-Method, Mcp-Name, MCP-Protocol-Version, Mcp-Session-Id"
 )
 
+_Answer = Response | responses.JsonPieces
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class _Exchange:
     """An authenticated request with its body."""
 
@@ -108,6 +110,7 @@ class McpEndpoint:
         self._registry = registry
         self._connect_page = connect_page
         self._failed_tokens = failed_tokens
+        self._no_token = responses.no_token(config)
         self._open = OpenRequests()
         self._watch = TokenWatch(authenticate, recheck)
         self.subscriptions = Subscriptions(registry)
@@ -131,7 +134,7 @@ class McpEndpoint:
         origin = single(headers, b"origin")
         if origin is not None and not self._config.allows_origin(origin):
             origin = None
-        response = self._without_token(scope, headers) or await self._serve(
+        response: _Answer | None = self._without_token(scope, headers) or await self._serve(
             {**scope, "headers": headers}, receive, responses.with_security_headers(send, origin)
         )
         if response is not None:
@@ -162,13 +165,13 @@ class McpEndpoint:
             return self._connect_page()
         return None
 
-    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> _Answer | None:
         """Serve a request that needs a token; None when the response was sent already."""
         token: str | None = None
         try:
             token = bearer(scope["headers"])
             if token is None:
-                return responses.no_token(self._config)
+                return self._no_token
             principal = await self._authenticate(token)
             self._open.enter(principal.person.uid)
             try:
@@ -210,11 +213,11 @@ class McpEndpoint:
             body = await read_body(scope["headers"], receive, limit=MAX_BODY)
             # The client decides how long its body takes; the token may have been revoked meanwhile.
             principal = await self._authenticate(token)
-        scope = {**scope, PRINCIPAL: principal}
+        scope[PRINCIPAL] = principal
         CALLER.set(principal)
         return _Exchange(scope, replay(body, receive), send, token, principal, body)
 
-    async def _answer(self, exchange: _Exchange) -> Response | None:
+    async def _answer(self, exchange: _Exchange) -> _Answer | None:
         value = decode(exchange.body)
         headers = exchange.scope["headers"]
         if isinstance(value, list):
@@ -226,13 +229,13 @@ class McpEndpoint:
 
     async def _answer_message(
         self, exchange: _Exchange, message: McpMessage, operation: Operation
-    ) -> Response | None:
+    ) -> responses.JsonPieces | None:
         headers = exchange.scope["headers"]
         check_revision(headers, message)
         self._check_scope(exchange.principal, message)
         prebuilt = self._prebuilt.answer(exchange.principal, headers, message)
         if prebuilt is not None:
-            return Response(prebuilt, media_type="application/json")
+            return responses.JsonPieces(prebuilt)
         plain = self._plain
         call = None if plain is None else plain.read(headers, exchange.body, message)
         await self._run(exchange, operation, call)

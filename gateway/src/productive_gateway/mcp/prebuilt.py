@@ -25,6 +25,9 @@ from productive_gateway.tools.kit.access import Allowed
 from productive_gateway.tools.registry import ToolRegistry
 from productive_gateway.web.headers import RawHeaders
 
+Pieces = tuple[bytes, ...]
+"""Of an answer: a list of tools is long, and need not be copied for each id."""
+
 _METHODS: Final = frozenset({"tools/list", "server/discover"})
 
 
@@ -36,8 +39,8 @@ class PrebuiltAnswers:
         self._registry = registry
         self._answers: dict[tuple[str, str, Allowed], bytes] = {}
 
-    def answer(self, principal: Principal, headers: RawHeaders, message: Message) -> bytes | None:
-        """Return the whole JSON-RPC answer to a message of valid form; None if the SDK answers."""
+    def answer(self, principal: Principal, headers: RawHeaders, message: Message) -> Pieces | None:
+        """Return the JSON-RPC answer to a message of valid form; None if the SDK answers."""
         method = message.get("method")
         if method not in _METHODS or "id" not in message:
             return None
@@ -50,10 +53,9 @@ class PrebuiltAnswers:
         result = self._result(method, version, self._registry.allowed(principal.person))
         if result is None:
             return None
-        return b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (
-            json.dumps(message["id"]).encode(),
-            result,
-        )
+        number = message["id"]
+        written = b"%d" % number if type(number) is int else json.dumps(number).encode()
+        return b'{"jsonrpc":"2.0","id":%s,"result":' % written, result, b"}"
 
     def _result(self, method: str, version: str, allowed: Allowed) -> bytes | None:
         key = (method, version, allowed)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from starlette.responses import JSONResponse, Response
@@ -20,7 +22,7 @@ from productive_gateway.people.scopes import ALL
 from productive_gateway.web.errors import BadRequest
 from productive_gateway.web.headers import RawHeaders
 from productive_gateway.web.protective_headers import PROTECTIVE
-from productive_gateway.web.whole_answer import send_whole
+from productive_gateway.web.whole_answer import BEGINNINGS, send_whole
 
 SECURITY_HEADERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     *(
@@ -37,6 +39,13 @@ _OURS: Final = frozenset(
         *(b"cache-control", b"access-control-allow-origin", b"access-control-expose-headers"),
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class JsonPieces:
+    """A successful response: JSON, in pieces."""
+
+    body: tuple[bytes, ...]
 
 
 class Refused(Exception):
@@ -104,7 +113,7 @@ def with_security_headers(send: Send, origin: str | None) -> Send:
     extra = _extra_headers(origin)
 
     async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] in BEGINNINGS:
             message = {**message, "headers": _complete(message.get("headers", ()), extra)}
         await send(message)
 
@@ -112,15 +121,22 @@ def with_security_headers(send: Send, origin: str | None) -> Send:
 
 
 async def send_response(
-    response: Response, scope: Scope, receive: Receive, send: Send, origin: str | None
+    response: Response | JsonPieces, scope: Scope, receive: Receive, send: Send, origin: str | None
 ) -> None:
     """Send a response of the endpoint with the headers of every response."""
-    if not response.body:
+    if isinstance(response, JsonPieces):
+        await send_whole(scope, send, 200, _json_headers(origin), *response.body)
+    elif response.body:
+        own = [header for header in response.raw_headers if header[0] != b"content-length"]
+        headers = _complete(own, _extra_headers(origin))
+        await send_whole(scope, send, response.status_code, headers, bytes(response.body))
+    else:
         await response(scope, receive, with_security_headers(send, origin))
-        return
-    own = [header for header in response.raw_headers if header[0] != b"content-length"]
-    headers = _complete(own, _extra_headers(origin))
-    await send_whole(scope, send, response.status_code, headers, bytes(response.body))
+
+
+@lru_cache(maxsize=16)
+def _json_headers(origin: str | None) -> RawHeaders:
+    return tuple(_complete([(b"content-type", b"application/json")], _extra_headers(origin)))
 
 
 def _complete(own: RawHeaders, extra: RawHeaders) -> list[tuple[bytes, bytes]]:

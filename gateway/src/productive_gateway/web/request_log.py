@@ -21,13 +21,12 @@ from productive_gateway.observability.metrics import REQUEST_SECONDS, REQUESTS
 from productive_gateway.observability.request_id import REQUEST_ID, new_request_id
 from productive_gateway.observability.tracing import begin_request_span
 from productive_gateway.web.protective_headers import protected
-from productive_gateway.web.whole_answer import WHOLE_ANSWER
+from productive_gateway.web.whole_answer import BEGINNINGS
 
 _log = structlog.get_logger("http")
 
 _GONE: Final = 499
 """Counted for a client that went away before it was answered; never sent."""
-_BEGINNINGS: Final = frozenset({"http.response.start", WHOLE_ANSWER})
 
 
 class RequestLog:
@@ -53,7 +52,7 @@ class RequestLog:
 
         async def counted(message: Message) -> None:
             nonlocal status
-            if message["type"] in _BEGINNINGS:
+            if message["type"] in BEGINNINGS:
                 status = message["status"]
                 headers = protected(message.get("headers", ()))
                 headers.append((b"x-request-id", request_id.encode()))

@@ -21,7 +21,9 @@ from uvicorn.protocols.http.httptools_impl import (
 
 WHOLE_ANSWER: Final = "productive_mcp.whole_answer"
 """Name of the extension in the scope, and type of its message. The message has the status, the
-headers without content-length, and the body."""
+headers without content-length, and the body in pieces."""
+BEGINNINGS: Final = frozenset({"http.response.start", WHOLE_ANSWER})
+"""Types of messages that have the status and the headers of an answer."""
 
 _JOINED: Final = 16 * 1024
 """Bytes of a body that is copied behind its head, so that both are written as one."""
@@ -29,7 +31,7 @@ _OF_THE_CONNECTION: Final = frozenset({b"connection", b"content-length", b"trans
 
 
 async def send_whole(
-    scope: Scope, send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], body: bytes
+    scope: Scope, send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], *body: bytes
 ) -> None:
     """Send an answer, by one message if the server takes it.
 
@@ -38,7 +40,7 @@ async def send_whole(
         send: of the request.
         status: of an answer that has a body.
         headers: without content-length.
-        body: not empty.
+        body: its pieces, at least one; they are not copied together if they are long.
     """
     whole = {"type": WHOLE_ANSWER, "status": status, "headers": headers, "body": body}
     if WHOLE_ANSWER in scope.get("extensions", ()):
@@ -49,9 +51,10 @@ async def send_whole(
 
 async def send_parts(send: Send, whole: Message) -> None:
     """Send a whole answer as the two messages of ASGI."""
-    headers = [*whole["headers"], (b"content-length", b"%d" % len(whole["body"]))]
+    body = b"".join(whole["body"])
+    headers = [*whole["headers"], (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": whole["status"], "headers": headers})
-    await send({"type": "http.response.body", "body": whole["body"]})
+    await send({"type": "http.response.body", "body": body})
 
 
 def write_whole(cycle: RequestResponseCycle, whole: Message) -> bool:
@@ -75,20 +78,19 @@ def write_whole(cycle: RequestResponseCycle, whole: Message) -> bool:
         or cycle.scope["method"] == "HEAD"
     ):
         return False
-    body: bytes = whole["body"]
+    body: tuple[bytes, ...] = whole["body"]
+    length = sum(map(len, body))
     lines = [STATUS_LINE[whole["status"]], *map(_line, cycle.default_headers)]
     lines += map(_line, whole["headers"])
     if b"" in lines:
         return False
-    lines.append(b"content-length: %d\r\n" % len(body))
+    lines.append(b"content-length: %d\r\n" % length)
     lines.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
     cycle.response_started = cycle.response_complete = True
-    if len(body) <= _JOINED:
-        lines.append(body)
-        cycle.transport.write(b"".join(lines))
+    if length <= _JOINED:
+        cycle.transport.write(b"".join([*lines, *body]))
     else:
-        cycle.transport.write(b"".join(lines))
-        cycle.transport.write(body)
+        cycle.transport.writelines([b"".join(lines), *body])
     cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()

@@ -14,7 +14,8 @@ from harness.portkit import one_answer, rest, serving
 from productive_gateway.web.whole_answer import WHOLE_ANSWER, send_parts, send_whole, write_whole
 
 HEADERS = [(b"content-type", b"application/json"), (b"X-Own", b"a b"), (b"vary", b"Origin")]
-BODIES = {b"/short": b"{}", b"/long": b"a" * 70_000}
+PIECES = {b"/short": (b"{", b"}"), b"/long": (b"[", b"a" * 70_000, b"]")}
+BODIES = {path: b"".join(pieces) for path, pieces in PIECES.items()}
 GET = b"GET %s HTTP/1.1\r\nhost: x\r\n%s\r\n"
 
 
@@ -30,7 +31,7 @@ class Twice:
         path = scope["raw_path"].removeprefix(b"/parts")
         if path != scope["raw_path"]:
             scope = {**scope, "extensions": {}}
-        await send_whole(scope, send, 401, self.headers, BODIES[path])
+        await send_whole(scope, send, 401, self.headers, *PIECES[path])
 
 
 def without_date(answer: bytes) -> tuple[bytes, ...]:
@@ -138,7 +139,7 @@ class Cycle:
 def test_a_malformed_header_is_never_written(name: bytes, value: bytes) -> None:
     cycle = Cycle()
     headers = [(b"a", b"b"), (name, value)]
-    whole = {"type": WHOLE_ANSWER, "status": 200, "headers": headers, "body": b"{}"}
+    whole = {"type": WHOLE_ANSWER, "status": 200, "headers": headers, "body": (b"{", b"}")}
     try:
         write_whole(cycle, whole)  # type: ignore[arg-type]
     except RuntimeError:
@@ -154,7 +155,7 @@ def test_a_malformed_header_is_never_written(name: bytes, value: bytes) -> None:
 def test_unusual_states_are_left_to_uvicorn(state: str) -> None:
     cycle = Cycle()
     setattr(cycle, state, True)
-    whole = {"type": WHOLE_ANSWER, "status": 200, "headers": [], "body": b"{}"}
+    whole = {"type": WHOLE_ANSWER, "status": 200, "headers": [], "body": (b"{", b"}")}
     assert not write_whole(cycle, whole)  # type: ignore[arg-type]
     assert cycle.written == []
 
@@ -165,7 +166,7 @@ async def test_two_messages_say_the_length() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await send_parts(send, {"status": 200, "headers": [(b"a", b"b")], "body": b"abc"})
+    await send_parts(send, {"status": 200, "headers": [(b"a", b"b")], "body": (b"a", b"bc")})
     start, body = sent
     assert start["headers"] == [(b"a", b"b"), (b"content-length", b"3")]
     assert body["body"] == b"abc"
