@@ -5,20 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 
+from productive_gateway.web.timers import Timers
+
 
 class Delayed:
     """A task that begins after some time, unless it is stopped before."""
 
-    def __init__(self, seconds: float, begin: Callable[[], Coroutine[None, None, None]]) -> None:
+    __slots__ = ("_begin", "_task", "_timer")
+
+    def __init__(self, timers: Timers, begin: Callable[[], Coroutine[None, None, None]]) -> None:
         """Begin to wait.
 
         Args:
-            seconds: before the task begins.
+            timers: say how long.
             begin: makes what the task runs.
         """
         self._begin = begin
         self._task: asyncio.Task[None] | None = None
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._start)
+        self._timer = timers.start(self._start)
 
     def stop(self) -> None:
         """Stop waiting, or cancel the task.

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-import anyio
 from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
@@ -34,7 +33,7 @@ from productive_gateway.mcp.message import (
 )
 from productive_gateway.mcp.message import Message as McpMessage
 from productive_gateway.mcp.operation import operation_of
-from productive_gateway.mcp.plain_calls import Client, PlainCall, PlainCalls
+from productive_gateway.mcp.plain_calls import Client, PlainCalls
 from productive_gateway.mcp.prebuilt import PrebuiltAnswers
 from productive_gateway.mcp.revision import check_revision
 from productive_gateway.mcp.sdk import SdkTransport
@@ -119,7 +118,7 @@ class McpEndpoint:
         if extend is not None:
             extend(server)
         self._prebuilt = PrebuiltAnswers(server, registry)
-        self._plain = PlainCalls(server, registry) if plain_calls else None
+        self._plain = PlainCalls(server, registry, self._watch) if plain_calls else None
         self._sdk = SdkTransport(server)
 
     @asynccontextmanager
@@ -238,7 +237,11 @@ class McpEndpoint:
             return responses.JsonPieces(prebuilt)
         plain = self._plain
         call = None if plain is None else plain.read(headers, exchange.body, message)
-        await self._run(exchange, operation, call)
+        if plain is None or call is None:
+            await self._ask_sdk(exchange, operation)
+        else:
+            client = Client(exchange.receive, exchange.send, exchange.token)
+            await plain.run(exchange.principal, call, client)
         return None
 
     def _check_scope(self, principal: Principal, value: Any) -> None:
@@ -268,7 +271,7 @@ class McpEndpoint:
         for value in posted:
             self._check_scope(exchange.principal, value)
         answer = partial(self._answer_of_batch, exchange.scope)
-        ended = await self._watch.run(exchange.token, lambda _: batch.run(exchange.receive, answer))
+        ended = await self._watch.run(exchange.token, lambda: batch.run(exchange.receive, answer))
         if ended is not None:
             raise ended
         return batch.response()
@@ -277,8 +280,8 @@ class McpEndpoint:
         with operation_of(scope["headers"], message):
             return await self._sdk.answer(scope, message)
 
-    async def _run(self, exchange: _Exchange, operation: Operation, call: PlainCall | None) -> None:
-        """Let a request be answered while the token stays valid, by the SDK if it is not plain.
+    async def _ask_sdk(self, exchange: _Exchange, operation: Operation) -> None:
+        """Let the SDK answer a request while the token stays valid.
 
         Raises:
             InvalidToken: the token became invalid before the response began.
@@ -294,13 +297,7 @@ class McpEndpoint:
             finished = message["type"] == "http.response.body" and not message.get("more_body")
             await exchange.send(message)
 
-        async def work(scope: anyio.CancelScope) -> None:
-            if self._plain is None or call is None:
-                await self._sdk.stream(exchange.scope, exchange.receive, sending)
-            else:
-                client = Client(exchange.receive, sending, scope)
-                await self._plain.run(exchange.principal, call, client)
-
+        work = partial(self._sdk.stream, exchange.scope, exchange.receive, sending)
         ended = await self._watch.run(exchange.token, work)
         if ended is not None and not begun:
             raise ended

@@ -25,14 +25,18 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
 from starlette.types import Receive, Send
 
+from productive_gateway.errors import AccessDenied, InvalidToken
 from productive_gateway.mcp import elicitation
 from productive_gateway.mcp.delayed import Delayed
 from productive_gateway.mcp.message import Message
 from productive_gateway.mcp.plain import LONGEST_REMEMBERED, plain_revision
+from productive_gateway.mcp.token_watch import TokenWatch
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.kit.errors import UserQuestion
+from productive_gateway.tools.kit.running import CallEnded, RunningCall
 from productive_gateway.tools.registry import Answer, ToolRegistry
 from productive_gateway.web.headers import RawHeaders
+from productive_gateway.web.timers import Timers
 
 METHOD: Final = "tools/call"
 ATTENDED_AFTER: Final = 0.05
@@ -75,16 +79,26 @@ class Client:
 
     receive: Receive
     send: Send
-    running: anyio.CancelScope
-    """Cancels the call."""
+    token: str
+    """What the client authenticated with."""
 
 
 class PlainCalls:
     """Reads plain calls, runs them and sends their answers."""
 
-    def __init__(self, server: Server[dict[str, Any]], registry: ToolRegistry) -> None:
-        """Take the SDK's server, whose answers these are equal to, and the tools."""
+    def __init__(
+        self, server: Server[dict[str, Any]], registry: ToolRegistry, watch: TokenWatch
+    ) -> None:
+        """Connect the parts.
+
+        Args:
+            server: the SDK's, whose answers these are equal to.
+            registry: the tools.
+            watch: of the tokens of running calls.
+        """
         self._registry = registry
+        self._watch = watch
+        self._attended = Timers(ATTENDED_AFTER)
         self._info = {types.SERVER_INFO_META_KEY: server.server_info_stamp}
         self._without_headers: dict[str, bool] = {}
         self._ends = {
@@ -123,21 +137,42 @@ class PlainCalls:
         return PlainCall(version, message["id"], params["name"], arguments, can_ask)
 
     async def run(self, principal: Principal, call: PlainCall, client: Client) -> None:
-        """Run a call and send its answer, unless the client goes away meanwhile."""
-        response = _Response(call, client)
-        attended = Delayed(ATTENDED_AFTER, response.attend)
+        """Run a call and send its answer, unless the client goes away meanwhile.
+
+        Raises:
+            InvalidToken: the token became invalid before the response began.
+            AccessDenied: the person was suspended before the response began.
+        """
+        running = RunningCall()
+        response = _Response(call, client, running)
+        watched = self._watch.begin(client.token, running.end)
         try:
-            answer = await self._answered(principal, call)
+            answer = await self._attended_answer(principal, call, response, running)
+        finally:
+            watched.stop()
+        if answer is not None:
+            await response.finish(answer)
+        elif watched.ended is not None:
+            await response.end(watched.ended)
+
+    async def _attended_answer(
+        self, principal: Principal, call: PlainCall, response: _Response, running: RunningCall
+    ) -> bytes | None:
+        """Return the answer of a call; None if it was ended."""
+        attended = Delayed(self._attended, response.attend)
+        try:
+            return await self._answered(principal, call, running)
+        except CallEnded:
+            return None
         finally:
             attended.stop()
-        await response.finish(answer)
 
-    async def _answered(self, principal: Principal, call: PlainCall) -> bytes:
+    async def _answered(self, principal: Principal, call: PlainCall, running: RunningCall) -> bytes:
         """Return the whole JSON-RPC answer."""
         number = _encode(call.number).encode()
         try:
             answer = await self._registry.call(
-                principal, call.tool, call.arguments, can_ask=call.can_ask
+                principal, call.tool, call.arguments, can_ask=call.can_ask, running=running
             )
         except UserQuestion as asked:
             question = elicitation.question(asked.message, asked.action, asked.token)
@@ -181,19 +216,20 @@ class _Response:
     connection alive.
     """
 
-    def __init__(self, call: PlainCall, client: Client) -> None:
+    def __init__(self, call: PlainCall, client: Client, running: RunningCall) -> None:
         # Before 2026-07-28 each answer is a stream of one event.
         self._streams = call.revision not in MODERN_PROTOCOL_VERSIONS
         self._begun = False
         self._client = client
+        self._running = running
 
     async def attend(self) -> None:
-        """Cancel the call once the client is gone; until then keep the connection alive."""
+        """End the call once the client is gone; until then keep the connection alive."""
         while True:
             with anyio.move_on_after(KEPT_ALIVE_AFTER):
                 while (await self._client.receive())["type"] != "http.disconnect":
                     pass
-                self._client.running.cancel()
+                self._running.end()
                 return
             self._streams = True
             await self._begin(_STREAM)
@@ -207,6 +243,17 @@ class _Response:
         else:
             await self._begin((*_JSON, (b"content-length", b"%d" % len(answer))))
         await self._send_body(answer, more=False)
+
+    async def end(self, reason: InvalidToken | AccessDenied) -> None:
+        """End the response without an answer.
+
+        Raises:
+            InvalidToken, AccessDenied: the reason, if nothing was sent yet.
+        """
+        if not self._begun:
+            raise reason
+        # The part that was sent cannot be taken back.
+        await self._send_body(b"", more=False)
 
     async def _begin(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
         if not self._begun:

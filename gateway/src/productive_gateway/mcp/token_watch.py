@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import Final
 
 import anyio
@@ -11,6 +10,7 @@ import anyio
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
 from productive_gateway.mcp.delayed import Delayed
 from productive_gateway.people.principal import Principal
+from productive_gateway.web.timers import Timers
 
 Authenticate = Callable[[str], Awaitable[Principal]]
 """Returns the principal of a token; raises InvalidToken, AccessDenied or Unavailable."""
@@ -25,43 +25,72 @@ class TokenWatch:
     def __init__(self, authenticate: Authenticate, seconds: float = RECHECK) -> None:
         self._authenticate = authenticate
         self._seconds = seconds
+        self._timers = Timers(seconds)
 
     async def run(
-        self, token: str, work: Callable[[anyio.CancelScope], Awaitable[None]]
+        self, token: str, work: Callable[[], Awaitable[None]]
     ) -> InvalidToken | AccessDenied | None:
         """Run the work, and cancel it when the token becomes invalid.
 
         Args:
             token: of the request.
-            work: what is cancelled; it may cancel itself by the scope that it is given.
+            work: what is cancelled.
 
         Returns:
             Why the work was cancelled; None if it finished.
         """
-        ended: list[InvalidToken | AccessDenied] = []
         with anyio.CancelScope() as scope:
-            checks = Delayed(self._seconds, partial(self._check, token, scope, ended))
+            watched = self.begin(token, scope.cancel)
             try:
-                await work(scope)
+                await work()
             finally:
-                checks.stop()
-        return ended[0] if ended else None
+                watched.stop()
+        return watched.ended
 
-    async def _check(
-        self, token: str, running: anyio.CancelScope, ended: list[InvalidToken | AccessDenied]
+    def begin(self, token: str, end: Callable[[], None]) -> WatchedToken:
+        """Begin to check a token; it has to be stopped.
+
+        Args:
+            token: of the request.
+            end: cancels the work once the token is invalid.
+        """
+        return WatchedToken(self._timers, self._authenticate, self._seconds, token, end)
+
+
+class WatchedToken(Delayed):
+    """A token of a running request; the task that checks it begins at the first check."""
+
+    __slots__ = ("_authenticate", "_end", "_seconds", "_token", "ended")
+
+    def __init__(
+        self,
+        timers: Timers,
+        authenticate: Authenticate,
+        seconds: float,
+        token: str,
+        end: Callable[[], None],
     ) -> None:
-        """Check a token until it is no longer valid, then cancel the work and say why."""
+        super().__init__(timers, self._check)
+        self._authenticate = authenticate
+        self._seconds = seconds
+        self._token = token
+        self._end = end
+        self.ended: InvalidToken | AccessDenied | None = None
+        """Why the token is no longer valid, once it is not."""
+
+    async def _check(self) -> None:
+        """Check the token until it is no longer valid, then cancel the work and say why."""
         try:
-            ended.append(await self._end_of(token))
+            self.ended = await self._reason()
         finally:
             # Also if a check fails: nothing runs on unchecked.
-            running.cancel()
+            self._end()
 
-    async def _end_of(self, token: str) -> InvalidToken | AccessDenied:
+    async def _reason(self) -> InvalidToken | AccessDenied:
         """Return once the token is no longer valid, with the reason."""
         while True:
             try:
-                await self._authenticate(token)
+                await self._authenticate(self._token)
             except (InvalidToken, AccessDenied) as error:
                 return error
             except Unavailable:

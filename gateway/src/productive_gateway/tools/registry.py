@@ -8,7 +8,6 @@ and one measurement.
 
 from __future__ import annotations
 
-import asyncio
 import pkgutil
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -19,7 +18,6 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, Final
 
-import anyio
 import structlog
 
 from productive_contract.clock import Entropy, system_entropy
@@ -50,11 +48,13 @@ from productive_gateway.tools.kit.call_limit import CallLimit, TooManyCalls
 from productive_gateway.tools.kit.declare import BadTool, Kind, Tool
 from productive_gateway.tools.kit.errors import Explainer, Problem, ToolError, UserQuestion
 from productive_gateway.tools.kit.progress import Progress, Report
+from productive_gateway.tools.kit.running import CallEnded, RunningCall
 from productive_gateway.tools.names.link import APP_HOST
 from productive_gateway.tools.names.resolver import Resolver
 from productive_gateway.tools.writes.undo import NoUndo, UndoHandle
 from productive_gateway.tools.writes.writer import Writer
 from productive_gateway.tools.writes.writes import Writes
+from productive_gateway.web.timers import Timers
 
 _log = structlog.get_logger("tools")
 
@@ -109,6 +109,7 @@ class _Attempt:
     can_ask: bool
     reply: Reply | None
     progress: Progress
+    running: RunningCall
     begun: float = field(default_factory=time.monotonic)
     session: ProductiveSession | None = None
     writer: Writer | None = None
@@ -202,6 +203,7 @@ class ToolRegistry:
         self._writes = writes
         self._app_host = app_host
         self._seconds = seconds
+        self._deadlines = Timers(seconds)
         known = dict.fromkeys(tool.toolset for tool in tools)
         self._toolsets = tuple(name for name in known if toolsets is None or name in toolsets)
         self._read_only = read_only
@@ -251,6 +253,7 @@ class ToolRegistry:
         can_ask: bool = False,
         reply: Reply | None = None,
         report: Report | None = None,
+        running: RunningCall | None = None,
     ) -> Answer:
         """Run a tool for a person.
 
@@ -261,19 +264,31 @@ class ToolRegistry:
             can_ask: whether the client can show the user a question.
             reply: the user's answer to one.
             report: sends the progress of the call to the client.
+            running: lets the caller end the call.
 
         Raises:
             UnknownTool: there is no such tool.
+            CallEnded: the caller ended the call.
             UserQuestion: the client has to ask the user.
         """
         tool = self._tools.get(name)
         if tool is None:
             raise UnknownTool(name)
         request_id = REQUEST_ID.get() or self._entropy(8).hex()
-        attempt = _Attempt(principal, tool, arguments, request_id, can_ask, reply, Progress(report))
+        running = running or RunningCall()
+        attempt = _Attempt(
+            principal, tool, arguments, request_id, can_ask, reply, Progress(report), running
+        )
         try:
-            async with self._call_limit.turn(principal.person.uid):
-                return await self._answer(attempt)
+            with running.scope:
+                await self._call_limit.begin(principal.person.uid)
+                try:
+                    return await self._answer(attempt)
+                finally:
+                    self._call_limit.end(principal.person.uid)
+            if running.is_ended:
+                raise CallEnded
+            return self._too_late(attempt)
         except TooManyCalls:
             return attempt.failed(refusals.too_many_calls())
         finally:
@@ -281,23 +296,23 @@ class ToolRegistry:
             attempt.record()
 
     async def _answer(self, attempt: _Attempt) -> Answer:
+        """Return the answer of a call whose turn it is; its scope is cancelled at the deadline."""
+        deadline = self._deadlines.start(attempt.running.scope.cancel)
+        attempt.running.deadline = deadline.due
         try:
-            # Ends at the deadline as `fail_after` does, which costs twice as much.
-            deadline = asyncio.get_running_loop().time() + self._seconds
-            with anyio.CancelScope(deadline=deadline):
-                try:
-                    structured, text = rendered(await self._run(attempt))
-                except ToolError as error:
-                    return await attempt.failed_midway(error.problem, error.extra, error.text)
-                except (ProductiveError, GatewayError) as error:
-                    problem = self._explain.explain(error)
-                    if attempt.writes:
-                        problem = refusals.after_writes(problem, attempt.writes)
-                    return await attempt.failed_midway(problem)
-                attempt.outcome = "ok"
-                return Answer(structured, text, is_error=False)
+            try:
+                structured, text = rendered(await self._run(attempt))
+            except ToolError as error:
+                return await attempt.failed_midway(error.problem, error.extra, error.text)
+            except (ProductiveError, GatewayError) as error:
+                problem = self._explain.explain(error)
+                if attempt.writes:
+                    problem = refusals.after_writes(problem, attempt.writes)
+                return await attempt.failed_midway(problem)
+            attempt.outcome = "ok"
+            return Answer(structured, text, is_error=False)
         except TimeoutError:
-            pass
+            return self._too_late(attempt)
         except UserQuestion:
             attempt.outcome = "needs_confirmation"
             raise
@@ -305,6 +320,10 @@ class ToolRegistry:
             _log.exception("tool.failed", tool=attempt.tool.name, request_id=attempt.request_id)
             whom = self._explain.whom_to_ask
             return attempt.failed(refusals.internal_error(whom, attempt.request_id))
+        finally:
+            deadline.cancel()
+
+    def _too_late(self, attempt: _Attempt) -> Answer:
         wrote = attempt.tool.kind is not Kind.READS
         return attempt.failed(refusals.too_late(self._seconds, wrote=wrote))
 
@@ -322,7 +341,7 @@ class ToolRegistry:
         person = principal.person
         if person.state is not State.ACTIVE or person.api_token is None:
             raise ToolError(refusals.not_connected(person, self._explain.whom_to_ask))
-        session = attempt.session = self._api.session(principal)
+        session = attempt.session = self._api.session(principal, deadline=attempt.running.deadline)
         arguments, unknown = read_arguments(tool.arguments, attempt.arguments)
         records = Records(session)
         me = await records.me()

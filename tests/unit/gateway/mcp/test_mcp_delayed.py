@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from productive_gateway.mcp.delayed import Delayed
+from productive_gateway.web.timers import Timers
 
 
 class Noted:
@@ -33,7 +34,7 @@ async def turns() -> None:
 
 async def test_task_begins_after_the_time_and_ends_with_the_work() -> None:
     noted = Noted()
-    delayed = Delayed(0, noted.run)
+    delayed = Delayed(Timers(0), noted.run)
     await asyncio.wait_for(noted.begun.wait(), 30)
     delayed.stop()
     await asyncio.wait_for(noted.cancelled.wait(), 30)
@@ -41,7 +42,7 @@ async def test_task_begins_after_the_time_and_ends_with_the_work() -> None:
 
 async def test_task_never_begins_once_the_work_is_over() -> None:
     noted = Noted()
-    Delayed(0, noted.run).stop()
+    Delayed(Timers(0), noted.run).stop()
     await turns()
     assert not noted.begun.is_set()
 
@@ -53,7 +54,7 @@ async def test_failure_of_the_task_is_the_failure_of_the_work() -> None:
         failed.set()
         raise RuntimeError("a mistake")
 
-    delayed = Delayed(0, fail)
+    delayed = Delayed(Timers(0), fail)
     await asyncio.wait_for(failed.wait(), 30)
     await turns()
     with pytest.raises(RuntimeError, match="a mistake"):
@@ -66,7 +67,7 @@ async def test_task_that_is_over_can_be_stopped() -> None:
     async def finish() -> None:
         over.set()
 
-    delayed = Delayed(0, finish)
+    delayed = Delayed(Timers(0), finish)
     await asyncio.wait_for(over.wait(), 30)
     await turns()
     delayed.stop()

@@ -13,12 +13,13 @@ from mcp_types import methods
 from pydantic import Field
 
 from harness.echotools import ECHO_TOOLS, Echo
-from harness.mcpkit import META, MODERN, simulated_tools
+from harness.mcpkit import META, MODERN, KnownTokens, simulated_tools
 from productive_gateway.mcp.config import McpConfig
 from productive_gateway.mcp.identity import server_info
 from productive_gateway.mcp.plain_calls import PlainCall, PlainCalls
 from productive_gateway.mcp.server import build_server
 from productive_gateway.mcp.subscriptions import Subscriptions
+from productive_gateway.mcp.token_watch import TokenWatch
 from productive_gateway.tools.call import Call
 from productive_gateway.tools.kit.declare import Cost, Example, Kind, Tool, tool
 from productive_gateway.web.headers import Headers
@@ -69,7 +70,7 @@ async def plain_over(tools: tuple[Tool, ...] = ECHO_TOOLS) -> AsyncIterator[Plai
     async with simulated_tools(tools=tools) as simulated:
         registry = simulated.registry
         server = build_server(registry, Subscriptions(registry), info=server_info(CONFIG))
-        yield PlainCalls(server, registry)
+        yield PlainCalls(server, registry, TokenWatch(KnownTokens().authenticate))
 
 
 @pytest.mark.parametrize("version", [MODERN, OLDER])

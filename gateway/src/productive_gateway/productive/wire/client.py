@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -116,8 +117,12 @@ class ProductiveApi:
         self.slots = slots or RequestSlots()
         self._entropy = entropy
 
-    def session(self, principal: Principal) -> ProductiveSession:
+    def session(self, principal: Principal, *, deadline: float = math.inf) -> ProductiveSession:
         """Return the API as one person sees it.
+
+        Args:
+            principal: the person.
+            deadline: when the call ends, by the clock of the event loop.
 
         Raises:
             TokenRejected: the person has no token.
@@ -129,7 +134,7 @@ class ProductiveApi:
             raise TokenRejected("there is no token")
         if not organization:
             raise WrongOrganization("no organization is configured")
-        return ProductiveSession(self, principal, token, organization)
+        return ProductiveSession(self, principal, token, organization, deadline)
 
     def pause(self, attempt: int) -> float:
         """Return the seconds before retry `attempt` (0, 1): about 0.3 and 0.9, with jitter."""
@@ -140,7 +145,12 @@ class ProductiveSession:
     """The requests of one person; each first makes sure that the token is this person's."""
 
     def __init__(
-        self, api: ProductiveApi, principal: Principal, token: Secret, organization: str
+        self,
+        api: ProductiveApi,
+        principal: Principal,
+        token: Secret,
+        organization: str,
+        deadline: float,
     ) -> None:
         self.organization = organization
         self.writes = 0
@@ -152,6 +162,7 @@ class ProductiveSession:
         self._api = api
         self._principal = principal
         self._token = token
+        self._deadline = deadline
         self._fingerprint = hashlib.sha256(token.reveal().encode()).hexdigest()[:32]
         self._sender = Sender(self._fingerprint, organization, principal.person.uid)
 
@@ -234,7 +245,7 @@ class ProductiveSession:
             try:
                 async with self._slot():
                     await anyio.lowlevel.checkpoint_if_cancelled()
-                    until = anyio.current_effective_deadline() + LONGEST_GRACE
+                    until = self._deadline + LONGEST_GRACE
                     with anyio.CancelScope(shield=True, deadline=until):
                         document = await self._write(method, path, query, content, bulk=bulk)
                         self.writes += 1
@@ -307,7 +318,7 @@ class ProductiveSession:
             # The end of a rate limit is waited for where the next attempt begins.
             if not isinstance(error, RateLimited):
                 wait = self._api.pause(attempt)
-                if wait > _seconds_left():
+                if wait > self._seconds_left():
                     raise error
                 await self._api.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
@@ -345,7 +356,7 @@ class ProductiveSession:
             try:
                 self._api.limiter.take(self._sender)
             except RateLimited as full:
-                if full.retry_after > min(LONGEST_WAIT - waited, _seconds_left()):
+                if full.retry_after > min(LONGEST_WAIT - waited, self._seconds_left()):
                     BUDGET_REFUSED.labels(limit=full.limit.value).inc()
                     raise
                 await self._api.sleep(full.retry_after)
@@ -355,6 +366,10 @@ class ProductiveSession:
                 break
         if waited:
             BUDGET_WAIT_SECONDS.observe(waited)
+
+    def _seconds_left(self) -> float:
+        """Return the seconds until the deadline of the call."""
+        return self._deadline - asyncio.get_running_loop().time()
 
     async def _send(
         self,
@@ -399,11 +414,6 @@ class ProductiveSession:
 def page(number: int, size: int) -> Query:
     """Return the parameters of one page."""
     return (("page[number]", str(number)), ("page[size]", str(size)))
-
-
-def _seconds_left() -> float:
-    """Return the seconds until the deadline of the running call; see `anyio.fail_after`."""
-    return anyio.current_effective_deadline() - anyio.current_time()
 
 
 async def _bounded(response: httpx.Response) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Final
 
 RUNNING: Final = 8
@@ -43,17 +42,15 @@ class CallLimit:
         self._longest_wait = longest_wait
         self._calls: dict[str, _Calls] = {}
 
-    def turn(self, person: str) -> Turn:
-        """Return the context of a call, to be entered before it runs.
+    async def begin(self, person: str) -> None:
+        """Wait for the turn of a call; `end` gives it to the next one.
+
+        Args:
+            person: uid.
 
         Raises:
-            TooManyCalls: when it is entered, if too many wait already or its turn does not come in
-                time.
+            TooManyCalls: too many wait already, or the turn does not come in time.
         """
-        return Turn(self, person)
-
-    async def begin(self, person: str) -> None:
-        """Count a call and wait for its turn; for `Turn`, as is `end`."""
         calls = self._calls.get(person)
         if calls is None:
             calls = self._calls[person] = _Calls(asyncio.Semaphore(self._running))
@@ -70,7 +67,7 @@ class CallLimit:
             raise
 
     def end(self, person: str) -> None:
-        """Give the turn to the next call."""
+        """Give the turn of a call to the next one."""
         calls = self._calls[person]
         calls.turns.release()
         self._leave(person, calls)
@@ -86,24 +83,3 @@ class CallLimit:
                 await turns.acquire()
         except TimeoutError as error:
             raise TooManyCalls from error
-
-
-class Turn:
-    """One call among those of its person, from its turn to its end."""
-
-    __slots__ = ("_limit", "_person")
-
-    def __init__(self, limit: CallLimit, person: str) -> None:
-        self._limit = limit
-        self._person = person
-
-    async def __aenter__(self) -> None:
-        await self._limit.begin(self._person)
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._limit.end(self._person)
