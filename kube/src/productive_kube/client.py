@@ -4,6 +4,9 @@ The typed models of that library would double the memory of a process and cost f
 of a list, and its watch neither lists again nor notices a dead connection; so this module works
 with paths and plain dictionaries, and every request has a deadline. No write is repeated here: the
 caller knows whether it may be.
+
+The library is imported when a client connects: with aiohttp it is 10 MB and a tenth of a start, and
+a gateway whose grants are in memory has no API server.
 """
 
 from __future__ import annotations
@@ -15,18 +18,15 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar
 
-import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.exceptions import OpenApiException
-from kubernetes.aio.config.config_exception import ConfigException
-
-from productive_kube.connection import Connections, session_for
-from productive_kube.credentials import load_credentials
 from productive_kube.errors import Unreachable, from_status
 from productive_kube.http_date import read_date
 from productive_kube.list_stream import ListReader, MalformedList, split_lines
+
+if TYPE_CHECKING:
+    import aiohttp
+    from kubernetes.aio.client.api_client import ApiClient
 
 Query = Sequence[tuple[str, str]]
 Observe = Callable[[str, str], None]
@@ -83,6 +83,11 @@ class KubeClient:
         Raises:
             NoCluster: there is no configuration that can be used.
         """
+        from kubernetes.aio.client.api_client import ApiClient
+
+        from productive_kube.connection import Connections
+        from productive_kube.credentials import load_credentials
+
         configuration, namespace = await load_credentials(kubeconfig)
         client = ApiClient(configuration)
         client.rest_client = Connections(configuration)
@@ -115,6 +120,8 @@ class KubeClient:
         Args:
             middlewares: see each request on its way; the first is the outermost.
         """
+        from productive_kube.connection import session_for
+
         session = session_for(self._client.configuration, *middlewares)
         session.headers["User-Agent"] = self._client.user_agent
         return session
@@ -270,6 +277,8 @@ class KubeClient:
         accept: str = _JSON,
     ) -> aiohttp.ClientResponse:
         """Send a request; returns an open answer below 400."""
+        from productive_kube.connection import UNBOUNDED
+
         headers = {"Accept": accept}
         if verb in _CONTENT_TYPES:
             headers["Content-Type"] = _CONTENT_TYPES[verb]
@@ -281,9 +290,8 @@ class KubeClient:
             body=body,
             auth_settings=["BearerToken"],
         )
-        # The deadlines here are exact; the client's own would be rounded up to whole seconds.
         answer = await self._client.call_api(
-            method, url, sent, data, form, _request_timeout=aiohttp.ClientTimeout(total=None)
+            method, url, sent, data, form, _request_timeout=UNBOUNDED
         )
         response: aiohttp.ClientResponse = answer.response
         self._observe(verb, str(response.status))
@@ -301,14 +309,15 @@ class KubeClient:
     @asynccontextmanager
     async def _deadline(self, request: str, verb: str, seconds: float) -> AsyncIterator[None]:
         """Bound a part of a request and translate what the libraries raise in it."""
+        from productive_kube.connection import FAILURES
+
         try:
             async with asyncio.timeout(seconds):
                 yield
         except TimeoutError as error:
             self._observe(verb, "timeout")
             raise Unreachable(request, status=0, reason="Timeout") from error
-        except (aiohttp.ClientError, OSError, OpenApiException, ConfigException) as error:
-            # OSError and ConfigException: the service account token could not be read again.
+        except FAILURES as error:
             self._observe(verb, "error")
             raise Unreachable(request, status=0, reason=type(error).__name__) from error
 

@@ -11,11 +11,18 @@ from typing import Final
 
 import aiohttp
 from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.client.exceptions import OpenApiException
 from kubernetes.aio.client.rest import RESTClientObject
+from kubernetes.aio.config.config_exception import ConfigException
 
 IDLE_SECONDS: Final = 5.0
 """How long an unused connection is kept. After a cut that nobody announced, an older one would be
 picked up by the very request that tries to recover, and cost a second deadline."""
+UNBOUNDED: Final = aiohttp.ClientTimeout(total=None)
+"""The deadlines of `KubeClient` are exact; the library's would be rounded up to whole seconds."""
+FAILURES: Final = (aiohttp.ClientError, OSError, OpenApiException, ConfigException)
+"""What a request raises that gets no answer. OSError and ConfigException: the service account token
+could not be read again."""
 _READ_BUFFER: Final = 2**21
 """Bytes that are taken from the socket ahead: a large Secret in one go."""
 

@@ -11,18 +11,38 @@ import pytest
 PROGRAM = """
 import sys
 from productive_gateway import cli, serving
-from productive_kube import credentials
-print(*sys.modules, sep="\\n")
 """
-"""What `productive-gateway serve` imports before it is ready."""
+"""What `productive-gateway serve` imports before it is ready, with its grants in memory."""
+CLUSTER = """
+from kubernetes.aio.client import api_client
+from productive_kube import connection, credentials
+"""
+"""What it imports besides where a cluster keeps them."""
+
+
+def modules_after(program: str) -> frozenset[str]:
+    done = subprocess.run(
+        (sys.executable, "-c", f'{program}\nprint(*sys.modules, sep="\\n")'),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ,
+    )
+    return frozenset(done.stdout.split())
+
+
+def of(package: str, imported: frozenset[str]) -> list[str]:
+    return sorted(name for name in imported if f"{name}.".startswith(f"{package}."))
 
 
 @pytest.fixture(scope="module")
 def imported() -> frozenset[str]:
-    done = subprocess.run(
-        (sys.executable, "-c", PROGRAM), capture_output=True, text=True, check=True, env=os.environ
-    )
-    return frozenset(done.stdout.split())
+    return modules_after(PROGRAM + CLUSTER)
+
+
+@pytest.fixture(scope="module")
+def imported_without_cluster() -> frozenset[str]:
+    return modules_after(PROGRAM)
 
 
 @pytest.mark.parametrize(
@@ -47,9 +67,19 @@ def imported() -> frozenset[str]:
 def test_a_gateway_starts_without_what_it_needs_later_or_never(
     package: str, because: str, imported: frozenset[str]
 ) -> None:
-    found = sorted(name for name in imported if f"{name}.".startswith(f"{package}."))
+    found = of(package, imported)
 
     assert not found, f"{because}; see `python -X importtime` for who imports it"
+
+
+@pytest.mark.parametrize("package", ["aiohttp", "kubernetes.aio", "yaml"])
+def test_a_gateway_without_a_cluster_starts_without_the_kubernetes_client(
+    package: str, imported_without_cluster: frozenset[str]
+) -> None:
+    found = of(package, imported_without_cluster)
+
+    # `kube` defers the packages themselves, so these are known and hold nothing.
+    assert found in ([], ["kubernetes.aio", "kubernetes.aio.config", "kubernetes.aio.utils"])
 
 
 def test_a_gateway_starts_with_what_answers_requests(imported: frozenset[str]) -> None:
