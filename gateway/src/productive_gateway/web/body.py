@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import Final
 
 from starlette.requests import ClientDisconnect
@@ -17,13 +18,25 @@ SECONDS: Final = 30.0
 """Within which the whole body must arrive."""
 
 
-async def read_body(headers: RawHeaders, receive: Receive, *, limit: int) -> bytes:
+def _any_size(size: int) -> None:
+    """Take a body of any size."""
+
+
+async def read_body(
+    headers: RawHeaders,
+    receive: Receive,
+    *,
+    limit: int,
+    expect: Callable[[int], None] = _any_size,
+) -> bytes:
     """Return the whole body, and never hold more than `limit` bytes of it.
 
     Args:
         headers: of the request, without blanks around their values (`stripped`).
         receive: of the request.
         limit: bytes that the body may have.
+        expect: called with its declared length, and with what of it has arrived; what it raises
+            ends the reading.
 
     Raises:
         BadRequest: compressed (415), longer than `limit` (413), or too slow (408).
@@ -34,11 +47,13 @@ async def read_body(headers: RawHeaders, receive: Receive, *, limit: int) -> byt
             "Send the request without compression.", status=415, reason="unsupported_encoding"
         )
     declared = single(headers, b"content-length")
-    if declared is not None and _LENGTH.fullmatch(declared) and int(declared) > limit:
-        raise _too_large(limit)
+    if declared is not None and _LENGTH.fullmatch(declared):
+        if int(declared) > limit:
+            raise _too_large(limit)
+        expect(int(declared))
     try:
         async with asyncio.timeout(SECONDS):
-            return await _read(receive, limit)
+            return await _read(receive, limit, expect)
     except TimeoutError as error:
         raise BadRequest(
             "The request took too long to arrive. Send it again.", status=408, reason="timeout"
@@ -59,7 +74,7 @@ def replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
+async def _read(receive: Receive, limit: int, expect: Callable[[int], None]) -> bytes:
     body, more = await _piece(receive)
     if more:
         # A piece is not kept while the next one is awaited: one buffer holds the body, no more.
@@ -68,12 +83,14 @@ async def _read(receive: Receive, limit: int) -> bytes:
         while more:
             if len(buffer) > limit:
                 raise _too_large(limit)
+            expect(len(buffer))
             piece, more = await _piece(receive)
             buffer += piece
             del piece
         body = bytes(buffer)
     if len(body) > limit:
         raise _too_large(limit)
+    expect(len(body))
     return body
 
 
