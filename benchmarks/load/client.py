@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -16,19 +15,19 @@ class Reply:
 
     status: int
     retry_after: bool
+    body: bytes = b""
 
 
 class Client:
     """Sends one request after the other; opens its connection again when it was closed."""
 
-    def __init__(self, port: int, request: bytes) -> None:
+    def __init__(self, port: int) -> None:
         self._port = port
-        self._request = request
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
-    async def send(self) -> Reply:
-        """Send the request.
+    async def send(self, request: bytes) -> Reply:
+        """Send a request.
 
         Raises:
             OSError: the connection could not be opened, or broke.
@@ -41,14 +40,13 @@ class Client:
                     self._reader, self._writer = await asyncio.open_connection(
                         "127.0.0.1", self._port
                     )
-                self._writer.write(self._request)
+                self._writer.write(request)
                 assert self._reader is not None
-                head = await self._reader.readuntil(b"\r\n\r\n")
-                status, headers = parse_head(head)
-                await self._reader.readexactly(int(headers.get("content-length", "0")))
+                status, headers = parse_head(await self._reader.readuntil(b"\r\n\r\n"))
+                body = await read_body(self._reader, headers)
                 if headers.get("connection") == "close":
                     self.close()
-                return Reply(status, "retry-after" in headers)
+                return Reply(status, "retry-after" in headers, body)
         except BaseException:
             self.close()
             raise
@@ -68,16 +66,6 @@ def parse_head(head: bytes) -> tuple[int, dict[str, str]]:
     return int(first.split(" ", 2)[1]), {name.lower(): text.strip() for name, _, text in pairs}
 
 
-def list_tools(host: str, token: str) -> bytes:
-    """Return the bytes of a request for the tools."""
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/list", "params": {}}).encode()
-    return post(
-        host,
-        body,
-        f"Authorization: Bearer {token}\r\nAccept: application/json, text/event-stream\r\n",
-    )
-
-
 def post(host: str, body: bytes, headers: str = "") -> bytes:
     """Return the bytes of a request to /mcp."""
     head = (
@@ -85,3 +73,15 @@ def post(host: str, body: bytes, headers: str = "") -> bytes:
         f"{headers}Content-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+async def read_body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+    """Return a body of a given length, or one that comes in chunks (RFC 9112 7.1)."""
+    if headers.get("transfer-encoding") != "chunked":
+        return await reader.readexactly(int(headers.get("content-length", "0")))
+    body = b""
+    while size := int(await reader.readline(), 16):
+        body += await reader.readexactly(size)
+        await reader.readexactly(2)
+    await reader.readuntil(b"\r\n")
+    return body

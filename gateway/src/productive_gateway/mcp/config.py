@@ -8,6 +8,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
+from productive_gateway.mcp.flood import MOST_TOGETHER
+from productive_gateway.mcp.subscriptions import MOST_STREAMS_TOGETHER
 from productive_gateway.web.loopback import LOOPBACK
 
 MAX_BODY: Final = 4 * 1024 * 1024
@@ -30,6 +32,10 @@ class McpConfig:
     local: bool = False
     """Local mode: loopback hosts and origins are allowed as well."""
     server_version: str = "0"
+    most_requests: int = MOST_TOGETHER
+    """Requests that are answered at the same time, streams excepted."""
+    most_streams: int = MOST_STREAMS_TOGETHER
+    """Streams of subscriptions that are open at the same time."""
 
     def serves_host(self, host: str) -> bool:
         """Return whether a Host header names this server (against DNS rebinding)."""

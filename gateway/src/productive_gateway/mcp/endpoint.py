@@ -24,7 +24,7 @@ from productive_gateway.mcp import responses
 from productive_gateway.mcp.batch import Batch
 from productive_gateway.mcp.config import MAX_BODY, McpConfig
 from productive_gateway.mcp.failed_tokens import FailedTokens
-from productive_gateway.mcp.flood import OpenRequests
+from productive_gateway.mcp.flood import OpenRequest, OpenRequests
 from productive_gateway.mcp.identity import server_info
 from productive_gateway.mcp.message import (
     MalformedMessage,
@@ -52,6 +52,7 @@ ExtendServer = Callable[[PersonalServer], None]
 """Adds handlers to the SDK's server before it serves."""
 
 _METHODS: Final = "POST"
+_LISTEN: Final = "subscriptions/listen"
 _REVISION_HEADER: Final = MCP_PROTOCOL_VERSION_HEADER.encode()
 _REFUSED: Final = 400
 """The lowest status of a refusal."""
@@ -74,6 +75,7 @@ class _Exchange:
     token: str
     principal: Principal
     body: bytes
+    open: OpenRequest
 
 
 class McpEndpoint:
@@ -110,9 +112,9 @@ class McpEndpoint:
         self._connect_page = connect_page
         self._failed_tokens = failed_tokens
         self._no_token = responses.no_token(config)
-        self._open = OpenRequests()
+        self._open = OpenRequests(config.most_requests)
         self._watch = TokenWatch(authenticate, recheck)
-        self.subscriptions = Subscriptions(registry)
+        self.subscriptions = Subscriptions(registry, most_together=config.most_streams)
         """The open streams; they have to hear of each new mapping, and of the end."""
         server = build_server(registry, self.subscriptions, info=server_info(config))
         if extend is not None:
@@ -172,12 +174,9 @@ class McpEndpoint:
             if token is None:
                 return self._no_token
             principal = await self._authenticate(token)
-            self._open.enter(principal.person.uid)
-            try:
-                exchange = await self._received(scope, receive, send, token, principal)
+            with self._open.counted(principal.person.uid) as opened:
+                exchange = await self._received(scope, receive, send, token, principal, opened)
                 return await self._answer(exchange)
-            finally:
-                self._open.leave(principal.person.uid)
         except responses.Refused as refused:
             return refused.response
         except InvalidToken as error:
@@ -190,8 +189,14 @@ class McpEndpoint:
         except ClientDisconnect:
             return None
 
-    async def _received(
-        self, scope: Scope, receive: Receive, send: Send, token: str, principal: Principal
+    async def _received(  # noqa: PLR0917
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        token: str,
+        principal: Principal,
+        opened: OpenRequest,
     ) -> _Exchange:
         """Receive the body of a request, and authenticate it again if it had to wait.
 
@@ -200,21 +205,22 @@ class McpEndpoint:
             BadRequest: the body breaks a bound.
             InvalidToken: the token became invalid.
             AccessDenied: the person was suspended.
-            Unavailable: it cannot be decided now.
+            Unavailable: it cannot be decided now; or the body is large, and too many others are.
             ClientDisconnect: the client went away.
         """
         if scope["method"] != _METHODS:
             message = "Use POST. This endpoint has no stream and no session."
             refusal = responses.refusal(405, "method_not_allowed", message, {"allow": _METHODS})
             raise responses.Refused(refusal)
-        body = arrived_body(scope["headers"], receive, limit=MAX_BODY)
+        headers, expect = scope["headers"], opened.expects
+        body = arrived_body(headers, receive, limit=MAX_BODY, expect=expect)
         if body is None:
-            body = await read_body(scope["headers"], receive, limit=MAX_BODY)
+            body = await read_body(headers, receive, limit=MAX_BODY, expect=expect)
             # The client decides how long its body takes; the token may have been revoked meanwhile.
             principal = await self._authenticate(token)
         scope[PRINCIPAL] = principal
         CALLER.set(principal)
-        return _Exchange(scope, replay(body, receive), send, token, principal, body)
+        return _Exchange(scope, replay(body, receive), send, token, principal, body, opened)
 
     async def _answer(self, exchange: _Exchange) -> _Answer | None:
         value = decode(exchange.body)
@@ -235,6 +241,8 @@ class McpEndpoint:
         prebuilt = self._prebuilt.answer(exchange.principal, headers, message)
         if prebuilt is not None:
             return responses.JsonPieces(prebuilt)
+        if message.get("method") == _LISTEN:
+            exchange.open.stops_counting()
         plain = self._plain
         call = None if plain is None else plain.read(headers, exchange.body, message)
         if plain is None or call is None:

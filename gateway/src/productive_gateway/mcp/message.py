@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import mcp_types as types
 
-from productive_gateway.web.json_depth import is_too_deep
+from productive_gateway.web.json_bounds import has_too_many_values, is_too_deep
 
 Message = dict[str, Any]
 """A request, a notification, or a response to a request of this server."""
@@ -56,8 +56,10 @@ def decode(body: bytes) -> Any:
     """Return the JSON value of a body.
 
     Raises:
-        MalformedMessage: it is not JSON, or nested too deeply.
+        MalformedMessage: it is not JSON, nested too deeply, or holds too many values.
     """
+    if has_too_many_values(body):
+        raise MalformedMessage("The body holds too many values. Send less at once.")
     if is_too_deep(body):
         raise MalformedMessage("The body is nested too deeply.", code=types.PARSE_ERROR)
     try:

@@ -24,6 +24,9 @@ from productive_gateway.tools.registry import ToolRegistry
 
 MOST_STREAMS: Final = 8
 """Streams of one person at the same time, on one replica."""
+MOST_STREAMS_TOGETHER: Final = 500
+"""Streams of all people at the same time, on one replica, unless configured. Each holds a
+connection that never gives way, so they must leave some to other requests."""
 _MOST_WAITING: Final = 16
 """Changes that wait for a client to read them; one that lets more of them wait is disconnected."""
 
@@ -68,15 +71,23 @@ class _Channel:
 class Subscriptions:
     """The open streams of this replica, by person."""
 
-    def __init__(self, registry: ToolRegistry, most: int = MOST_STREAMS) -> None:
+    def __init__(
+        self,
+        registry: ToolRegistry,
+        most: int = MOST_STREAMS,
+        *,
+        most_together: int = MOST_STREAMS_TOGETHER,
+    ) -> None:
         """Open none yet.
 
         Args:
             registry: knows what a person may use.
             most: streams of one person at the same time.
+            most_together: streams of all people.
         """
         self._registry = registry
         self._most = most
+        self._most_together = most_together
         self._snapshot: Snapshot | None = None
         self._open: dict[str, list[_Channel]] = {}
         self._closed = False
@@ -104,7 +115,8 @@ class Subscriptions:
         """Serve one stream until its client disconnects or this replica stops.
 
         Raises:
-            MCPError: the person has too many streams, or this replica stops.
+            MCPError: the person has too many streams, all people together have, or this replica
+                stops.
         """
         # The SDK would acknowledge every kind; here only the list of tools ever changes.
         honored = types.SubscriptionFilter(
@@ -119,13 +131,18 @@ class Subscriptions:
         if self._closed:
             raise MCPError(types.INTERNAL_ERROR, "This server is about to stop. Listen again.")
         uid = principal.person.uid
-        channels = self._open.setdefault(uid, [])
-        if len(channels) >= self._most:
+        if len(self._open.get(uid, ())) >= self._most:
             raise MCPError(
                 types.INTERNAL_ERROR,
                 f"You have {self._most} subscriptions open, which is the most. Close one first.",
             )
+        if sum(len(channels) for channels in self._open.values()) >= self._most_together:
+            raise MCPError(
+                types.INTERNAL_ERROR,
+                "This server has too many subscriptions open. List the tools now and then instead.",
+            )
         channel = _Channel(self._registry.allowed(principal.person), lambda: self._allowed(uid))
+        channels = self._open.setdefault(uid, [])
         channels.append(channel)
         STREAMS_OPEN.inc()
         try:

@@ -99,6 +99,12 @@ KUBERNETES_REQUESTS: Final = Counter(
     ["verb", "status"],
     registry=REGISTRY,
 )
+REQUESTS_OPEN: Final = Gauge(
+    "productive_mcp_requests_open",
+    "Requests to /mcp that are being answered, without streams; at a quarter of MAX_CONNECTIONS "
+    "further ones are refused",
+    registry=REGISTRY,
+)
 STREAMS_OPEN: Final = Gauge(
     "productive_mcp_streams_open",
     "Streams of subscriptions/listen that are open; each is one request until it ends",

@@ -45,56 +45,79 @@ class ArrivedBody:
         return self._take()
 
 
-def arrived_body(headers: RawHeaders, receive: Receive, *, limit: int) -> bytes | None:
+def _any_size(size: int) -> None:
+    """Take a body of any size."""
+
+
+def arrived_body(
+    headers: RawHeaders,
+    receive: Receive,
+    *,
+    limit: int,
+    expect: Callable[[int], None] = _any_size,
+) -> bytes | None:
     """Return the whole body if it is here already; otherwise take nothing of it.
 
     Args:
         headers: of the request, without blanks around their values (`stripped`).
         receive: of the request.
         limit: bytes that the body may have.
+        expect: as in `read_body`.
 
     Raises:
         BadRequest: compressed (415), or longer than `limit` (413).
     """
-    _check_headers(headers, limit)
+    _check_headers(headers, limit, expect)
     body = receive.take() if isinstance(receive, ArrivedBody) else None
-    if body is not None and len(body) > limit:
-        raise _too_large(limit)
+    if body is not None:
+        if len(body) > limit:
+            raise _too_large(limit)
+        expect(len(body))
     return body
 
 
-async def read_body(headers: RawHeaders, receive: Receive, *, limit: int) -> bytes:
+async def read_body(
+    headers: RawHeaders,
+    receive: Receive,
+    *,
+    limit: int,
+    expect: Callable[[int], None] = _any_size,
+) -> bytes:
     """Return the whole body, and never hold more than `limit` bytes of it.
 
     Args:
         headers: of the request, without blanks around their values (`stripped`).
         receive: of the request.
         limit: bytes that the body may have.
+        expect: called with its declared length, and with what of it has arrived; what it raises
+            ends the reading.
 
     Raises:
         BadRequest: compressed (415), longer than `limit` (413), or too slow (408).
         ClientDisconnect: the client went away meanwhile.
     """
-    arrived = arrived_body(headers, receive, limit=limit)
+    arrived = arrived_body(headers, receive, limit=limit, expect=expect)
     if arrived is not None:
         return arrived
     try:
         async with asyncio.timeout(SECONDS):
-            return await _read(receive, limit)
+            return await _read(receive, limit, expect)
     except TimeoutError as error:
         raise BadRequest(
             "The request took too long to arrive. Send it again.", status=408, reason="timeout"
         ) from error
 
 
-def _check_headers(headers: RawHeaders, limit: int) -> None:
+def _check_headers(headers: RawHeaders, limit: int, expect: Callable[[int], None]) -> None:
     if any(value.lower() != b"identity" for value in values(headers, b"content-encoding")):
         raise BadRequest(
             "Send the request without compression.", status=415, reason="unsupported_encoding"
         )
     declared = single(headers, b"content-length")
-    if declared is not None and _LENGTH.fullmatch(declared) and int(declared) > limit:
-        raise _too_large(limit)
+    if declared is not None and _LENGTH.fullmatch(declared):
+        if int(declared) > limit:
+            raise _too_large(limit)
+        expect(int(declared))
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
@@ -111,7 +134,7 @@ def replay(body: bytes, receive: Receive) -> Receive:
     return again
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
+async def _read(receive: Receive, limit: int, expect: Callable[[int], None]) -> bytes:
     body, more = await _piece(receive)
     if more:
         # A piece is not kept while the next one is awaited: one buffer holds the body, no more.
@@ -120,12 +143,14 @@ async def _read(receive: Receive, limit: int) -> bytes:
         while more:
             if len(buffer) > limit:
                 raise _too_large(limit)
+            expect(len(buffer))
             piece, more = await _piece(receive)
             buffer += piece
             del piece
         body = bytes(buffer)
     if len(body) > limit:
         raise _too_large(limit)
+    expect(len(body))
     return body
 
 

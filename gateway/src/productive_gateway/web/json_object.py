@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from productive_gateway.web.json_depth import is_too_deep
+from productive_gateway.web.json_bounds import is_too_deep
 
 
 class JsonError(ValueError):

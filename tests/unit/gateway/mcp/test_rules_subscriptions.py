@@ -215,6 +215,28 @@ async def test_streams_of_a_person_are_bounded() -> None:
             await one.task
 
 
+@pytest.mark.attack("L-10")
+@pytest.mark.rule("T17")
+async def test_streams_of_all_people_are_bounded_and_leave_the_places_of_requests_free() -> None:
+    config = {"most_streams": 3, "most_requests": 2}
+    async with mcp_server(config=config) as mcp, asyncio.timeout(SECONDS):
+        mcp.tokens.known["luka"] = principal(LUKA)
+        opened = [Exchange(mcp, *_listening(number)) for number in range(3)]
+        for one in opened:
+            await acknowledged(one)
+        response = await ask(mcp, MODERN, LISTEN, WANTED, token="luka")
+        assert refused(response) == (200, -32603)
+        assert "too many subscriptions" in frames(response)[0]["error"]["message"]
+        assert (await ask(mcp, MODERN, "tools/list")).status_code == 200
+        opened[0].disconnect()
+        await opened[0].task
+        async with exchange(mcp, MODERN, LISTEN, WANTED, token="luka") as again:
+            await acknowledged(again)
+        for one in opened:
+            one.disconnect()
+            await one.task
+
+
 def _listening(number: int) -> tuple[dict[str, Any], dict[str, str]]:
     message = message_of(MODERN, LISTEN, WANTED, number)
     return message, headers_of(MODERN, message)

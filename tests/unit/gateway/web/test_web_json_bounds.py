@@ -1,4 +1,4 @@
-"""The bound on nesting, checked before any parser."""
+"""The bounds on nesting and on the number of values, checked before any parser."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from productive_gateway.web.json_depth import MAX_DEPTH, is_too_deep
+from productive_gateway.web.json_bounds import (
+    MAX_DEPTH,
+    MAX_VALUES,
+    has_too_many_values,
+    is_too_deep,
+)
 from productive_gateway.web.json_object import JsonError, read_object
 
-TEXT = st.text(st.sampled_from('[]{}"\\a'))
+TEXT = st.text(st.sampled_from('[]{},"\\a'))
 DOCUMENTS = st.recursive(
     st.none() | st.integers() | TEXT,
     lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
@@ -32,9 +37,30 @@ def test_depth_is_that_of_arrays_and_objects(value: Any, most: int, escaped: boo
     assert is_too_deep(raw, most) == (depth(value) > most)
 
 
+def commas(value: Any) -> int:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if not isinstance(value, list):
+        return 0
+    return max(len(value) - 1, 0) + sum(map(commas, value))
+
+
+@given(DOCUMENTS, st.integers(0, 6), st.booleans())
+def test_values_are_members_and_elements(value: Any, most: int, escaped: bool) -> None:
+    raw = json.dumps(value, ensure_ascii=escaped).encode()
+    assert has_too_many_values(raw, most) == (commas(value) > most)
+
+
+def test_commas_in_texts_are_no_values() -> None:
+    text = "one, two, " * MAX_VALUES
+    assert not has_too_many_values(json.dumps({"comment": text, "more": [1, 2]}).encode())
+    assert has_too_many_values(json.dumps({"comment": [0] * (MAX_VALUES + 2)}).encode())
+
+
 @given(st.binary(max_size=300) | TEXT.map(str.encode), st.integers(0, 4))
 def test_anything_can_be_looked_at(raw: bytes, most: int) -> None:
     assert is_too_deep(raw, most) in {True, False}
+    assert has_too_many_values(raw, most) in {True, False}
 
 
 @pytest.mark.attack("O-02", "L-09")
