@@ -27,19 +27,6 @@ _PATTERNS: Final = (
     ),
 )
 
-_SIGNS: Final = ("pmcp_", "eyj", "bearer", "basic", "=", "\\u")
-"""A JSON text of which a pattern would mask a part has one of these in lower case. All letters
-beyond ASCII count: the patterns ignore case, and some letters are variants of an s or a k."""
-
-
-def may_hold_secret(text: str) -> bool:
-    """Return whether a JSON text of ASCII characters may hold anything that `mask` would mask.
-
-    False is certain, and much faster than masking.
-    """
-    lowered = text.lower()
-    return any(sign in lowered for sign in _SIGNS)
-
 
 def mask_line(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> dict[str, Any]:
     """Mask each value of a log line; this is a structlog processor."""

@@ -25,12 +25,14 @@ class Delayed:
         self._timer = timers.start(self._start)
 
     def stop(self) -> None:
-        """Stop waiting, or cancel the task.
+        """Stop waiting, or cancel the task. To be called once.
 
         Raises:
             Exception: what the task failed with, if it did.
         """
         self._timer.cancel()
+        # They refer back to this object, and what is part of no circle needs no garbage collection.
+        del self._timer, self._begin
         task = self._task
         if task is None:
             return

@@ -23,6 +23,7 @@ from mcp.shared.inbound import MCP_PARAM_HEADER_PREFIX, X_MCP_HEADER_KEY
 from mcp_types import methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.types import Receive, Send
 
 from productive_gateway.errors import AccessDenied, InvalidToken
@@ -169,7 +170,6 @@ class PlainCalls:
 
     async def _answered(self, principal: Principal, call: PlainCall, running: RunningCall) -> bytes:
         """Return the whole JSON-RPC answer."""
-        number = _encode(call.number).encode()
         try:
             answer = await self._registry.call(
                 principal, call.tool, call.arguments, can_ask=call.can_ask, running=running
@@ -179,7 +179,10 @@ class PlainCalls:
             result = json.dumps(self._shaped(call.revision, question)).encode()
         else:
             result = _written(answer) + self._ends[call.revision]
-        return b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (number, result)
+        return b'{"jsonrpc":"2.0","id":%s,"result":%s}' % (
+            to_json(call.number, ensure_ascii=True),
+            result,
+        )
 
     def _takes_no_headers(self, name: str) -> bool:
         """Whether a tool exists, and none of its arguments is repeated in a header."""
@@ -290,7 +293,9 @@ def _written(answer: Answer) -> bytes:
         "structuredContent": answer.structured,
         "isError": answer.is_error,
     }
-    return _encode(own).encode()[:-1]
-
-
-_encode: Final = json.JSONEncoder(separators=(",", ":")).encode
+    try:
+        text = to_json(own, ensure_ascii=True)
+    except ValueError:
+        # Half of a surrogate pair, which Productive may have stored.
+        text = json.dumps(own, separators=(",", ":")).encode()
+    return text[:-1]

@@ -146,7 +146,7 @@ class _Attempt:
                 operation.failed(self.outcome)
         session = self.session
         # Unknown argument names come from outside and may hold anything.
-        known = [name for name in self.tool.arguments.model_fields if name in self.arguments]
+        known = [name for name in self.tool.parameters if name in self.arguments]
         audit(
             Event.TOOL_CALLED,
             reason=self.outcome,

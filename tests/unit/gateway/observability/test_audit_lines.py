@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harness.loglines import LogLines, log_lines, serving
-from productive_contract.masking import mask, may_hold_secret
+from productive_contract.masking import mask
 from productive_gateway.observability.audit import Event, audit, to_log, write_audit_lines
 from productive_gateway.observability.audit_lines import AuditLines
 
@@ -63,11 +63,11 @@ def test_a_secret_anywhere_in_a_fact_is_masked(form: str, before: str, secret: s
     assert secret not in json.dumps(line)
 
 
-@given(FOREIGN)
-@example("Ba\u017fic abcdefgh1234")
-def test_text_without_a_sign_of_a_secret_is_never_masked(text: str) -> None:
-    if mask(text) != text:
-        assert may_hold_secret(json.dumps(text))
+@given(st.from_regex(r"[A-Za-z0-9]*", fullmatch=True))
+@example("eyJ" + "a" * 40)
+@example("BearerabcdefgH1234")
+def test_letters_and_digits_alone_are_never_masked(text: str) -> None:
+    assert mask(text) == text
 
 
 def test_an_audit_line_has_the_form_of_other_lines(out: LogLines) -> None:

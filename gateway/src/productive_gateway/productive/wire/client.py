@@ -174,9 +174,8 @@ class ProductiveSession:
             ProductiveError: it could not be found out.
         """
         person = self._principal.person
-        verdict = await self.remember(
-            ("identity", str(person.user_id)), _IDENTITY_LIFETIME, self._ask_who
-        )
+        key = self._key(("identity", str(person.user_id)))
+        verdict = await self._api.cache.remember(key, _IDENTITY_LIFETIME, self._ask_who)
         if isinstance(verdict, who.Identity):
             return verdict
         raise WrongTokenOwner(verdict.write_instead)

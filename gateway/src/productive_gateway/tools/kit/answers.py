@@ -64,8 +64,14 @@ class Answer(Declared):
 
 def structure_of(answer: Declared) -> dict[str, Any]:
     """Return the answer as JSON, without empty fields."""
-    found = ((one.name, _structured(one, getattr(answer, one.name))) for one in _shown(answer))
-    return {name: value for name, value in found if not _empty(value)}
+    found: dict[str, Any] = {}
+    for name, structured in _structure(type(answer)):  # type: ignore[arg-type]  # as above
+        value = getattr(answer, name)
+        if value or not _empty(value):
+            value = structured(value)
+            if value or not _empty(value):
+                found[name] = value
+    return found
 
 
 def text_of(answer: Answer) -> str:
@@ -76,7 +82,7 @@ def text_of(answer: Answer) -> str:
     lines = [headline if begun else f"\u00b7 {headline}"]
     for one in _shown(answer):
         value = getattr(answer, one.name)
-        if _empty(value):
+        if not value and _empty(value):
             continue
         match one.name:
             case "resolved":
@@ -232,12 +238,21 @@ _SIZED: Final = (str, tuple, dict, list)
 
 
 def _structured(one: Field, value: Any) -> Any:
-    if _empty(value):
-        return None
+    return None if _empty(value) else _structurer(one)(value)
+
+
+def _structurer(one: Field) -> Callable[[Any], Any]:
+    """Return what makes the JSON of a field's value."""
     if one.kind is Kind.IDENT and one.at:
         # Numbers of projects and tasks are texts that people may choose.
-        return untrusted.name(value)
-    return _STRUCTURED.get(one.kind, _same)(value)
+        return untrusted.name
+    return _STRUCTURED.get(one.kind, _same)
+
+
+@cache
+def _structure(cls: type[Declared]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    """Return the fields that answers contain, each with what makes its JSON."""
+    return tuple((one.name, _structurer(one)) for one in _shown_of(cls))  # type: ignore[arg-type]
 
 
 def markdown_of(html: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any, ClassVar, Final, TypeVar, get_type_hints
 
 from pydantic import (
@@ -46,18 +47,27 @@ class Arguments(BaseModel):
             given = as_json(given)
         if not isinstance(given, Mapping):
             return given
-        fields = cls.model_fields
-        if info.context is not None:
-            known = cls.passed_on.union(fields)
-            unknown = [str(name) for name in given if name not in known]
-            info.context.extend(unknown)
+        fields, known, never_zero = _names_of(cls)
+        if info.context is not None and not known.issuperset(given):
+            info.context.extend(str(name) for name in given if name not in known)
         return {
             name: value
             for name, value in given.items()
             if name in fields
             and not _left_out(value)
-            and not (_is_zero(value) and _never_zero(fields[name]))
+            and not (name in never_zero and _is_zero(value))
         }
+
+
+_Names = frozenset[str]
+
+
+@cache
+def _names_of(cls: type[Arguments]) -> tuple[_Names, _Names, _Names]:
+    """Return the names of fields, those with the names passed on, and of fields without a 0."""
+    fields = cls.model_fields
+    never_zero = {name for name, field in fields.items() if _never_zero(field)}
+    return frozenset(fields), cls.passed_on.union(fields), frozenset(never_zero)
 
 
 def model_of(function: Callable[..., Awaitable[Any]]) -> type[Arguments]:

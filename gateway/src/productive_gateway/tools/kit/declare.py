@@ -96,6 +96,11 @@ class Tool:
         return READ if self.kind is Kind.READS else WRITE
 
     @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """Names of the arguments, in the order of the function."""
+        return tuple(self.arguments.model_fields)
+
+    @cached_property
     def input_schema(self) -> dict[str, Any]:
         """JSON Schema of the arguments."""
         return input_schema(self.arguments)
@@ -107,8 +112,7 @@ class Tool:
 
     async def run(self, call: Any, arguments: Arguments) -> Answer:
         """Run the function with arguments that were read."""
-        given = {name: getattr(arguments, name) for name in type(arguments).model_fields}
-        return await self.function(call, **given)
+        return await self.function(call, **vars(arguments))
 
 
 class BadTool(TypeError):
