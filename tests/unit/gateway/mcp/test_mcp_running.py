@@ -24,7 +24,11 @@ from harness.mcpkit import (
 )
 from productive_gateway.errors import AccessDenied, InvalidToken, Unavailable
 from productive_gateway.mcp.flood import MOST_REQUESTS
+from productive_gateway.productive.records import declared as has
 from productive_gateway.productive.wire.limiter import Limiter
+from productive_gateway.tools.call import Call
+from productive_gateway.tools.kit import declare
+from productive_gateway.tools.kit.answers import Answer
 from productive_gateway.tools.registry import TOOLS
 
 SECONDS = 10
@@ -430,3 +434,28 @@ async def test_long_call_keeps_its_connection_alive(monkeypatch: pytest.MonkeyPa
     assert [part["body"] for part in parts[:3]] == [b": ping\r\n\r\n"] * 3
     assert parts[-1]["body"].startswith(b'event: message\r\ndata: {"jsonrpc":"2.0","id":1,')
     assert [part["more_body"] for part in parts] == [True] * (len(parts) - 1) + [False]
+
+
+class Stored(Answer):
+    """What Productive has stored."""
+
+    text: str = has.ident()
+
+
+@declare.tool(
+    title="Half",
+    kind=declare.Kind.READS,
+    cost=declare.Cost(reads=0),
+    example=declare.Example("Half?", {}),
+)
+async def half(call: Call) -> Stored:  # every tool takes the call
+    """Return half of a surrogate pair, which is a text to JSON and to nobody else."""
+    return Stored(headline="Stored.", text="\ud83d")
+
+
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+async def test_half_of_a_surrogate_pair_in_an_answer_arrives_as_it_was_stored(version: str) -> None:
+    async with mcp_server(tools=(half,)) as mcp:
+        result = result_of(await tool(mcp, "half", version=version))["result"]
+    assert result["structuredContent"] == {"text": "\ud83d"}
+    assert not result["isError"]

@@ -63,6 +63,13 @@ def test_a_secret_anywhere_in_a_fact_is_masked(form: str, before: str, secret: s
     assert secret not in json.dumps(line)
 
 
+@pytest.mark.attack("Q-01")
+@given(SECRETS, LETTERS)
+def test_a_secret_in_a_long_fact_is_masked(form: str, secret: str) -> None:
+    text = f"{'long ' * 100} {form.replace('{}', secret)}"
+    assert secret not in written("tool_called", {"client_name": text})["client_name"]
+
+
 @given(st.from_regex(r"[A-Za-z0-9]*", fullmatch=True))
 @example("eyJ" + "a" * 40)
 @example("BearerabcdefgH1234")
