@@ -248,7 +248,7 @@ class McpEndpoint:
         if plain is None or call is None:
             await self._ask_sdk(exchange, operation)
         else:
-            client = Client(exchange.receive, exchange.send, exchange.token)
+            client = Client(exchange.scope, exchange.receive, exchange.send, exchange.token)
             await plain.run(exchange.principal, call, client)
         return None
 

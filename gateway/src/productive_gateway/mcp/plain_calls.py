@@ -24,7 +24,7 @@ from mcp_types import methods
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 from pydantic import BaseModel
 from pydantic_core import to_json
-from starlette.types import Receive, Send
+from starlette.types import Receive, Scope, Send
 
 from productive_gateway.errors import AccessDenied, InvalidToken
 from productive_gateway.mcp import elicitation
@@ -38,6 +38,7 @@ from productive_gateway.tools.kit.running import CallEnded, RunningCall
 from productive_gateway.tools.registry import Answer, ToolRegistry
 from productive_gateway.web.headers import RawHeaders
 from productive_gateway.web.timers import Timers
+from productive_gateway.web.whole_answer import send_whole
 
 METHOD: Final = "tools/call"
 ATTENDED_AFTER: Final = 0.05
@@ -53,8 +54,8 @@ _PARAM_HEADERS: Final = MCP_PARAM_HEADER_PREFIX.lower().encode()
 _SURROGATES: Final = (b"\\ud", b"\\uD")
 """How half of a surrogate pair begins, which is no text; parsers differ in what they do with it."""
 
-_JSON: Final = ((b"content-type", b"application/json"),)
-_STREAM: Final = (
+_JSON: Final[RawHeaders] = ((b"content-type", b"application/json"),)
+_STREAM: Final[RawHeaders] = (
     (b"content-type", b"text/event-stream"),
     (b"connection", b"keep-alive"),
     (b"x-accel-buffering", b"no"),
@@ -78,6 +79,7 @@ class PlainCall:
 class Client:
     """The client of one call."""
 
+    scope: Scope
     receive: Receive
     send: Send
     token: str
@@ -235,17 +237,18 @@ class _Response:
                 self._running.end()
                 return
             self._streams = True
-            await self._begin(_STREAM)
+            await self._begin()
             await self._send_body(_PING, more=True)
 
     async def finish(self, answer: bytes) -> None:
         """Send the answer."""
+        headers = _STREAM if self._streams else _JSON
         if self._streams:
-            await self._begin(_STREAM)
             answer = b"event: message\r\ndata: %s\r\n\r\n" % answer
+        if self._begun:
+            await self._send_body(answer, more=False)
         else:
-            await self._begin((*_JSON, (b"content-length", b"%d" % len(answer))))
-        await self._send_body(answer, more=False)
+            await send_whole(self._client.scope, self._client.send, 200, headers, answer)
 
     async def end(self, reason: InvalidToken | AccessDenied) -> None:
         """End the response without an answer.
@@ -258,9 +261,9 @@ class _Response:
         # The part that was sent cannot be taken back.
         await self._send_body(b"", more=False)
 
-    async def _begin(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
+    async def _begin(self) -> None:
         if not self._begun:
-            start = {"type": "http.response.start", "status": 200, "headers": [*headers]}
+            start = {"type": "http.response.start", "status": 200, "headers": [*_STREAM]}
             await self._client.send(start)
             # Not before: while the client reads nothing, the call may end and send it again.
             self._begun = True

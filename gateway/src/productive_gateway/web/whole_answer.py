@@ -29,6 +29,9 @@ _JOINED: Final = 16 * 1024
 """Bytes of a body that is copied behind its head, so that both are written as one."""
 _OF_THE_CONNECTION: Final = frozenset({b"connection", b"content-length", b"transfer-encoding"})
 
+_KEPT_ALIVE: Final = (b"connection", b"keep-alive")
+"""Sent with streams of events; it says what holds in any case."""
+
 
 async def send_whole(
     scope: Scope, send: Send, status: int, headers: Iterable[tuple[bytes, bytes]], *body: bytes
@@ -110,4 +113,5 @@ def _line(header: tuple[bytes, bytes]) -> bytes:
     if HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
         raise RuntimeError("A header of the answer is malformed.")
     name = name.lower()
-    return b"" if name in _OF_THE_CONNECTION else b"%s: %s\r\n" % (name, value)
+    is_usual = name not in _OF_THE_CONNECTION or header == _KEPT_ALIVE
+    return b"%s: %s\r\n" % (name, value) if is_usual else b""

@@ -16,6 +16,7 @@ from productive_gateway.web.whole_answer import WHOLE_ANSWER, send_parts, send_w
 HEADERS = [(b"content-type", b"application/json"), (b"X-Own", b"a b"), (b"vary", b"Origin")]
 PIECES = {b"/short": (b"{", b"}"), b"/long": (b"[", b"a" * 70_000, b"]")}
 BODIES = {path: b"".join(pieces) for path, pieces in PIECES.items()}
+STREAM = [(b"content-type", b"text/event-stream"), (b"connection", b"keep-alive")]
 GET = b"GET %s HTTP/1.1\r\nhost: x\r\n%s\r\n"
 
 
@@ -43,10 +44,11 @@ def without_date(answer: bytes) -> tuple[bytes, ...]:
 
 @pytest.mark.parametrize("path", list(BODIES))
 @pytest.mark.parametrize("more", [b"", b"x: y\r\n"])
+@pytest.mark.parametrize("headers", [HEADERS, STREAM], ids=["JSON", "stream"])
 async def test_whole_answer_and_the_next_are_as_those_in_two_messages(
-    path: bytes, more: bytes
+    path: bytes, more: bytes, headers: list[tuple[bytes, bytes]]
 ) -> None:
-    app = Twice(HEADERS)
+    app = Twice(headers)
     async with serving(app) as connect:
         reader, writer = await connect()
         seen = []
@@ -68,11 +70,12 @@ async def test_whole_answer_and_the_next_are_as_those_in_two_messages(
     ],
     ids=["close", "HTTP/1.0", "HEAD", "POST"],
 )
+@pytest.mark.parametrize("headers", [HEADERS, STREAM], ids=["JSON", "stream"])
 async def test_connection_ends_after_a_whole_answer_where_it_does_otherwise(
-    request_: bytes,
+    request_: bytes, headers: list[tuple[bytes, bytes]]
 ) -> None:
     seen = []
-    async with serving(Twice(HEADERS)) as connect:
+    async with serving(Twice(headers)) as connect:
         for prefix in (b"", b"/parts"):
             reader, writer = await connect()
             writer.write(request_ % (prefix + b"/long"))
