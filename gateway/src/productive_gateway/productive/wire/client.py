@@ -15,6 +15,7 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -389,9 +390,7 @@ class ProductiveSession:
         }
         if content is not None or method in _WITH_BODY:
             headers["Content-Type"] = media_type
-        url = self._api.base_url + path
-        if query:
-            url = f"{url}?{urlencode(query)}"
+        url = _url(self._api.base_url, path, tuple(query))
         request = httpx.Request(
             method, url, headers=headers, content=content, extensions=_EXTENSIONS
         )
@@ -413,6 +412,15 @@ class ProductiveSession:
 def page(number: int, size: int) -> Query:
     """Return the parameters of one page."""
     return (("page[number]", str(number)), ("page[size]", str(size)))
+
+
+@lru_cache(maxsize=256)
+def _url(base: str, path: str, query: tuple[tuple[str, str], ...]) -> httpx.URL:
+    """Return an address; kept, because httpx looks at each character of it several times.
+
+    Most of it names the fields of a record, and people ask for the same records again.
+    """
+    return httpx.URL(f"{base}{path}?{urlencode(query)}" if query else f"{base}{path}")
 
 
 async def _bounded(response: httpx.Response) -> bytes:
