@@ -70,7 +70,7 @@ def _readable(most: int) -> int:
 
 def _visible(text: str) -> str:
     """Return what a person sees of a text, each kind of white space as a blank, in NFC."""
-    if text.isascii() and text.isprintable():
+    if text.isprintable() and (text.isascii() or _has_letters_only(text)):
         return text
     spaced = "".join(
         " " if character.isspace() else character
@@ -80,6 +80,15 @@ def _visible(text: str) -> str:
     composed = unicodedata.normalize("NFC", _INVISIBLE.sub("", spaced))
     # Composing gives some blanks another form of blank.
     return _few_marks("".join(" " if one.isspace() else one for one in composed))
+
+
+def _has_letters_only(text: str) -> bool:
+    """Whether a text is of visible letters, digits and blanks, in NFC and without marks."""
+    return (
+        text.replace(" ", "").isalnum()
+        and unicodedata.is_normalized("NFC", text)
+        and _INVISIBLE.search(text) is None
+    )
 
 
 def _few_marks(text: str) -> str:

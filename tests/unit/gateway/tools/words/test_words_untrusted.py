@@ -141,3 +141,19 @@ def test_block_holds_only_quoted_visible_lines(text: str, most: int) -> None:
 def test_megabytes_are_read_only_as_far_as_needed() -> None:
     assert name("\u200b" * 10_000_000 + "x") == NO_NAME
     assert len(block("word\n" * 1_000_000, 4000)) < 10_000
+
+
+LETTERS = st.text(
+    st.one_of(
+        st.characters(categories=["L", "N"]),
+        st.sampled_from(
+            [" ", "\u010d", "\u0130", "\u115f", "\u3164", "\u0301", "\u1e9b", "\u212b"]
+        ),
+    ),
+    max_size=60,
+)
+
+
+@given(LETTERS)
+def test_text_of_letters_is_shown_as_one_with_something_to_remove(text: str) -> None:
+    assert line(text, 100) == line(f"\u200b{text}", 100)
