@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import mcp_types as types
+from pydantic_core import from_json
 
 from productive_gateway.web.json_bounds import has_too_many_values, is_too_deep
 
@@ -62,6 +63,11 @@ def decode(body: bytes) -> Any:
         raise MalformedMessage("The body holds too many values. Send less at once.")
     if is_too_deep(body):
         raise MalformedMessage("The body is nested too deeply.", code=types.PARSE_ERROR)
+    try:
+        # Thrice as fast. It refuses more than the decoder below, which then decides.
+        return from_json(body, allow_inf_nan=False)
+    except ValueError:
+        pass
     try:
         return _DECODER.decode(body.decode())
     except (ValueError, RecursionError) as error:

@@ -7,7 +7,6 @@ before anything is answered.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import mcp_types as types
@@ -64,8 +63,8 @@ def _meant(message: Any) -> Any:
     if not isinstance(message, dict) or message.get("method") == "initialize":
         return None
     params = message.get("params")
-    meta = params.get("_meta") if isinstance(params, Mapping) else None
-    return meta.get(types.PROTOCOL_VERSION_META_KEY) if isinstance(meta, Mapping) else None
+    meta = params.get("_meta") if isinstance(params, dict) else None
+    return meta.get(types.PROTOCOL_VERSION_META_KEY) if isinstance(meta, dict) else None
 
 
 def _mismatch(text: str, number: Any) -> MalformedMessage:
