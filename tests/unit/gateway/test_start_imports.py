@@ -104,3 +104,27 @@ def test_all_of_a_package_can_be_used_after_the_gateways_own_imports(statement: 
     program = f"import productive_gateway.app\n{statement}"
 
     subprocess.run((sys.executable, "-c", program), check=True, capture_output=True)
+
+
+def test_models_of_the_protocol_are_built_when_they_are_used_and_others_at_once() -> None:
+    program = """
+import productive_gateway.app
+from mcp_types import methods
+from pydantic import BaseModel
+
+class Other(BaseModel):
+    number: int
+
+assert Other.__pydantic_complete__
+
+models = {*methods.CLIENT_REQUESTS.values()}
+built = [model for model in models if model.__pydantic_complete__]
+assert len(models) > 20, models
+assert len(built) < 5, built
+
+params = {"name": "get_me", "arguments": {}}
+methods.validate_client_request("tools/call", "2025-11-25", params)
+assert methods.CLIENT_REQUESTS["tools/call", "2025-11-25"].__pydantic_complete__
+"""
+
+    subprocess.run((sys.executable, "-c", program), check=True, capture_output=True)
