@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -147,8 +148,11 @@ async def _hurry(phase: Phase, user: User, end: float) -> None:
 
 
 async def _offer(phase: Phase, users: Sequence[User], begun: float, seconds: float) -> None:
-    """Send requests when they are due, whether or not others were answered."""
-    idle = list(users)
+    """Send requests when they are due, whether or not others were answered.
+
+    Who has waited longest sends next, so that no person's own limits are reached.
+    """
+    idle = deque(users)
     running: set[asyncio.Task[None]] = set()
 
     async def one(user: User, due: float) -> None:
@@ -163,7 +167,7 @@ async def _offer(phase: Phase, users: Sequence[User], begun: float, seconds: flo
         if not idle:
             phase.late += 1
             continue
-        task = asyncio.create_task(one(idle.pop(), due))
+        task = asyncio.create_task(one(idle.popleft(), due))
         running.add(task)
         task.add_done_callback(running.discard)
     await asyncio.gather(*running)

@@ -420,6 +420,6 @@ def _mcp_config(settings: Settings, oauth: OAuthConfig) -> McpConfig:
         allowed_origins=settings.allowed_origins,
         local=settings.local,
         server_version=__version__,
-        most_requests=settings.max_connections // 4,
+        most_requests=max(1, settings.max_connections // 4),
         most_streams=settings.max_connections // 2,
     )

@@ -101,9 +101,10 @@ async def _serve(
     public: list[socket.socket],
     internal: list[socket.socket],
 ) -> int:
-    limits = PortLimits(
-        idle=settings.keep_alive_seconds, connections=open_connections(settings.max_connections)
-    )
+    connections = open_connections(settings.max_connections)
+    # What may be open on top of connections depends on their number.
+    settings = settings.model_copy(update={"max_connections": connections})
+    limits = PortLimits(idle=settings.keep_alive_seconds, connections=connections)
     async with composing(settings) as gateway:
         servers = [
             Server(gateway.public, public, limits),

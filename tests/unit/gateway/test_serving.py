@@ -6,6 +6,7 @@ import asyncio
 import gc
 import resource
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 import pytest
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from starlette.testclient import TestClient
 from structlog.testing import capture_logs
 
 from harness.grantkit import HeldKeys, eventually
+from harness.processes import free_port
 from harness.writeskit import Writer
 from productive_gateway.app import Gateway, public_app
 from productive_gateway.grants.store_memory import MemoryGrantStore
@@ -24,9 +26,10 @@ from productive_gateway.serving import (
     open_connections,
     report_unknown_addresses,
     run_gateway,
+    serve,
     tune_collector,
 )
-from productive_gateway.settings import load_settings
+from productive_gateway.settings import Settings, load_settings
 from productive_gateway.web.connection import PortLimits
 from productive_gateway.web.endpoint import Endpoint
 from productive_gateway.web.listening import listen
@@ -227,6 +230,28 @@ def test_no_more_connections_are_taken_than_there_are_descriptors_for(
     assert [line["event"] for line in lines] == (
         [] if taken == wanted else ["gateway.few_descriptors"]
     )
+
+
+@pytest.mark.attack("Q-06")
+async def test_gateway_is_composed_for_the_connections_that_it_may_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Descriptors(monkeypatch, 1024, 1024)
+    composed: list[int] = []
+
+    class Composed(Exception):
+        pass
+
+    @asynccontextmanager
+    async def composing(settings: Settings) -> AsyncIterator[Gateway]:
+        composed.append(settings.max_connections)
+        raise Composed
+        yield
+
+    ports = {"PORT": str(free_port()), "INTERNAL_PORT": str(free_port())}
+    with pytest.raises(Composed):
+        await serve(load_settings(CLUSTER | ports), composing)
+    assert composed == [384]
 
 
 @pytest.mark.attack("Q-05")
