@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 
 import pytest
 
+from harness.build import programs
 from harness.cluster import Cluster
 from harness.grantkit import HeldKeys, HeldPeople, Replica, ana
 from harness.grantpair import Pair, ProxiedReplica, SystemClock
+from harness.plane import Plane, running_plane
 from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_kube.client import KubeClient
 
@@ -32,3 +34,10 @@ async def pair(cluster: Cluster) -> AsyncIterator[Pair]:
             )
 
         yield Pair(await replica(), await replica(), cluster)
+
+
+@pytest.fixture
+def own_plane() -> Iterator[Plane]:
+    """Return one that the ledger does not know: before its roles are read it refuses everything."""
+    with running_plane(programs()) as plane:
+        yield plane
