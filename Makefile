@@ -4,6 +4,8 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help run cluster check test e2e full docs bench mcp-bench grants-bench tools-bench eval foreign revocation soak load walks mutants sbom advisories programs setup clean
 
 export MODEL
+# Each worker and each program that a test starts would otherwise compile all that it imports.
+export PYTHONDONTWRITEBYTECODE :=
 PYTHON := .venv/bin/python
 STEP := bin/step
 PYTEST := .venv/bin/pytest

@@ -8,6 +8,7 @@ import statistics
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
+from typing import TypeVar
 
 import httpx
 from benchmarks.mcp import load
@@ -35,11 +36,6 @@ class Sample:
     p99: float
 
 
-def median_sample(samples: Sequence[Sample]) -> Sample:
-    """Return the median of each figure."""
-    return Sample(*map(statistics.median, zip(*map(astuple, samples), strict=True)))
-
-
 @dataclass(slots=True)
 class Row:
     """All rounds of one row."""
@@ -50,7 +46,7 @@ class Row:
 
     def median(self) -> Sample:
         """Return the median of each figure over the rounds."""
-        return median_sample(self.samples)
+        return median_of(self.samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +63,12 @@ class Start:
     """A second later."""
 
 
-def median_start(starts: Sequence[Start]) -> Start:
-    """Return the median of each figure over the starts."""
-    return Start(*map(statistics.median, zip(*map(astuple, starts), strict=True)))
+_Figures = TypeVar("_Figures", Sample, Start)
+
+
+def median_of(measured: Sequence[_Figures]) -> _Figures:
+    """Return the median of each figure."""
+    return type(measured[0])(*map(statistics.median, zip(*map(astuple, measured), strict=True)))
 
 
 @dataclass(slots=True)

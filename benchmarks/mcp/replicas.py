@@ -18,7 +18,7 @@ from benchmarks.figures.processes import session_of
 from benchmarks.mcp import load
 from benchmarks.mcp.cases import ADD
 from benchmarks.mcp.load import CONNECTIONS, LoadFailed
-from benchmarks.mcp.measure import PATH, Sample, median_sample
+from benchmarks.mcp.measure import PATH, Sample, median_of
 from benchmarks.mcp.server import Cores
 from benchmarks.mcp.sign_in import PEOPLE
 from benchmarks.mcp.site import ROOT
@@ -62,7 +62,7 @@ def measure_replicas(*, rounds: int, seconds: int) -> dict[int, Sample]:
                 found = _round(deployment, used, requests, seconds=seconds, core=cores.others)
                 if number:  # the first is for warming up
                     samples[count].append(found)
-    return {count: median_sample(found) for count, found in samples.items()}
+    return {count: median_of(found) for count, found in samples.items()}
 
 
 def _sign_in(deployment: Deployment) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks.mcp.cases import CALL, LABELS, LIST, TWO_REQUESTS
-from benchmarks.mcp.measure import Row, Run, Sample, median_start
+from benchmarks.mcp.measure import Row, Run, Sample, median_of
 from benchmarks.mcp.wire import LEGACY, MODERN
 
 MICRO, MILLI = 1e6, 1e3
@@ -156,7 +156,7 @@ def _starts(run: Run) -> Iterator[str]:
     )  # fmt: skip
     yield "|---|" + "--:|" * 6
     for name, starts in run.starts.items():
-        start = median_start(starts)
+        start = median_of(starts)
         yield _cells(
             LABELS[name],
             f"{start.ready_cpu:.2f}",

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from harness.helm import CHART
-from harness.kube import Object, secret, secret_data, secrets_path
+from harness.kube import secret, secret_data, secrets_path
 from harness.namespaces import Namespaces, new_namespaces
+from harness.people import person
 from harness.plane import Plane
 from harness.processes import eventually
 
@@ -24,7 +25,7 @@ PEOPLE = "/apis/productive-mcp.dev/v1alpha1/namespaces/{}/productiveusers"
 def names(plane: Plane) -> Namespaces:
     """A person with a token, a key ring, and a Secret of somebody else's."""
     names, kube = new_namespaces(plane.kube), plane.kube
-    kube.create(PEOPLE.format(names.users), _person())
+    kube.create(PEOPLE.format(names.users), person())
     kube.create(
         secrets_path(names.users),
         secret("ana-productive", {"token": b"t"}, kind="productive-mcp.dev/token"),
@@ -90,16 +91,3 @@ def _run(plane: Plane, names: Namespaces, commands: str, folder: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-
-
-def _person() -> Object:
-    return {
-        "apiVersion": "productive-mcp.dev/v1alpha1",
-        "kind": "ProductiveUser",
-        "metadata": {"name": "ana"},
-        "spec": {
-            "email": "ana@example.com",
-            "userId": 9104,
-            "apiTokenSecretRef": {"name": "ana-productive"},
-        },
-    }

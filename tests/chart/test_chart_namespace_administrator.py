@@ -16,6 +16,7 @@ import pytest
 from harness.helm import Helm, HelmRefused, Rendered, nested
 from harness.kube import ApiRefused, Identity, Kube, Object, secret, secrets_path
 from harness.namespaces import Namespaces, new_namespaces
+from harness.people import person
 from harness.plane import Plane
 from harness.processes import eventually
 
@@ -94,7 +95,7 @@ def test_an_administrator_of_three_namespaces_installs_and_manages_people(
 
     token = secret("ana-productive", {"token": b"t"}, kind="productive-mcp.dev/token")
     own.create(secrets_path(names.users), token)
-    own.create(PEOPLE.format(names.users), _person())
+    own.create(PEOPLE.format(names.users), person())
     ana = f"{PEOPLE.format(names.users)}/ana"
     own.merge(ana, {"spec": {"suspend": True}})
     assert [one["metadata"]["name"] for one in own.items(PEOPLE.format(names.users))] == ["ana"]
@@ -113,7 +114,7 @@ def test_edit_allows_managing_people_and_view_allows_reading(people: Administrat
     group, kind = "productive-mcp.dev", "productiveusers"
     eventually(lambda: editor.may("create", kind, namespace=names.users, group=group), what="edit")
     eventually(lambda: viewer.may("list", kind, namespace=names.users, group=group), what="view")
-    editor.create(PEOPLE.format(names.users), _person())
+    editor.create(PEOPLE.format(names.users), person())
     ana = f"{PEOPLE.format(names.users)}/ana"
     assert viewer.get(ana)["spec"]["email"] == "ana@example.com"
     with pytest.raises(ApiRefused, match="cannot patch"):
@@ -190,19 +191,6 @@ def _may_install(own: Kube, names: Namespaces) -> bool:
     return own.may("create", "productiveusers", **place) and own.may(
         "patch", "productiveusers/status", **place
     )
-
-
-def _person() -> Object:
-    return {
-        "apiVersion": "productive-mcp.dev/v1alpha1",
-        "kind": "ProductiveUser",
-        "metadata": {"name": "ana"},
-        "spec": {
-            "email": "ana@example.com",
-            "userId": 9104,
-            "apiTokenSecretRef": {"name": "ana-productive"},
-        },
-    }
 
 
 def _create(own: Kube, one: Object) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
@@ -18,7 +17,7 @@ from harness.cluster import Cluster
 from harness.faults import Answer, CutBefore, HalfOpen, Page
 from harness.gatewayclient import gateway_client
 from harness.kube import secret, secrets_path
-from harness.plane import Plane, running_plane
+from harness.plane import running_plane
 from harness.proxy import RecordingProxy
 from productive_kube.client import Listed
 from productive_kube.collection import Change, Collection, by_name, secret_data
@@ -299,34 +298,16 @@ async def test_a_restored_store_is_followed_whatever_its_versions(own_cluster: C
         await place.create({"a": b"1"})
     # What is granted later would be unknown after the restore.
     own_cluster.account("gateway")
-    await asyncio.to_thread(_back_up, plane)
+    await asyncio.to_thread(plane.back_up)
     async with places[0].followed(proxy, SHORT) as one, places[1].followed(proxy, SHORT) as all_:
         for place, (followed, _) in zip(places, (one, all_), strict=True):
             for number in range(150):
                 await place.put({"a": str(number).encode()})
             await followed.holds({place.name: {"a": b"149"}})
-        await asyncio.to_thread(_restore, plane)
+        await asyncio.to_thread(plane.restore)
         for place, (followed, reflector) in zip(places, (one, all_), strict=True):
             await followed.holds({place.name: {"a": b"1"}}, 2 * HALF_OPEN_SECONDS)
             assert followed.falls[-1]
             await place.put({"a": b"after"})
             await followed.holds({place.name: {"a": b"after"}})
             assert reflector.healthy
-
-
-def _back_up(plane: Plane) -> None:
-    plane.etcd.kill()
-    shutil.copytree(plane.folder / "etcd", plane.folder / "backup")
-    plane.etcd.restart()
-    plane.until_ready()
-
-
-def _restore(plane: Plane) -> None:
-    """Put the backup in place, and start everything anew, as the manual of Kubernetes says."""
-    plane.api_server.kill()
-    plane.etcd.kill()
-    shutil.rmtree(plane.folder / "etcd")
-    shutil.copytree(plane.folder / "backup", plane.folder / "etcd")
-    plane.etcd.restart()
-    plane.api_server.restart()
-    plane.until_ready()

@@ -8,22 +8,14 @@ from contextlib import closing
 import httpx
 import pytest
 
-from harness.build import programs
 from harness.cluster import Cluster
 from harness.operatorsite import OperatorSite
-from harness.plane import Plane, running_plane
+from harness.plane import Plane
 from harness.processes import eventually
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/productiveusers.productive-mcp.dev"
 END_SECONDS = 30
 MOST_LINES = 20
-
-
-@pytest.fixture
-def own_plane() -> Iterator[Plane]:
-    """Return one that the ledger does not know: before its roles are read it refuses everything."""
-    with running_plane(programs()) as plane:
-        yield plane
 
 
 @pytest.fixture

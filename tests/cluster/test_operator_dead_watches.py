@@ -10,11 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from harness.build import programs
 from harness.cluster import Cluster
 from harness.faults import HalfOpen, Seen
 from harness.operatorsite import OperatorSite, RunningOperator
-from harness.plane import Plane, running_plane
+from harness.plane import Plane
 from harness.processes import eventually
 from harness.rights import RBAC
 
@@ -33,13 +32,6 @@ def site(cluster: Cluster) -> Iterator[OperatorSite]:
     mine = OperatorSite(cluster)
     yield mine
     mine.close()
-
-
-@pytest.fixture
-def own_plane() -> Iterator[Plane]:
-    """Return one that the ledger does not know: before its roles are read it refuses everything."""
-    with running_plane(programs()) as plane:
-        yield plane
 
 
 @pytest.mark.refused("operator")

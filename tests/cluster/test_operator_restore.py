@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 
-from harness.build import programs
 from harness.cluster import Cluster
 from harness.faults import Seen
 from harness.kube import secret, secrets_path
 from harness.operatorsite import OperatorSite
-from harness.plane import Plane, running_plane
+from harness.plane import Plane
 
 WRITES = 300
 """Between backup and restore: more than the control plane itself writes while the test lasts."""
 TWO_WINDOWS_SECONDS = 30
 NOTICED_SECONDS = 60
 """Two windows, and what a busy machine needs to start a control plane."""
-
-
-@pytest.fixture
-def own_plane() -> Iterator[Plane]:
-    """Return one that the ledger does not know: before its roles are read it refuses everything."""
-    with running_plane(programs()) as plane:
-        yield plane
 
 
 @pytest.fixture
@@ -43,14 +34,14 @@ def test_after_a_restore_of_etcd_the_operator_begins_anew_and_sees_changes(
     proxy = site.cluster.proxy()
     operator = site.start(proxy)
     site.until_people("ana")
-    _back_up(own_plane)
+    own_plane.back_up()
     version = _write(site)
     site.add("bob")
     site.until_people("ana", "bob")
     proxy.wait_for(lambda seen: _begins_with(seen, site) >= version, TWO_WINDOWS_SECONDS)
     assert operator.program.running, "etcd was away and came back as it was: no reason to end"
 
-    _restore(own_plane)
+    own_plane.restore()
     assert site.people() == {"ana@example.com"}
     assert operator.program.wait(NOTICED_SECONDS) == 1
     assert "the cluster went back" in operator.program.output()
@@ -75,21 +66,3 @@ def _begins_with(seen: Seen, site: OperatorSite) -> int:
     """Return the version from which a window of the mapping's watch begins; 0 for all others."""
     ours = seen.watch and seen.name == site.names.mapping
     return int(seen.query["resourceVersion"]) if ours else 0
-
-
-def _back_up(plane: Plane) -> None:
-    plane.etcd.kill()
-    shutil.copytree(plane.folder / "etcd", plane.folder / "backup")
-    plane.etcd.restart()
-    plane.until_ready()
-
-
-def _restore(plane: Plane) -> None:
-    """Put the backup in place, and start everything anew, as the manual of Kubernetes says."""
-    plane.api_server.kill()
-    plane.etcd.kill()
-    shutil.rmtree(plane.folder / "etcd")
-    shutil.copytree(plane.folder / "backup", plane.folder / "etcd")
-    plane.etcd.restart()
-    plane.api_server.restart()
-    plane.until_ready()

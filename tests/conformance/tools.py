@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from functools import cached_property
 from typing import Annotated, Any, Final
@@ -23,46 +24,34 @@ class Plain(Answer):
     """An answer of one line."""
 
 
-@tool(
-    title="Simple text",
-    kind=Kind.READS,
-    cost=Cost(reads=0),
-    example=Example("Answer with text.", {}),
-)
+def _reads(
+    title: str, question: str, arguments: dict[str, Any] | None = None
+) -> Callable[[Callable[..., Any]], Tool]:
+    """Declare a tool that asks nobody."""
+    example = Example(question, arguments or {})
+    return tool(title=title, kind=Kind.READS, cost=Cost(reads=0), example=example)
+
+
+@_reads("Simple text", "Answer with text.")
 async def test_simple_text(call: Call) -> Plain:
     """Answer with one line of text, without asking anybody."""
     return Plain(headline="This is a simple text response for testing.")
 
 
-@tool(
-    title="Error",
-    kind=Kind.READS,
-    cost=Cost(reads=0),
-    example=Example("Answer with an error.", {}),
-)
+@_reads("Error", "Answer with an error.")
 async def test_error_handling(call: Call) -> Plain:
     """Answer with an error, which the suite wants to see as a result."""
     message = "This tool intentionally returns an error for testing"
     raise ToolError(Problem("intended", f"{message}.", "Do not repeat it."))
 
 
-@tool(
-    title="Mirrored header",
-    kind=Kind.READS,
-    cost=Cost(reads=0),
-    example=Example("Which region?", {"region": "eu"}),
-)
+@_reads("Mirrored header", "Which region?", {"region": "eu"})
 async def test_x_mcp_header(call: Call, region: Annotated[str, _REGION] = "none") -> Plain:  # noqa: PT028
     """Answer with the parameter that a client has to repeat in a header."""
     return Plain(headline=f"The region is {region}.")
 
 
-@tool(
-    title="Progress",
-    kind=Kind.READS,
-    cost=Cost(reads=0),
-    example=Example("How far is it?", {}),
-)
+@_reads("Progress", "How far is it?")
 async def test_tool_with_progress(call: Call) -> Plain:
     """Report three times how much is done, and answer with one line of text."""
     for done in (0, 50, 100):
@@ -70,12 +59,7 @@ async def test_tool_with_progress(call: Call) -> Plain:
     return Plain(headline="Done.")
 
 
-@tool(
-    title="JSON Schema 2020-12",
-    kind=Kind.READS,
-    cost=Cost(reads=0),
-    example=Example("Which keywords arrive?", {}),
-)
+@_reads("JSON Schema 2020-12", "Which keywords arrive?")
 async def json_schema_2020_12_tool(call: Call) -> Plain:
     """A tool whose schema has keywords that clients have to receive unchanged."""
     return Plain(headline="Called.")

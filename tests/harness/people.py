@@ -108,3 +108,17 @@ class ProductiveUsers:
             if condition["type"] == "Ready" and current:
                 return dict(condition)
         return None
+
+
+def person() -> Object:
+    """Return a ProductiveUser as an administrator writes it."""
+    return {
+        "apiVersion": "productive-mcp.dev/v1alpha1",
+        "kind": "ProductiveUser",
+        "metadata": {"name": "ana"},
+        "spec": {
+            "email": "ana@example.com",
+            "userId": 9104,
+            "apiTokenSecretRef": {"name": "ana-productive"},
+        },
+    }

@@ -7,6 +7,7 @@ time. Normally a test run has one (about 500 MB, 5 s), and each test its own nam
 from __future__ import annotations
 
 import functools
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,6 +102,23 @@ class Plane:
         if "kube" in self.__dict__:
             self.kube.close()
         remove_folder(self.folder)
+
+    def back_up(self) -> None:
+        """Copy what etcd stores."""
+        self.etcd.kill()
+        shutil.copytree(self.folder / "etcd", self.folder / "backup")
+        self.etcd.restart()
+        self.until_ready()
+
+    def restore(self) -> None:
+        """Put the backup in place, and start everything anew, as the manual of Kubernetes says."""
+        self.api_server.kill()
+        self.etcd.kill()
+        shutil.rmtree(self.folder / "etcd")
+        shutil.copytree(self.folder / "backup", self.folder / "etcd")
+        self.etcd.restart()
+        self.api_server.restart()
+        self.until_ready()
 
     def _ready(self) -> bool:
         try:

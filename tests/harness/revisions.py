@@ -46,19 +46,30 @@ def headers_of(revision: str, message: Mapping[str, Any]) -> dict[str, str]:
     return headers
 
 
+def _request(
+    revision: str,
+    method: str,
+    params: Mapping[str, Any] | None,
+    *,
+    number: Any = 1,
+    token: str = "good",
+    headers: Mapping[str, str] | None = None,
+) -> tuple[Any, dict[str, str]]:
+    """Return message and headers of a request as a client of a revision sends it."""
+    message = message_of(revision, method, params, number)
+    sent = {**headers_of(revision, message), "authorization": f"Bearer {token}", **(headers or {})}
+    return message, sent
+
+
 async def ask(
     mcp: McpServer,
     revision: str,
     method: str,
     params: Mapping[str, Any] | None = None,
-    *,
-    number: Any = 1,
-    token: str = "good",
-    headers: Mapping[str, str] | None = None,
+    **rest: Any,
 ) -> httpx.Response:
-    """Send a request as a client of a revision does."""
-    message = message_of(revision, method, params, number)
-    sent = {**headers_of(revision, message), "authorization": f"Bearer {token}", **(headers or {})}
+    """Send a request as a client of a revision does; `number`, `token` and `headers` may differ."""
+    message, sent = _request(revision, method, params, **rest)
     return await mcp.http.post("/mcp", content=json.dumps(message), headers=sent)
 
 
@@ -166,18 +177,10 @@ async def exchange(
     revision: str,
     method: str,
     params: Mapping[str, Any] | None = None,
-    *,
-    number: Any = 1,
-    token: str = "good",
-    headers: Mapping[str, str] | None = None,
+    **rest: Any,
 ) -> AsyncIterator[Exchange]:
-    """Send a request whose answer is read while it comes; the client goes away at the end."""
-    message = message_of(revision, method, params, number)
-    sent = {
-        **headers_of(revision, message),
-        "authorization": f"Bearer {token}",
-        **(headers or {}),
-    }
+    """Send as `ask` does; the answer is read while it comes; the client goes away at the end."""
+    message, sent = _request(revision, method, params, **rest)
     one = Exchange(mcp, message, sent)
     try:
         yield one

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.mcp.__main__ import chosen
 from benchmarks.mcp.cases import CALL, LABELS, LIST, TWO_REQUESTS, Case, cases
 from benchmarks.mcp.load import LoadFailed, lua_string, parse, script
-from benchmarks.mcp.measure import Row, Run, Sample, Start, median_start
+from benchmarks.mcp.measure import Row, Run, Sample, Start, median_of
 from benchmarks.mcp.plot import svg
 from benchmarks.mcp.report import aims, as_json, markdown, worker_of
 from benchmarks.mcp.site import SERVERS
@@ -187,4 +187,4 @@ def test_report_and_picture_show_each_row() -> None:
 
 def test_median_of_starts_is_taken_for_each_figure() -> None:
     starts = [Start(1, 9, 3, 4, 5), Start(2, 8, 3, 4, 5), Start(3, 7, 3, 4, 5)]
-    assert median_start(starts) == Start(2, 8, 3, 4, 5)
+    assert median_of(starts) == Start(2, 8, 3, 4, 5)

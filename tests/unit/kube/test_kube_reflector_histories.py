@@ -324,7 +324,7 @@ def fall(how: str) -> list[Step]:
     return [*before, (15, ("restore", how)), (0, ("write", "b", 1))]
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @example(fall("cut"))
 @example(fall("silent"))
 @example(fall("naive"))

@@ -36,7 +36,8 @@ class Buckets:
 
     Of each bucket only the time is kept at which it is full again (the generic cell rate algorithm,
     ITU-T I.371 A); one that is full is forgotten without any difference. When the table holds its
-    most of others, all new keys share one bucket, so that nobody's bucket can be pushed out.
+    most of others, all new keys share one bucket, so that nobody's bucket can be pushed out. A key
+    that gets a place later begins with what is left in that bucket: it may have taken from it.
     """
 
     def __init__(self, per_minute: int, most_keys: int = MOST_KEYS) -> None:
@@ -60,19 +61,17 @@ class Buckets:
 
     def wait(self, key: str, now: float) -> float:
         """Return the seconds until the key may take one; 0 if it may now. Takes nothing."""
-        known = self._full_at.get(key)
-        if known is None:
-            known = -math.inf if self._has_room(now) else self._shared
-        late = max(known, now) + self._interval - MINUTE - now
+        late = max(self._full_at.get(key, self._shared), now) + self._interval - MINUTE - now
         return late if late > _TINY else 0.0
 
     def take(self, key: str, now: float) -> None:
         """Take one, after `wait` said that it may be taken."""
         known = self._full_at.pop(key, None)
+        full_at = max(self._shared if known is None else known, now) + self._interval
         if known is not None or self._has_room(now):
-            self._full_at[key] = max(now if known is None else known, now) + self._interval
+            self._full_at[key] = full_at
         else:
-            self._shared = max(self._shared, now) + self._interval
+            self._shared = full_at
 
     def _has_room(self, now: float) -> bool:
         """Forget full buckets, the longest unused first, and return whether a key has a place."""

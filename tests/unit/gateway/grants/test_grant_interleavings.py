@@ -218,7 +218,7 @@ LOST_ANSWER = [
 
 
 @pytest.mark.attack("J-03", "R-13")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(ACTIONS, max_size=30))
 @example(OVERTAKEN)
 @example(LOST_ANSWER)

@@ -118,11 +118,11 @@ async def test_concurrent_requests_never_see_another_person(
             assert told["id"] == str(PEOPLE[name][1])
 
         with capture_logs() as lines:
-            await asyncio.gather(*(one(number) for number in range(500)))
+            await asyncio.gather(*(one(number) for number in range(200)))
         for token, number in PEOPLE.values():
             assert seen[token] <= {str(number), "None"}
         assert len({line["email"] for line in lines}) == len(PEOPLE)
-        assert sum(line["email"] == "ana@northlight.example" for line in lines) == 125
+        assert sum(line["email"] == "ana@northlight.example" for line in lines) == 50
 
 
 @pytest.mark.attack("L-16")

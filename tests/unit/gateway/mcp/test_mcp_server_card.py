@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from harness.localsettings import LOCAL, LOCAL_SETTINGS
 from harness.mcpkit import METADATA, PUBLIC, RESOURCE, McpServer, mcp_server, request, result_of
 from productive_gateway.app import compose
 from productive_gateway.mcp.config import McpConfig
@@ -19,26 +20,12 @@ from productive_gateway.settings import load_settings
 CONFIG = McpConfig(PUBLIC, RESOURCE, METADATA, server_version="1.2.3")
 CARD, CATALOG, ICON = "/mcp/server-card", "/.well-known/ai-catalog.json", "/icon.png"
 PATHS = (CARD, CATALOG, ICON)
-LOCAL = "http://localhost:8787"
-PROVIDER = "https://team.cloudflareaccess.com/cdn-cgi/access/sso/oidc/abc"
-SETTINGS = {
-    "PUBLIC_URL": LOCAL,
-    "PRODUCTIVE_ORG_ID": "1200",
-    "USER_MAPPING": '{"ana@example.com":{"userId":7,"apiToken":"t"}}',
-    "ACCESS_CLIENT_ID": "abc",
-    "ACCESS_CLIENT_SECRET": "secret",
-    "ACCESS_AUTHORIZATION_URL": f"{PROVIDER}/authorization",
-    "ACCESS_TOKEN_URL": f"{PROVIDER}/token",
-    "ACCESS_JWKS_URL": f"{PROVIDER}/jwks",
-    "COOKIE_ENCRYPTION_KEY": "8f2a6c1d9b3e5f7081a2c4d6e8f01325374b5d6f8091a3b5c7d9ebfd0f213243",
-    "ADMIN_CONTACT": "it@example.com",
-}
 
 
 @asynccontextmanager
 async def public_port() -> AsyncIterator[httpx.AsyncClient]:
     """The public port of a whole gateway."""
-    async with compose(load_settings(SETTINGS)) as gateway:
+    async with compose(load_settings(LOCAL_SETTINGS)) as gateway:
         transport = httpx.ASGITransport(app=gateway.public)
         async with httpx.AsyncClient(transport=transport, base_url=LOCAL) as client:
             yield client

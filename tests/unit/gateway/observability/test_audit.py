@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +63,7 @@ def _reasons() -> Iterator[tuple[str, str]]:
     That is a text which is passed for a parameter called `reason`, by name or by position. Texts
     that are put together are those of a family, by what they begin with.
     """
-    trees = {path: ast.parse(path.read_text()) for path in SOURCES.rglob("*.py")}
-    trees = {path: tree for path, tree in trees.items() if "tools" not in path.parts}
+    trees = {path: tree for path, tree in _trees().items() if "tools" not in path.parts}
     everywhere = {
         name: place for tree in trees.values() for name, place in _takers(tree) if name[0] != "_"
     }
@@ -114,10 +114,19 @@ def _name(function: ast.expr) -> str:
     return getattr(function, "id", getattr(function, "attr", ""))
 
 
+@cache
+def _trees() -> dict[Path, ast.Module]:
+    return {path: ast.parse(path.read_text()) for path in SOURCES.rglob("*.py")}
+
+
 def _constants() -> set[str]:
     """Return all texts of the sources."""
-    trees = (ast.parse(path.read_text()) for path in SOURCES.rglob("*.py"))
-    nodes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
+    nodes = (
+        node
+        for tree in _trees().values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+    )
     return {node.value for node in nodes if isinstance(node.value, str)}
 
 

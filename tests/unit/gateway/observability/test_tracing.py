@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from harness.localsettings import LOCAL_SETTINGS
 from harness.mcpkit import (
     META,
     MODERN,
@@ -31,20 +32,6 @@ from productive_gateway.settings.load import load_settings
 
 OLDER = "2025-11-25"
 FROM_META = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01"
-
-PROVIDER = "https://team.cloudflareaccess.com/cdn-cgi/access/sso/oidc/abc"
-SETTINGS = {
-    "PUBLIC_URL": "http://localhost:8787",
-    "PRODUCTIVE_ORG_ID": "1200",
-    "USER_MAPPING": '{"ana@example.com":{"userId":7,"apiToken":"t"}}',
-    "ACCESS_CLIENT_ID": "abc",
-    "ACCESS_CLIENT_SECRET": "secret",
-    "ACCESS_AUTHORIZATION_URL": f"{PROVIDER}/authorization",
-    "ACCESS_TOKEN_URL": f"{PROVIDER}/token",
-    "ACCESS_JWKS_URL": f"{PROVIDER}/jwks",
-    "COOKIE_ENCRYPTION_KEY": "8f2a6c1d9b3e5f7081a2c4d6e8f01325374b5d6f8091a3b5c7d9ebfd0f213243",
-    "ADMIN_CONTACT": "it@example.com",
-}
 
 
 @asynccontextmanager
@@ -214,5 +201,5 @@ def test_without_a_collector_there_are_no_spans() -> None:
 
 
 async def test_a_gateway_without_a_collector_traces_nothing() -> None:
-    async with compose(load_settings(SETTINGS)):
+    async with compose(load_settings(LOCAL_SETTINGS)):
         assert not is_tracing()

@@ -198,5 +198,5 @@ class Precedence(RuleBasedStateMachine):
         assert self.clock.now - max(moments) <= MAX_STALENESS
 
 
-Precedence.TestCase.settings = settings(max_examples=250, stateful_step_count=30, deadline=None)
+Precedence.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
 TestPrecedence = Precedence.TestCase

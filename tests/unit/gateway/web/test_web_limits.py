@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -73,6 +73,7 @@ def test_a_refused_key_is_allowed_after_the_wait_that_it_was_told_and_not_before
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.floats(0, 30)), max_size=200))
+@example([(0, 0.0), (2, 0.0), (3, 0.0), (4, 0.0), (1, 1.0), (1, 0.0), (1, 0.0), (1, 19.0)])
 def test_a_small_table_never_gives_anybody_more_than_a_large_one(
     asked: list[tuple[int, float]],
 ) -> None:

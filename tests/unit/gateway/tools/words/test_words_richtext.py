@@ -187,12 +187,13 @@ def test_embedded_image_does_not_hide_the_text_after_it() -> None:
         *("<!--", "<a ", "<a href='", "</li>", "x", " ", "a ", "[", "@[", "`", "<br>", "<pre>"),
     ],
 )
-def test_a_megabyte_is_read_in_bounded_time(part: str) -> None:
-    html = part * (1_000_000 // len(part))
+def test_long_text_is_read_in_bounded_time(part: str) -> None:
+    """Time that grows with the square of the length would be far longer at this one too."""
+    html = part * (250_000 // len(part))
     begun = time.process_time()
     found = to_markdown(html, 4000)
     plain(html, 4000)
-    assert time.process_time() - begun < 10
+    assert time.process_time() - begun < 5
     assert len(found.text) <= 4000
 
 

@@ -240,7 +240,7 @@ LOST_ANSWER = [
 LOST_CLAIM = [("start", 0), ("answer", 0), ("lose", 0), ("start", 1), ("run", 1), ("run", 0)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(ACTIONS, max_size=30))
 @example(DIED_WHILE_WRITING)
 @example(LOST_ANSWER)
