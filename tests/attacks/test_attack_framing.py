@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import socket
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -21,6 +22,8 @@ END = "0\r\n\r\n"
 """The last chunk, or a body of five bytes."""
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 ANSWER_SECONDS = 10.0
+PAUSE = 0.2
+"""Seconds between two parts, so that the gateway reads the first one by itself."""
 
 
 def post(headers: str, body: str = END, *, version: str = "1.1") -> str:
@@ -77,8 +80,12 @@ HIDDEN = (
 )
 
 
-def statuses(deployment: Deployment, sent: str) -> list[int]:
+def statuses(deployment: Deployment, *sent: str) -> list[int]:
     """Send bytes over one connection to a gateway; return each status that comes until its end.
+
+    Args:
+        deployment: the gateway.
+        sent: what is sent; each part arrives by itself.
 
     Raises:
         TimeoutError: the gateway does not close the connection.
@@ -86,7 +93,13 @@ def statuses(deployment: Deployment, sent: str) -> list[int]:
     host = deployment.url.partition("://")[2]
     received = b""
     with socket.create_connection(("127.0.0.1", deployment.ports[0]), ANSWER_SECONDS) as connection:
-        connection.sendall(sent.replace("HOST", host).encode("latin-1"))
+        for number, part in enumerate(sent):
+            if number:
+                connection.settimeout(PAUSE)
+                with suppress(TimeoutError):
+                    received += connection.recv(65536)
+            connection.settimeout(ANSWER_SECONDS)
+            connection.sendall(part.replace("HOST", host).encode("latin-1"))
         while some := connection.recv(65536):
             received += some
     return [int(status) for status in STATUS.findall(received)]
@@ -99,6 +112,17 @@ def test_request_with_an_ambiguous_end_is_refused_and_ends_the_connection(
 ) -> None:
     with nothing_stored(deployment):
         assert statuses(deployment, request_ + HIDDEN) == [httpx.codes.BAD_REQUEST]
+
+
+@pytest.mark.attack("L-11")
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+def test_body_of_a_request_that_asks_for_another_protocol_is_no_request(
+    deployment: Deployment, protocol: str
+) -> None:
+    length = len(HIDDEN.replace("HOST", deployment.url.partition("://")[2]))
+    upgrade = f"Connection: Upgrade\r\nUpgrade: {protocol}\r\nContent-Length: {length}\r\n"
+    with nothing_stored(deployment):
+        assert statuses(deployment, post(upgrade, ""), HIDDEN) == [httpx.codes.BAD_REQUEST]
 
 
 @pytest.mark.attack("L-11")

@@ -10,6 +10,7 @@ While the gateway works on a request there is no deadline: a call may take long.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -17,6 +18,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
+import httptools
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -25,6 +27,7 @@ from productive_gateway.web.body import SECONDS as BODY_SECONDS
 from productive_gateway.web.body import ArrivedBody
 from productive_gateway.web.headers import has_valid_host
 from productive_gateway.web.timers import Timer, Timers
+from productive_gateway.web.upgrade import RestOfRequest
 from productive_gateway.web.whole_answer import WHOLE_ANSWER, send_parts, write_whole
 
 RETRY_AFTER: Final = 5
@@ -133,6 +136,8 @@ class Connection(HttpToolsProtocol):
         self._running: RequestResponseCycle | None = None
         """The request that was handed to the application last; uvicorn's `cycle` is the one that
         arrived last, which may wait behind it."""
+        self._upgrade_at: int | None = None
+        """Where the head of a request ends that asks for another protocol, in the data at hand."""
         self._last: RequestResponseCycle | None = None
         """The request whose answer said that the connection ends."""
 
@@ -161,6 +166,9 @@ class Connection(HttpToolsProtocol):
                 self.transport.abort()
             return
         super().data_received(data)
+        if self._upgrade_at is not None:
+            data, self._upgrade_at = data[self._upgrade_at :], None
+            super().data_received(data)
         if self._unparsed > self._limits.head_bytes:
             self.send_400_response("The head of the request is too long.")
         self._set_deadline()
@@ -216,8 +224,20 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """Leave the client alone until the answer."""
+        if self.parser.should_upgrade():
+            # Only its head is; `_unsupported_upgrade_warning` is called next.
+            return
         super().on_message_complete()
         self._enter(Phase.ANSWER)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Go on in HTTP/1.1 with a request that asks for another protocol; called by uvicorn."""
+        error = sys.exception()
+        if isinstance(error, httptools.HttpParserUpgrade):
+            self._upgrade_at = error.args[0]
+        self.cycle.keep_alive = False
+        rest: Any = RestOfRequest(self.headers, self.on_body, self.on_message_complete)
+        self.parser = rest
 
     # --- called by the application
 
