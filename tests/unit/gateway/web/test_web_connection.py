@@ -149,7 +149,7 @@ async def test_body_of_a_request_that_asks_for_another_protocol_is_its_body(
     upgrade: bytes, packets: str, chunked: bool
 ) -> None:
     """RFC 9110 7.8: a server may ignore an upgrade, and goes on in HTTP/1.1."""
-    async with serving() as connect:
+    async with serving(echo) as connect:
         reader, writer = await connect()
         end, body = framed(HIDDEN, chunked=chunked)
         head = HEAD + upgrade + end
@@ -175,7 +175,7 @@ async def test_body_of_a_request_that_asks_for_another_protocol_is_its_body(
 async def test_what_follows_a_request_that_asks_for_another_protocol_is_ignored(
     begin: bytes, follows: bytes
 ) -> None:
-    async with serving() as connect:
+    async with serving(echo) as connect:
         reader, writer = await connect()
         writer.write(begin + UPGRADES["HTTP/2"] + b"\r\n" + follows)
         answered = await rest(reader)
@@ -190,7 +190,7 @@ async def test_what_follows_a_request_that_asks_for_another_protocol_is_ignored(
 async def test_malformed_body_of_a_request_that_asks_for_another_protocol_is_refused(
     rest_: bytes,
 ) -> None:
-    async with serving() as connect:
+    async with serving(echo) as connect:
         reader, writer = await connect()
         writer.write(HEAD + UPGRADES["HTTP/2"] + b"transfer-encoding: " + rest_)
         answered = await rest(reader)
@@ -200,14 +200,14 @@ async def test_malformed_body_of_a_request_that_asks_for_another_protocol_is_ref
 
 @pytest.mark.attack("L-10")
 async def test_body_of_a_request_that_asks_for_another_protocol_has_a_deadline() -> None:
-    async with serving(body=0.2) as connect:
+    async with serving(echo, body=0.2) as connect:
         reader, writer = await connect()
         writer.write(HEAD + UPGRADES["HTTP/2"] + b"content-length: 5\r\n\r\nab")
         assert (await rest(reader)).startswith(b"HTTP/1.1 408 ")
 
 
 async def test_requests_before_one_that_asks_for_another_protocol_are_answered_first() -> None:
-    async with serving() as connect:
+    async with serving(echo) as connect:
         reader, writer = await connect()
         first = HEAD + b"content-length: 5\r\n\r\nfirst"
         last = HEAD + UPGRADES["HTTP/2"] + b"content-length: 4\r\n\r\nlast"
