@@ -40,6 +40,7 @@ from productive_gateway.mcp.sdk import SdkTransport
 from productive_gateway.mcp.server import CALLER, PRINCIPAL, PersonalServer, build_server
 from productive_gateway.mcp.subscriptions import Subscriptions
 from productive_gateway.mcp.token_watch import RECHECK, Authenticate, TokenWatch
+from productive_gateway.observability.audit import Event, audit
 from productive_gateway.observability.operations import Operation
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.registry import ToolRegistry
@@ -236,7 +237,11 @@ class McpEndpoint:
         self, exchange: _Exchange, message: McpMessage, operation: Operation
     ) -> responses.JsonPieces | None:
         headers = exchange.scope["headers"]
-        check_revision(headers, message)
+        try:
+            check_revision(headers, message)
+        except MalformedMessage as error:
+            operation.failed(str(error.code))
+            raise
         self._check_scope(exchange.principal, message)
         prebuilt = self._prebuilt.answer(exchange.principal, headers, message)
         if prebuilt is not None:
@@ -263,6 +268,15 @@ class McpEndpoint:
         params = value.get("params")
         name = params.get("name") if isinstance(params, dict) else None
         if self._registry.lacks_scope(principal, name):
+            audit(
+                Event.TOOL_CALLED,
+                reason="wrong_scope",
+                email=principal.person.email,
+                user=principal.person.user,
+                grant=principal.grant,
+                client=principal.client,
+                tool=str(name),
+            )
             raise responses.Refused(responses.insufficient_scope(self._config, str(name)))
 
     async def _answer_batch(self, exchange: _Exchange, posted: list[Any]) -> Response:
@@ -309,6 +323,9 @@ class McpEndpoint:
         ended = await self._watch.run(exchange.token, work)
         if ended is not None and not begun:
             raise ended
+        if not finished:
+            # The SDK says nothing of a client that went away.
+            operation.failed("cancelled")
         if ended is not None and not finished:
             # The part that was sent cannot be taken back; end the response here.
             await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
