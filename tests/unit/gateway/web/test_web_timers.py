@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from contextvars import ContextVar
 from typing import Any
 
@@ -16,6 +18,13 @@ from productive_gateway.web.timers import Timer, Timers
 
 LENGTH = 10.0
 REQUEST: ContextVar[str] = ContextVar("request", default="none")
+
+
+class Body:
+    """What a request holds."""
+
+
+BODY: ContextVar[Body] = ContextVar("body")
 
 
 @given(
@@ -117,6 +126,20 @@ def test_callback_runs_in_the_context_in_which_its_timer_was_started() -> None:
             REQUEST.reset(token)
         await asyncio.sleep(2 * LENGTH)
         assert seen == ["a", "b"]
+
+    run(work())
+
+
+def test_nothing_of_a_request_stays_in_memory_after_its_timer_was_cancelled() -> None:
+    async def work() -> None:
+        body = Body()
+        held = weakref.ref(body)
+        token = BODY.set(body)
+        Timers(LENGTH).start(int).cancel()
+        BODY.reset(token)
+        del body, token
+        gc.collect()
+        assert held() is None
 
     run(work())
 
