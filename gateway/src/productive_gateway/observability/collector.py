@@ -168,7 +168,7 @@ async def tracing_to(collector: SpanExporter, sampler: Sampler) -> AsyncIterator
         ValueError: a variable that the SDK reads by itself is no number.
     """
     resource = Resource.create({"service.name": _SERVICE, "service.version": __version__})
-    # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come last: whoever deploys knows better.
+    # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES come last: a deployment may have its own.
     resource = resource.merge(OTELResourceDetector().detect())
     provider = TracerProvider(sampler, resource, shutdown_on_exit=False)
     provider.add_span_processor(BoundedQueue(collector))
