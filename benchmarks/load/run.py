@@ -175,13 +175,15 @@ async def _offer(phase: Phase, users: Sequence[User], begun: float, seconds: flo
 
 async def _send(phase: Phase, user: User, due: float) -> None:
     sent: Sent = user.assistant.next()
+    begun = time.monotonic()
+    phase.waits.append(begun - due)
     try:
         reply = await user.client.send(sent.request)
     except (OSError, EOFError):
         phase.outcomes[CLOSED] += 1
         await asyncio.sleep(0.1)
         return
-    seconds = time.monotonic() - due
+    seconds = time.monotonic() - begun
     name = user.assistant.take(sent, reply) or outcome(reply)
     if name not in {SERVED, REFUSED}:
         name = f"{sent.kind}: {name}"

@@ -48,9 +48,9 @@ class Phase:
     seconds: float = 0.0
     outcomes: Counter[str] = field(default_factory=Counter)
     latencies: dict[str, list[float]] = field(default_factory=dict)
-    """Seconds from when an answered request was due, by its kind."""
+    """Seconds from when an answered request was sent, connecting included, by its kind."""
     refusals: list[float] = field(default_factory=list)
-    """Seconds from when a refused request was due."""
+    """Seconds from when a refused request was sent."""
     late: int = 0
     """Requests that were not sent because all clients still waited for an answer."""
     most_bytes: int = 0
@@ -60,6 +60,9 @@ class Phase:
     """Seconds until the gateway answered that it lives."""
     may_refuse: bool = True
     """Whether it is more than the replica bears."""
+    waits: list[float] = field(default_factory=list)
+    """Seconds from when a request was due until it was sent: the delay of the clients' own
+    program."""
 
     @property
     def rate(self) -> float:

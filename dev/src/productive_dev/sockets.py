@@ -35,7 +35,7 @@ def listen(port: int, *, host: str = LOOPBACK, beyond_loopback: bool = False) ->
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host.strip("[]"), port))
-        listener.listen(128)
+        listener.listen(2048)
     except OSError as error:
         listener.close()
         raise PortError(_message(port, host, error)) from error
