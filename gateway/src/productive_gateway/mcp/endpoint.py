@@ -236,7 +236,11 @@ class McpEndpoint:
         self, exchange: _Exchange, message: McpMessage, operation: Operation
     ) -> responses.JsonPieces | None:
         headers = exchange.scope["headers"]
-        check_revision(headers, message)
+        try:
+            check_revision(headers, message)
+        except MalformedMessage as error:
+            operation.failed(str(error.code))
+            raise
         self._check_scope(exchange.principal, message)
         prebuilt = self._prebuilt.answer(exchange.principal, headers, message)
         if prebuilt is not None:
@@ -309,6 +313,9 @@ class McpEndpoint:
         ended = await self._watch.run(exchange.token, work)
         if ended is not None and not begun:
             raise ended
+        if not finished:
+            # The SDK says nothing of a client that went away.
+            operation.failed("cancelled")
         if ended is not None and not finished:
             # The part that was sent cannot be taken back; end the response here.
             await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -38,6 +38,8 @@ class MalformedMessage(Exception):
             data: of the error, if its code has any.
         """
         super().__init__(message)
+        self.code = code
+        """Of the error."""
         error: Message = {"code": code, "message": message}
         if data is not None:
             error["data"] = dict(data)
@@ -82,6 +84,8 @@ def check_message(value: Any) -> Message:
     identified = isinstance(number, int | str) and not isinstance(number, bool)
     if "id" in value and not identified:
         raise MalformedMessage('The member "id" must be a string or an integer.')
+    if isinstance(number, str) and not _is_text(number):
+        raise MalformedMessage('The member "id" has half of a surrogate pair, which is no text.')
     if "method" not in value:
         return _check_response(value, identified=identified)
     if not isinstance(value["method"], str):
@@ -91,6 +95,15 @@ def check_message(value: Any) -> Message:
             'The member "params" must be an object.', code=types.INVALID_PARAMS, number=number
         )
     return value
+
+
+def _is_text(value: str) -> bool:
+    """Whether a string can be written: half of a surrogate pair, sent as an escape, cannot."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_response(value: Message, *, identified: bool) -> Message:

@@ -140,10 +140,8 @@ class _Attempt:
     def record(self) -> None:
         seconds = time.monotonic() - self.begun
         operation = current_operation()
-        if operation is not None:
-            operation.calls(self.tool.name)
-            if self.outcome != "ok":
-                operation.failed(self.outcome)
+        if operation is not None and self.outcome != "ok":
+            operation.failed(self.outcome)
         session = self.session
         # Unknown argument names come from outside and may hold anything.
         known = [name for name in self.tool.arguments.model_fields if name in self.arguments]
@@ -274,6 +272,10 @@ class ToolRegistry:
         tool = self._tools.get(name)
         if tool is None:
             raise UnknownTool(name)
+        operation = current_operation()
+        if operation is not None:
+            # At once: an operation that is cancelled may end before its call does.
+            operation.calls(name)
         request_id = REQUEST_ID.get() or self._entropy(8).hex()
         running = running or RunningCall()
         attempt = _Attempt(

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from harness.mcpkit import MODERN, McpServer, mcp_server, principal, request
+from harness.mcpkit import JSON_HEADERS, MODERN, McpServer, mcp_server, principal, request, until
 from harness.measured import Labels, counted
+from harness.revisions import REVISIONS, Exchange, exchange
 from productive_gateway.errors import InvalidToken
 from productive_gateway.people.scopes import READ
 
@@ -140,6 +141,61 @@ async def test_a_call_that_outlives_its_token_is_measured_as_cancelled() -> None
         with counted(SERIES) as grown:
             await mcp.modern("tools/call", name="get_me")
     assert grown == {series("tools/call", MODERN, tool="get_me", error="cancelled"): 1}
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"_meta": {"progressToken": "t"}}], ids=["plain", "by the SDK"]
+)
+@pytest.mark.parametrize("revision", REVISIONS)
+async def test_a_call_whose_client_goes_away_is_measured_as_cancelled(
+    revision: str, params: dict[str, Any]
+) -> None:
+    async with mcp_server() as mcp, asyncio.timeout(30):
+        reached = wait_for_ever(mcp)
+        with counted(SERIES) as grown:
+            async with exchange(mcp, revision, "tools/call", {"name": "get_me", **params}) as one:
+                await reached.wait()
+                one.disconnect()
+                await until(one.task.done)
+    assert grown == {series("tools/call", revision, tool="get_me", error="cancelled"): 1}
+
+
+async def test_a_batch_whose_client_goes_away_is_measured_by_tool() -> None:
+    async with mcp_server() as mcp, asyncio.timeout(30):
+        reached = wait_for_ever(mcp)
+        with counted(SERIES) as grown:
+            one = Exchange(mcp, [request("tools/call", name="get_me")], JSON_HEADERS)
+            await reached.wait()
+            one.disconnect()
+            await one.task
+    assert grown == {series("tools/call", "2025-03-26", tool="get_me", error="cancelled"): 1}
+
+
+def wait_for_ever(mcp: McpServer) -> asyncio.Event:
+    """Let no request to Productive end; return what says that one began."""
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def wait(_: Any) -> None:
+        reached.set()
+        await never.wait()
+
+    mcp.tools.transport.before = wait
+    return reached
+
+
+@pytest.mark.parametrize(
+    ("version", "meant", "code"),
+    [("2024-01-01", None, "-32022"), ("2025-11-25", MODERN, "-32020"), (None, MODERN, "-32020")],
+)
+async def test_a_message_of_another_revision_is_measured_by_the_code_of_its_error(
+    version: str | None, meant: str | None, code: str
+) -> None:
+    meta = {"io.modelcontextprotocol/protocolVersion": meant} if meant else {}
+    async with mcp_server() as mcp:
+        with counted(SERIES) as grown:
+            await mcp.post(request("ping", _meta=meta), version=version)
+    [labels] = grown
+    assert dict(labels)["error_type"] == code
 
 
 async def test_what_is_no_message_of_mcp_is_not_measured() -> None:
