@@ -40,6 +40,7 @@ from productive_gateway.mcp.sdk import SdkTransport
 from productive_gateway.mcp.server import CALLER, PRINCIPAL, PersonalServer, build_server
 from productive_gateway.mcp.subscriptions import Subscriptions
 from productive_gateway.mcp.token_watch import RECHECK, Authenticate, TokenWatch
+from productive_gateway.observability.audit import Event, audit
 from productive_gateway.observability.operations import Operation
 from productive_gateway.people.principal import Principal
 from productive_gateway.tools.registry import ToolRegistry
@@ -267,6 +268,15 @@ class McpEndpoint:
         params = value.get("params")
         name = params.get("name") if isinstance(params, dict) else None
         if self._registry.lacks_scope(principal, name):
+            audit(
+                Event.TOOL_CALLED,
+                reason="wrong_scope",
+                email=principal.person.email,
+                user=principal.person.user,
+                grant=principal.grant,
+                client=principal.client,
+                tool=str(name),
+            )
             raise responses.Refused(responses.insufficient_scope(self._config, str(name)))
 
     async def _answer_batch(self, exchange: _Exchange, posted: list[Any]) -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from harness.mcpkit import METADATA, McpServer, mcp_server, person, principal, request, result_of
 from harness.oauthkit import PUBLIC_URL, RESOURCE
@@ -134,3 +135,19 @@ async def test_metadata_lists_only_scopes_that_tools_need_as_challenges_do() -> 
     async with mcp_server() as mcp:
         for response in await _challenges(mcp):
             assert challenge(response)["scope"].split() == listed
+
+
+@pytest.mark.rule("R6")
+@pytest.mark.parametrize("batch", [False, True], ids=["call", "batch"])
+async def test_call_that_is_refused_for_its_scope_is_audited(batch: bool) -> None:
+    wanted = request("tools/call", name="log_time", arguments={"entries": []})
+    async with mcp_server() as mcp:
+        mcp.tokens.known["reader"] = principal(scopes=frozenset({READ}))
+        with capture_logs() as lines:
+            sent = [request("ping"), wanted] if batch else wanted
+            refused = await mcp.post(sent, token="reader", version="2025-03-26")
+    assert refused.status_code == httpx.codes.FORBIDDEN
+    [line] = lines
+    assert (line["event"], line["reason"]) == ("tool_called", "wrong_scope")
+    assert (line["tool"], line["user"]) == ("log_time", person().user)
+    assert (line["grant"], line["client"]) == ("grant-1", "c0ffee")
