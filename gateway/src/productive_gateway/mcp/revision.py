@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import mcp_types as types
-from mcp.shared.inbound import MCP_PROTOCOL_VERSION_HEADER
+from mcp.shared.inbound import MCP_METHOD_HEADER, MCP_NAME_HEADER, MCP_PROTOCOL_VERSION_HEADER
 from mcp_types.version import HANDSHAKE_PROTOCOL_VERSIONS, MODERN_PROTOCOL_VERSIONS
 
 from productive_gateway.mcp.message import MalformedMessage
@@ -22,6 +22,7 @@ SERVED: Final = (*HANDSHAKE_PROTOCOL_VERSIONS, *MODERN_PROTOCOL_VERSIONS)
 WITHOUT_HEADER: Final = types.DEFAULT_NEGOTIATED_VERSION
 """The revision of a message without the version header: 2025-03-26."""
 _HEADER: Final = MCP_PROTOCOL_VERSION_HEADER.encode()
+_ROUTING: Final = (MCP_METHOD_HEADER.encode(), MCP_NAME_HEADER.encode())
 _LONGEST: Final = 32
 """Characters of an unknown revision that the answer repeats."""
 
@@ -56,6 +57,18 @@ def check_revision(headers: RawHeaders, message: Any) -> None:
         raise _mismatch(
             "The MCP-Protocol-Version header differs from the protocol version in _meta.", number
         )
+    if named and named[0] in MODERN_PROTOCOL_VERSIONS:
+        _check_characters(headers, number)
+
+
+def _check_characters(headers: RawHeaders, number: Any) -> None:
+    # The SDK reads them as Latin-1, and takes a name that is equal by this for the same.
+    for name in _ROUTING:
+        if not all(value.isascii() for value in values(headers, name)):
+            raise _mismatch(
+                f"The {name.decode()} header has other characters than those of ASCII. Encode it.",
+                number,
+            )
 
 
 def _meant(message: Any) -> Any:

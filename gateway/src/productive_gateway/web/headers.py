@@ -35,6 +35,8 @@ class Headers(list[tuple[bytes, bytes]]):
 _BEARER: Final = re.compile(rb"bearer(?: +(.*))?", re.IGNORECASE | re.DOTALL)
 _TOKEN: Final = re.compile(rb"[A-Za-z0-9\-._~+/]{1,4096}=*")
 """b64token of RFC 6750 2.1, of a length that one of our tokens can have."""
+_NO_WEIGHT: Final = re.compile(r"q=0(?:\.0{0,3})?", re.IGNORECASE)
+"""Weight of what must not be sent (RFC 9110 12.4.2)."""
 _HOST: Final = re.compile(
     rb"(?:\[[0-9A-Za-z:.]+\]|(?:[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?"
 )
@@ -98,9 +100,14 @@ def bearer(headers: RawHeaders) -> str | None:
 
 
 def accepts(headers: RawHeaders, media_type: str) -> bool:
-    """Whether Accept names a media type; wildcards do not count as naming it."""
+    """Whether Accept names a media type as acceptable; wildcards do not count as naming it."""
     for value in values(headers, b"accept"):
         for part in value.decode("latin-1").split(","):
-            if part.split(";", 1)[0].strip().lower() == media_type:
+            named, _, parameters = part.partition(";")
+            if named.strip().lower() == media_type and not _is_unwanted(parameters):
                 return True
     return False
+
+
+def _is_unwanted(parameters: str) -> bool:
+    return any(_NO_WEIGHT.fullmatch(one.strip()) for one in parameters.split(";"))

@@ -250,6 +250,15 @@ async def test_routing_header_that_differs_from_the_message_is_a_mismatch(
 
 
 @pytest.mark.rule("T6")
+@pytest.mark.parametrize("sent", ["g\xe9t", "g\xc3\xa9t"], ids=["Latin-1", "UTF-8"])
+async def test_routing_header_with_other_characters_than_ascii_is_a_mismatch(sent: str) -> None:
+    async with mcp_server() as mcp:
+        message = request("tools/call", name="g\xe9t", arguments={}, _meta=META)
+        headers = {**headers_of(MODERN, message), "mcp-name": sent}
+        assert refused(await post(mcp, message, headers)) == (400, -32020)
+
+
+@pytest.mark.rule("T6")
 async def test_encoded_name_is_decoded_before_it_is_compared() -> None:
     async with mcp_server() as mcp:
         encoded = f"=?base64?{base64.b64encode(b'get_me').decode()}?="
