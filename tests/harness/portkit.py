@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
-from starlette.types import ASGIApp, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from harness.grantkit import eventually
 from productive_gateway.serving import Server
@@ -16,6 +16,7 @@ from productive_gateway.web.listening import listen
 
 HEAD = b"POST / HTTP/1.1\r\nhost: x\r\n"
 """Of a request, without its end."""
+GET = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -55,3 +56,37 @@ async def one_answer(reader: asyncio.StreamReader) -> bytes:
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
     [length] = [line[15:] for line in head.splitlines() if line.startswith(b"content-length:")]
     return head + await reader.readexactly(int(length))
+
+
+async def echo(_: Scope, receive: Receive, send: Send) -> None:
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    await answer(send, bytes(body))
+
+
+class HeldAnswer:
+    """Answers when it is told to."""
+
+    def __init__(self, body: bytes = b"done") -> None:
+        self.asked, self.go, self.body = asyncio.Event(), asyncio.Event(), body
+
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
+        self.asked.set()
+        await self.go.wait()
+        await answer(send, self.body)
+
+
+async def flood(writer: asyncio.StreamWriter, chunk: bytes, times: int) -> int:
+    """Send until the other side closes; returns how many bytes it took."""
+    sent = 0
+    with suppress(ConnectionError):
+        for _ in range(times):
+            writer.write(chunk)
+            await writer.drain()
+            sent += len(chunk)
+    return sent
