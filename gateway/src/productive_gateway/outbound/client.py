@@ -50,7 +50,7 @@ class Outbound:
     def reused_connections(self) -> httpx.AsyncBaseTransport:
         """Return a transport for many requests to one place.
 
-        Whoever uses it bounds how many run at once.
+        It does not bound how many run at once: that is for the caller.
         """
         return self._transport(self._reused)
 

@@ -27,7 +27,10 @@ SINGLE: Final = httpx.Limits(
 
 
 class ReusedConnections(httpx.AsyncBaseTransport):
-    """A transport for many requests to a few addresses; who uses it bounds how many run at once."""
+    """A transport for many requests to a few addresses.
+
+    It does not bound how many run at once: that is for the caller.
+    """
 
     def __init__(
         self,
@@ -35,7 +38,12 @@ class ReusedConnections(httpx.AsyncBaseTransport):
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take how to make a transport with the limits `SINGLE`."""
+        """Create it without connecting.
+
+        Args:
+            connect: makes a transport with the limits `SINGLE`.
+            monotonic: seconds from any origin.
+        """
         self._connect = connect
         self._monotonic = monotonic
         self._idle: deque[tuple[float, httpx.AsyncBaseTransport]] = deque()

@@ -43,9 +43,6 @@ class Run:
     format: Format
 
 
-PLAIN: Final = Format()
-
-
 def folded(text: str) -> str:
     """Return text of HTML with its white space as single blanks."""
     return _SPACE.sub(" ", text)

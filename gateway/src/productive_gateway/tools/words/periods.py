@@ -6,7 +6,7 @@ import re
 from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final, Literal
+from typing import Final
 
 from productive_gateway.tools.words.days import (
     FIRST_YEAR,
@@ -19,8 +19,6 @@ from productive_gateway.tools.words.days import (
     named,
     weekday_alone,
 )
-
-Unit = Literal["week", "month", "quarter", "year"]
 
 _STEPS: Final = {"last": -1, "previous": -1, "this": 0, "current": 0, "next": 1}
 _NAMED: Final = re.compile(rf"({'|'.join(_STEPS)})[ _](week|month|quarter|year)")
