@@ -15,6 +15,7 @@ import pytest
 from harness.helm import Helm
 from harness.kube import ApiRefused, Kube, Object, secret, secret_data, secrets_path
 from harness.namespaces import Namespaces
+from harness.people import person
 from harness.plane import Plane, declared_crds
 from harness.processes import eventually
 from harness.release import Release
@@ -142,19 +143,8 @@ def _make_key_ring(installation: Release) -> None:
 def _work(installation: Release) -> None:
     """Add a person and a sign-in, as administrator, operator and gateway do."""
     kube, names = installation.kube, installation.names
-    person = {
-        "apiVersion": "productive-mcp.dev/v1alpha1",
-        "kind": "ProductiveUser",
-        "metadata": {"name": "ana"},
-        "spec": {
-            "email": "ana@example.com",
-            "userId": 9104,
-            "apiTokenSecretRef": {"name": "ana-productive"},
-        },
-    }
-    kube.create(
-        f"/apis/productive-mcp.dev/v1alpha1/namespaces/{names.users}/productiveusers", person
-    )
+    path = f"/apis/productive-mcp.dev/v1alpha1/namespaces/{names.users}/productiveusers"
+    kube.create(path, person())
     token = secret("ana-productive", {"token": b"t"}, kind="productive-mcp.dev/token")
     kube.create(secrets_path(names.users), token)
     grant = secret(GRANT, {}, kind="productive-mcp.dev/grant")
