@@ -36,6 +36,9 @@ OWN_DESCRIPTORS: Final = 256
 """Connections to Productive (100), to the provider and the API server, files, and some more."""
 COLLECTION_THRESHOLDS: Final = (10_000, 20, 100)
 """Of the garbage collector: an answered request leaves no cycles worth looking for often."""
+ACCEPTED_TOGETHER: Final = 16
+"""New connections that are accepted before open ones are served again. uvloop accepts one for each
+socket that listens, so that whoever is new would wait for a second and more on a busy gateway."""
 DRAIN_SECONDS: Final = 25
 """How long running requests may take after SIGTERM: below the 30 s that Kubernetes gives a pod."""
 
@@ -64,7 +67,8 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=DRAIN_SECONDS,
             )
         )
-        self._sockets = sockets
+        again = (one.dup() for one in sockets for _ in range(ACCEPTED_TOGETHER - 1))
+        self._sockets = [*sockets, *again]
 
     async def run_until_exit(self) -> None:
         """Serve until `should_exit` is set."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import pytest
+import uvloop
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -174,6 +176,28 @@ async def test_a_client_that_disconnects_during_its_body_is_not_counted_as_a_fai
 
 
 @pytest.mark.attack("G-07")
+@pytest.mark.attack("L-10")
+def test_new_connections_do_not_wait_for_one_another_on_a_busy_gateway() -> None:
+    async def turns_until_all_are_accepted() -> int:
+        sockets = listen(["127.0.0.1"], 0)
+        server = Server(PlainTextResponse("done"), sockets, PortLimits())
+        running = asyncio.create_task(server.run_until_exit())
+        await eventually(lambda: server.started, what="it serves")
+        with ExitStack() as clients:
+            for _ in range(160):
+                # The kernel connects them, while the event loop is busy with this.
+                clients.enter_context(socket.create_connection(sockets[0].getsockname()))
+            turns = 0
+            while len(server.server_state.connections) < 160:
+                turns += 1
+                await asyncio.sleep(0)
+        server.should_exit = True
+        await running
+        return turns
+
+    assert uvloop.run(turns_until_all_are_accepted()) < 40
+
+
 def test_an_unhandled_error_is_answered_with_a_number_for_the_administrator() -> None:
     async def fail(_: Request) -> Response:
         raise ValueError("a detail")
