@@ -87,6 +87,11 @@ CAPACITY: Final = Row(
             {"{{pod}}": f"process_open_fds{{@, {GATEWAY_PODS}}}"},
         ),
         Graph(
+            "Open requests",
+            "To `/mcp`. At a quarter of `gateway.maxConnections` further ones are refused.",
+            {"{{pod}}": "productive_mcp_requests_open{@}"},
+        ),
+        Graph(
             "Open streams",
             "Assistants that wait to hear of a changed list of tools.",
             {"{{pod}}": "productive_mcp_streams_open{@}"},
