@@ -1,9 +1,9 @@
 """Logs: one line per event on stdout, as JSON or, on a terminal, as text.
 
 The gateway's own lines and those of libraries pass the same processors; the last one masks whatever
-looks like a secret. Libraries log at WARNING and above, because below that they quote requests.
-Audit lines are written at every level: an audit must not depend on how verbose the log is. As JSON
-they have a way of their own (see `audit_lines`).
+looks like a secret. Libraries log at WARNING and above, because below that they quote requests; one
+that quotes them there too logs at ERROR. Audit lines are written at every level: an audit must not
+depend on how verbose the log is. As JSON they have a way of their own (see `audit_lines`).
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ _LIBRARIES: Final = (
     "mcp",
 )
 """Libraries that may set their own levels and handlers."""
+_QUOTING: Final = "opentelemetry.trace"
+"""Warns of each malformed trace context, and repeats it. Whoever can connect may send one."""
 
 
 def configure_logs(level: str) -> None:
@@ -67,6 +69,7 @@ def configure_logs(level: str) -> None:
         library = logging.getLogger(name)
         library.setLevel(logging.WARNING)
         library.handlers, library.propagate = [], True
+    logging.getLogger(_QUOTING).setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
 
     def own_logger(name: str = "gateway") -> logging.Logger:

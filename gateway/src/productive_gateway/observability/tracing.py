@@ -114,8 +114,13 @@ def begin_request_span(
     """Begin the span of an HTTP request; None while tracing is off."""
     if _tracing.tracer is None:
         return None
-    found = [(name.decode("latin-1"), value) for name, value in headers]
-    context = {name: value.decode("latin-1") for name, value in found if name in _HEADERS}
+    context: dict[str, str] = {}
+    for raw, value in headers:
+        name = raw.decode("latin-1")
+        if name in _HEADERS:
+            # Two of tracestate are one list; two of traceparent are no trace context.
+            before = f"{context[name]}," if name in context else ""
+            context[name] = before + value.decode("latin-1")
     attributes = {
         "http.request.method": method,
         "http.route": route,

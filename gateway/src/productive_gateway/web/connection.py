@@ -25,7 +25,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from productive_gateway.web.body import SECONDS as BODY_SECONDS
 from productive_gateway.web.body import ArrivedBody
-from productive_gateway.web.headers import has_valid_host
+from productive_gateway.web.headers import has_other_codings, has_valid_host
 from productive_gateway.web.timers import Timer, Timers
 from productive_gateway.web.upgrade import RestOfRequest
 from productive_gateway.web.whole_answer import WHOLE_ANSWER, send_parts, write_whole
@@ -197,14 +197,18 @@ class Connection(HttpToolsProtocol):
         """Expect the body.
 
         Raises:
-            ValueError: there are too many headers, which is answered already, or the Host header is
-                not as RFC 9112 3.2 demands; uvicorn then answers 400.
+            ValueError: there are too many headers, or the body has a coding that is unknown here
+                (RFC 9112 6.1), which is answered already; or the Host header is not as RFC 9112 3.2
+                demands; uvicorn then answers 400.
         """
         if not has_valid_host(self.headers, required=self.parser.get_http_version() != "1.0"):
             raise ValueError("Host")
         if len(self.headers) > self._limits.headers or self._head_is_too_long():
             self._refuse(431, "The request has too many headers, or too long ones.")
             raise ValueError("headers")
+        if has_other_codings(self.headers):
+            self._refuse(501, "The only transfer coding that this server knows is chunked.")
+            raise ValueError("Transfer-Encoding")
         super().on_headers_complete()
         self._enter(Phase.BODY)
 

@@ -58,6 +58,23 @@ def has_valid_host(headers: RawHeaders, *, required: bool) -> bool:
     return len(found) == 1 and _HOST.fullmatch(found[0].strip(b" \t")) is not None
 
 
+def has_other_codings(headers: RawHeaders) -> bool:
+    """Whether the body has another transfer coding inside of the chunks, such as gzip.
+
+    The parser reads the chunks, and would pass on what is in them as the body. A coding that it
+    refuses itself is no other one: where chunked is not the last, or is there twice.
+
+    Args:
+        headers: names in lower case, values as received.
+    """
+    found = values(headers, b"transfer-encoding")
+    if not found:
+        return False
+    named = [one.strip(b" \t").lower() for one in b",".join(found).split(b",")]
+    codings = [one for one in named if one]
+    return codings[-1:] == [b"chunked"] and any(one != b"chunked" for one in codings)
+
+
 def stripped(scope: Scope) -> Headers:
     """Return the request's headers without blanks around their values."""
     return Headers(scope["headers"])

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.loglines import LogLines, log_lines, serving
+from harness.spans import TRACEPARENT, recorded_spans
 from productive_contract.masking import mask
 from productive_contract.secret import Secret
 from productive_gateway.observability.audit import Event, audit
+from productive_gateway.observability.tracing import begin_span
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmF0dXJl"
 
@@ -55,6 +57,27 @@ def test_libraries_log_at_warning_and_above_to_the_same_stream(out: LogLines) ->
     assert len(lines) == 4
     assert {line["event"] for line in lines} == {"careful with pmcp_at_…"}
     assert lines[0]["logger"] == "uvicorn.error"
+
+
+@pytest.mark.attack("Q-01")
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"traceparent": TRACEPARENT, "tracestate": "canary "},
+        {"traceparent": TRACEPARENT, "tracestate": ",".join(f"k{n}=canary" for n in range(33))},
+        {"traceparent": TRACEPARENT, "tracestate": "k=canary" * 2000},
+        {"traceparent": "canary" * 1000},
+    ],
+)
+def test_malformed_trace_context_of_a_client_is_not_logged(
+    out: LogLines, context: dict[str, str]
+) -> None:
+    out.configure("info")
+    with recorded_spans():
+        span = begin_span("x", "SERVER", {}, carrier=context)
+        assert span is not None
+        span.end()
+    assert out.read_all() == []
 
 
 def test_warnings_are_logged(out: LogLines) -> None:

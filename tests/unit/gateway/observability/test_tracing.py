@@ -27,7 +27,12 @@ from harness.mcpkit import (
 )
 from harness.spans import PARENT, TRACE, TRACEPARENT, recorded_spans
 from productive_gateway.app import compose, mcp_routes, public_app
-from productive_gateway.observability.tracing import begin_span, is_tracing
+from productive_gateway.observability.tracing import (
+    OpenSpan,
+    begin_request_span,
+    begin_span,
+    is_tracing,
+)
 from productive_gateway.productive.wire.errors import ProductiveError
 from productive_gateway.settings.load import load_settings
 
@@ -106,6 +111,33 @@ async def test_without_a_valid_context_a_trace_begins_here(context: dict[str, st
     http = spans.one("POST /mcp")
     assert http.parent is None
     assert spans.one("tools/call get_me").parent == http.id
+
+
+@pytest.mark.parametrize("others", [[TRACEPARENT], [FROM_META]])
+def test_with_two_contexts_in_http_a_trace_begins_here(others: list[str]) -> None:
+    headers = [(b"traceparent", one.encode()) for one in [*others, TRACEPARENT]]
+    with recorded_spans() as spans:
+        _end(begin_request_span("POST", "/mcp", "r1", headers))
+    assert spans.one("POST /mcp").parent is None
+
+
+def test_state_in_several_headers_is_one_list() -> None:
+    """W3C Trace Context 3.3.1, which follows RFC 9110 5.3."""
+    headers = [
+        (b"traceparent", TRACEPARENT.encode()),
+        (b"tracestate", b"a=b"),
+        (b"tracestate", b"c=d"),
+    ]
+    with recorded_spans() as spans:
+        _end(begin_request_span("POST", "/mcp", "r1", headers))
+    assert spans.one("POST /mcp").parent == PARENT
+    for member in ("key=a, value=b", "key=c, value=d"):
+        assert member in spans.text()
+
+
+def _end(span: OpenSpan | None) -> None:
+    assert span is not None
+    span.end()
 
 
 async def test_a_trace_that_its_client_does_not_record_is_not_recorded_here() -> None:

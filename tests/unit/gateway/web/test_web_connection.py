@@ -236,6 +236,36 @@ async def test_ambiguous_requests_are_refused_and_the_connection_ends(request_: 
         assert answered.count(b"HTTP/1.1 ") == 1
 
 
+@pytest.mark.attack("L-11")
+@pytest.mark.parametrize(
+    "codings",
+    [
+        b"gzip, chunked\r\n",
+        b"GZIP ,Chunked\r\n",
+        b"gzip\r\ntransfer-encoding: chunked\r\n",
+        b"identity, chunked\r\n",
+        b"gzip;a=b, , chunked\r\n",
+        b"gzip, chunked\r\nconnection: upgrade\r\nupgrade: h2c\r\n",
+    ],
+)
+async def test_body_with_an_unknown_coding_inside_of_the_chunks_is_refused(codings: bytes) -> None:
+    """RFC 9112 6.1. Who decodes it would read another body than the application is given."""
+    async with serving(echo) as connect:
+        reader, writer = await connect()
+        writer.write(HEAD + b"transfer-encoding: " + codings + b"\r\n2\r\nab\r\n0\r\n\r\n" + GET)
+        answered = await rest(reader)
+    assert answered.startswith(b"HTTP/1.1 501 ")
+    assert answered.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("codings", [b"chunked", b"Chunked ", b", chunked"])
+async def test_body_in_chunks_is_read_however_its_coding_is_written(codings: bytes) -> None:
+    async with serving(echo) as connect:
+        reader, writer = await connect()
+        writer.write(HEAD + b"transfer-encoding: " + codings + b"\r\n\r\n2\r\nab\r\n0\r\n\r\n")
+        assert (await one_answer(reader)).endswith(b"\r\n\r\nab")
+
+
 def families() -> set[socket.AddressFamily]:
     """Return the families whose loopback this machine has: a container may lack IPv6."""
     found = set()
