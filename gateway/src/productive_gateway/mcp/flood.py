@@ -26,7 +26,7 @@ MOST_TOGETHER: Final = 250
 """Requests of all people at the same time, on one replica, unless configured."""
 LARGE: Final = 64 * 1024
 """Bytes of a body above which a request is large; nearly all have a hundredth."""
-MOST_LARGE: Final = 8
+MOST_LARGE: Final = 4
 """Large requests of all people at the same time, on one replica. Of 4 MB each can take ten times as
 much while it is answered."""
 RETRY_AFTER: Final = 5
