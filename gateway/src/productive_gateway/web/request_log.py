@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Final
 
@@ -65,9 +66,9 @@ class RequestLog:
         method = _method(scope["method"])
         span = begin_request_span(method, route, request_id, scope["headers"])
         try:
-            await self._app(scope, receive, counted)
-        except ClientDisconnect:
-            # Nobody is left to answer, and nothing went wrong here.
+            with suppress(ClientDisconnect):
+                await self._app(scope, receive, counted)
+            # Without an answer nobody was left to get one, and nothing went wrong here.
             status = status or _GONE
         except Exception:
             _log.exception("request.failed", route=route, method=scope["method"])

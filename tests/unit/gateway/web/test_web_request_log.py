@@ -67,3 +67,19 @@ async def test_id_is_gone_after_the_request() -> None:
 
     await RequestLog(shows_id, routes={})(scope, receive, send)
     assert REQUEST_ID.get() == ""
+
+
+async def test_client_that_went_away_before_any_answer_is_counted_as_gone() -> None:
+    async def unanswered(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        """Return as an application does that found nobody to answer."""
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def send(_: object) -> None:
+        raise AssertionError("nothing may be sent")
+
+    scope = {"type": "http", "method": "POST", "path": "/known", "headers": []}
+    with counted(REQUESTS) as requests:
+        await RequestLog(unanswered, routes={"/known": "/known"})(scope, receive, send)
+    assert requests == {(("method", "POST"), ("route", "/known"), ("status", "499")): 1}
