@@ -65,6 +65,9 @@ class Server(uvicorn.Server):
                 http=partial(Connection, Waiting(limits)),  # type: ignore[arg-type]
                 ws="none",
                 timeout_graceful_shutdown=DRAIN_SECONDS,
+                # Otherwise a pipelined request would begin with the caller, the request id and the
+                # span of the one before.
+                reset_contextvars=True,
             )
         )
         again = (one.dup() for one in sockets for _ in range(ACCEPTED_TOGETHER - 1))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 from contextlib import suppress
+from contextvars import ContextVar
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from harness.grantkit import eventually
-from harness.portkit import GET, HEAD, HeldAnswer, echo, flood, one_answer, rest, serving
+from harness.portkit import GET, HEAD, HeldAnswer, answer, echo, flood, one_answer, rest, serving
 from productive_gateway.serving import Server
 from productive_gateway.web.connection import PortLimits
 from productive_gateway.web.listening import listen
@@ -169,6 +170,21 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
         for word in (b"a", b"b", b"c"):
             writer.write(HEAD + b"content-length: 1\r\n\r\n" + word)
         assert [(await one_answer(reader))[-1:] for _ in range(3)] == [b"a", b"b", b"c"]
+
+
+async def test_pipelined_request_sees_nothing_of_the_context_of_the_one_before() -> None:
+    caller = ContextVar("caller", default="nobody")
+
+    async def app(scope: Scope, _: Receive, send: Send) -> None:
+        seen = caller.get()
+        caller.set(scope["path"])
+        await answer(send, seen.encode())
+
+    async with serving(app) as connect:
+        reader, writer = await connect()
+        writer.write(GET * 3)
+        answers = [await one_answer(reader) for _ in range(3)]
+    assert [one.rpartition(b"\r\n")[-1] for one in answers] == [b"nobody"] * 3
 
 
 async def test_disconnect_is_reported_to_the_request_being_answered_though_another_waits() -> None:
