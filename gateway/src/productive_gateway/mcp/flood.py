@@ -18,6 +18,7 @@ from typing import Final, Self
 
 from productive_gateway.errors import TooManyRequests, Unavailable
 from productive_gateway.observability.metrics import REQUESTS_OPEN
+from productive_gateway.web.errors import BadRequest
 from productive_gateway.web.limits import HitReport
 
 MOST_REQUESTS: Final = 64
@@ -155,13 +156,18 @@ class OpenRequest:
             self._is_large = True
 
     def stops_counting(self) -> None:
-        """Leave the place to others: this request is a stream from now on, and only waits."""
+        """Leave the place to others: this request is a stream from now on, and only waits.
+
+        Raises:
+            BadRequest: it is large, and would stay in memory as long as the stream is open.
+        """
         if self._is_large:
-            self._is_large = False
-            self._open.end_large(self._person)
-        if self._counts:
-            self._counts = False
-            self._open.end(self._person)
+            raise BadRequest(
+                f"The request of a stream may have {LARGE // 1024} KiB. Send less.",
+                status=413,
+                reason="too_large",
+            )
+        self._end()
 
     def __exit__(
         self,
@@ -169,4 +175,12 @@ class OpenRequest:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stops_counting()
+        self._end()
+
+    def _end(self) -> None:
+        if self._is_large:
+            self._is_large = False
+            self._open.end_large(self._person)
+        if self._counts:
+            self._counts = False
+            self._open.end(self._person)

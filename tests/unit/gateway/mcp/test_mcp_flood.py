@@ -141,6 +141,18 @@ async def test_large_body_is_refused_by_its_declared_length_before_it_arrives() 
 
 
 @pytest.mark.attack("L-09")
+async def test_large_request_becomes_no_stream() -> None:
+    async with mcp_server() as mcp, asyncio.timeout(SECONDS):
+        params = {"notifications": {"toolsListChanged": True}, "other": "x" * LARGE}
+        answer = await mcp.modern("subscriptions/listen", **params)
+        assert (answer.status_code, answer.json()["error"]) == (413, "too_large")
+        assert open_requests() == 0
+        large = {**request("ping"), "params": {"_meta": {"x": "x" * LARGE}}}
+        answers = [(await mcp.post(large)).status_code for _ in range(MOST_LARGE + 1)]
+        assert answers == [200] * (MOST_LARGE + 1)
+
+
+@pytest.mark.attack("L-09")
 async def test_body_with_very_many_values_is_refused_before_it_is_parsed() -> None:
     async with mcp_server() as mcp, asyncio.timeout(SECONDS):
         many = request("tools/call", name="get_me", arguments={"x": [{}] * 60_000})
