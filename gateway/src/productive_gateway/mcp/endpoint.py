@@ -1,9 +1,10 @@
-"""/mcp: from the raw request to the SDK.
+"""/mcp: from the raw request to what answers it.
 
 The checks run in this order: host, origin, token, person; then the method, the body and the scope
-that the called tool needs. A prebuilt answer is sent where there is one, otherwise the SDK answers.
-While the SDK works, the token is checked again every few seconds: a call whose token was revoked
-ends within the bound of design invariant 6, except that a write in flight finishes.
+that the called tool needs. A prebuilt answer is sent where there is one; `plain_calls` answers a
+plain call, and the SDK everything else. While a call runs, its token is checked again every few
+seconds: a call whose token was revoked ends within the bound of design invariant 6, except that a
+write in flight finishes.
 """
 
 from __future__ import annotations

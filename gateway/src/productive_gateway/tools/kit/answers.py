@@ -65,7 +65,7 @@ class Answer(Declared):
 def structure_of(answer: Declared) -> dict[str, Any]:
     """Return the answer as JSON, without empty fields."""
     found: dict[str, Any] = {}
-    for name, structured in _structure(type(answer)):  # type: ignore[arg-type]  # as above
+    for name, structured in _structure(type(answer)):  # type: ignore[arg-type]  # a class is hashable
         value = getattr(answer, name)
         if value or not _empty(value):
             value = structured(value)
