@@ -172,6 +172,7 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
         assert [(await one_answer(reader))[-1:] for _ in range(3)] == [b"a", b"b", b"c"]
 
 
+@pytest.mark.attack("M-11")
 async def test_pipelined_request_sees_nothing_of_the_context_of_the_one_before() -> None:
     caller = ContextVar("caller", default="nobody")
 
