@@ -1,4 +1,4 @@
-"""The MCP endpoint: authentication, prebuilt answers, and the SDK's server with the tools."""
+"""The MCP endpoint: authentication, prebuilt answers, plain calls, and the SDK's server."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ def _models_built_at_first_use() -> Iterator[None]:
         del BaseModel.model_config["defer_build"]
 
 
-# The unions of `mcp_types` are built on import, whatever its models are, so it is imported as ever.
+# The unions of `mcp_types` are built on import, whatever its models are: it is imported as usual.
 # Of the 300 models of the revisions a gateway uses a dozen, each built in a millisecond or two.
 import_module("mcp_types")
 with _models_built_at_first_use():

@@ -2,8 +2,8 @@
 
 The first bound stops a client that floods; the tools have a limit of their own, which tells the
 model to wait. The second keeps this replica fast when there is more to do than it can: a request
-that waits behind hundreds of others is answered too late to be of use, so it is refused at once,
-and cheaply. A third bounds the memory that large requests take while they are answered. The count
+that waits behind hundreds of others is answered too late to be of use, so it is refused before its
+body is read. A third bounds the memory that large requests take while they are answered. The count
 is per person, because people share addresses and clients.
 
 Nobody may have more places than are free. So however many requests a few people send, somebody who

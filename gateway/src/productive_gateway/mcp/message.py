@@ -66,7 +66,7 @@ def decode(body: bytes) -> Any:
     if is_too_deep(body):
         raise MalformedMessage("The body is nested too deeply.", code=types.PARSE_ERROR)
     try:
-        # Thrice as fast. It refuses more than the decoder below, which then decides.
+        # Three times as fast. It refuses more than the decoder below, which then decides.
         return from_json(body, allow_inf_nan=False)
     except ValueError:
         pass

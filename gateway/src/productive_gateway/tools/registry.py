@@ -1,9 +1,10 @@
 """The tools, and how a call of one of them runs.
 
-Every module of a toolset's package declares one tool. A call is checked in this order: the tool
-exists; the person may use it here; Productive is connected for the person; the arguments fit. Then
-the tool runs, for 25 seconds at most. However the call ends, it gives one answer, one audit line
-and one measurement.
+Every module of a toolset's package may declare one tool. A call is checked in this order: the tool
+exists; the person has few enough calls running; the person may use it here, and has allowed it to
+the client; Productive is connected for the person; the arguments fit. From its turn on, a call
+takes 25 seconds at most, and a little more only while a write waits for its answer. However the
+call ends, it gives one answer, one audit line and one measurement.
 """
 
 from __future__ import annotations

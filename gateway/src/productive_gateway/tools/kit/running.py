@@ -1,4 +1,4 @@
-"""A running call, and what can end it from outside: its deadline, or whoever made it.
+"""A running call, and what can end it from outside: its deadline, or its caller.
 
 Both end it in the same way, because each scope of cancellation costs as much as all other checks of
 a call together. A write that was sent is shielded: it finishes first.
@@ -13,7 +13,7 @@ import anyio
 
 
 class CallEnded(Exception):
-    """Whoever made the call ended it: nobody waits for an answer any more."""
+    """The caller ended the call: nobody waits for an answer any more."""
 
 
 class RunningCall:
@@ -27,10 +27,10 @@ class RunningCall:
         self.deadline = math.inf
         """When the call is cancelled, by the clock of the event loop."""
         self.is_ended = False
-        """Whether whoever made the call has ended it."""
+        """Whether the caller has ended it."""
 
     def end(self) -> None:
-        """Cancel the call, for whoever made it."""
+        """Cancel the call, because its caller wants no answer any more."""
         self.is_ended = True
         self.scope.cancel()
 
