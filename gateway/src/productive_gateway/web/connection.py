@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Mapping
+from contextvars import Context
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import partial
@@ -122,6 +123,9 @@ class Connection(HttpToolsProtocol):
         super().__init__(**options)
         self._waiting = waiting
         self._limits = waiting.limits
+        self._context = Context()
+        """Of deadlines. They often begin within a request, and would keep its context in memory,
+        with all that it brought along, while the connection is idle."""
         self._phase = Phase.NEW
         self._entered = True
         """Whether the phase began since its deadline was last set."""
@@ -177,7 +181,7 @@ class Connection(HttpToolsProtocol):
         """Give the client time to read."""
         super().pause_writing()
         if self._stalled is None:
-            self._stalled = self.loop.call_later(self._limits.write, self.transport.abort)
+            self._stalled = self._abort_after(self._limits.write)
 
     def resume_writing(self) -> None:
         """Note that the client reads."""
@@ -376,9 +380,13 @@ class Connection(HttpToolsProtocol):
         if self._phase is Phase.ANSWER or (self._phase is Phase.BODY and answering):
             # A body behind an answer under way is not even read yet.
             return
-        self._deadline = self._waiting.deadlines[self._phase].start(self._late)
+        start = self._waiting.deadlines[self._phase].start
+        self._deadline = self._context.run(start, self._late)
         if not answering:
             self._waiting.add(self, body=self._phase is Phase.BODY)
+
+    def _abort_after(self, seconds: float) -> asyncio.TimerHandle:
+        return self.loop.call_later(seconds, self.transport.abort, context=self._context)
 
     def _clear_deadline(self) -> None:
         if self._deadline is not None:
@@ -427,14 +435,14 @@ class Connection(HttpToolsProtocol):
     def _close(self) -> None:
         """End the connection once the client has taken what was sent."""
         self._clear_deadline()
-        self._deadline = self.loop.call_later(self._limits.write, self.transport.abort)
+        self._deadline = self._abort_after(self._limits.write)
         self.transport.close()
 
     def _drain(self) -> None:
         """End the connection, but let the client read the last answer first."""
         self._enter(Phase.DRAIN)
         self._clear_deadline()
-        self._deadline = self.loop.call_later(self._limits.drain, self.transport.abort)
+        self._deadline = self._abort_after(self._limits.drain)
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import weakref
 from contextlib import suppress
 from contextvars import ContextVar
 
@@ -186,6 +187,29 @@ async def test_pipelined_request_sees_nothing_of_the_context_of_the_one_before()
         writer.write(GET * 3)
         answers = [await one_answer(reader) for _ in range(3)]
     assert [one.rpartition(b"\r\n")[-1] for one in answers] == [b"nobody"] * 3
+
+
+class Held:
+    """Stands for what a request brought along."""
+
+
+@pytest.mark.attack("L-09")
+@pytest.mark.parametrize("request_", [GET, GET[:-2] + b"connection: close\r\n\r\n"])
+async def test_idle_connection_keeps_nothing_of_the_request_before(request_: bytes) -> None:
+    caller = ContextVar[Held]("caller")
+    held = []
+
+    async def app(_: Scope, __: Receive, send: Send) -> None:
+        one = Held()
+        held.append(weakref.ref(one))
+        caller.set(one)
+        await answer(send, b"x")
+
+    async with serving(app) as connect:
+        reader, writer = await connect()
+        writer.write(request_)
+        await one_answer(reader)
+        await eventually(lambda: held[0]() is None, what="the request is forgotten")
 
 
 async def test_disconnect_is_reported_to_the_request_being_answered_though_another_waits() -> None:
