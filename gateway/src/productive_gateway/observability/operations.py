@@ -66,7 +66,9 @@ class Operation(Timed):
         """Make this the current operation, and begin its span."""
         self._outer = _current.set(self)
         attributes = {"mcp.method.name": self._method, "mcp.protocol.version": self._revision}
-        return begin_span(self._method, "SERVER", attributes, carrier=self._meta)
+        # Not kept: connections that are opened meanwhile keep this context, and so the operation.
+        meta, self._meta = self._meta, None
+        return begin_span(self._method, "SERVER", attributes, carrier=meta)
 
     def end(self, seconds: float, error: type[BaseException] | None, span: OpenSpan | None) -> None:
         """Record the operation."""

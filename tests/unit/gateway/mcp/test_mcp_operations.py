@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import weakref
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from harness.mcpkit import JSON_HEADERS, MODERN, McpServer, mcp_server, principa
 from harness.measured import Labels, counted
 from harness.revisions import REVISIONS, Exchange, exchange
 from productive_gateway.errors import InvalidToken
+from productive_gateway.observability.operations import Operation
 from productive_gateway.people.scopes import READ
 
 SERIES = "mcp_server_operation_duration_seconds_count"
@@ -196,6 +198,19 @@ async def test_a_message_of_another_revision_is_measured_by_the_code_of_its_erro
             await mcp.post(request("ping", _meta=meta), version=version)
     [labels] = grown
     assert dict(labels)["error_type"] == code
+
+
+class Meta(dict[str, Any]):
+    """A dictionary of which it can be seen whether it is still in memory."""
+
+
+def test_operation_keeps_nothing_of_the_message_in_its_context() -> None:
+    """Connections that a call opens keep its context as long as they are open."""
+    meta = Meta(big="x")
+    kept = weakref.ref(meta)
+    with Operation("tools/call", MODERN, meta):
+        del meta
+        assert kept() is None
 
 
 async def test_what_is_no_message_of_mcp_is_not_measured() -> None:
