@@ -41,10 +41,17 @@ async def test_task_begins_after_the_time_and_ends_with_the_work() -> None:
 
 
 async def test_task_never_begins_once_the_work_is_over() -> None:
-    noted = Noted()
-    Delayed(Timers(0), noted.run).stop()
+    noted, failures = Noted(), list[str]()
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: failures.append(context["message"])
+    )
+    timers, later = Timers(0), asyncio.Event()
+    Delayed(timers, noted.run).stop()
+    timers.start(later.set)
+    await asyncio.wait_for(later.wait(), 30)
     await turns()
     assert not noted.begun.is_set()
+    assert failures == []
 
 
 async def test_failure_of_the_task_is_the_failure_of_the_work() -> None:

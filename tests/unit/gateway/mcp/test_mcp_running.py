@@ -436,6 +436,47 @@ async def test_long_call_keeps_its_connection_alive(monkeypatch: pytest.MonkeyPa
     assert [part["more_body"] for part in parts] == [True] * (len(parts) - 1) + [False]
 
 
+@pytest.mark.attack("L-16")
+@pytest.mark.parametrize("version", [MODERN, "2025-11-25"])
+@pytest.mark.parametrize(
+    "end",
+    [
+        InvalidToken("Over. Sign in again.", reason="revoked"),
+        AccessDenied("Suspended. Ask IT.", reason="suspended"),
+    ],
+)
+async def test_stream_that_was_kept_alive_ends_with_its_token(
+    version: str, end: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("productive_gateway.mcp.plain_calls.ATTENDED_AFTER", 0.001)
+    monkeypatch.setattr("productive_gateway.mcp.plain_calls.KEPT_ALIVE_AFTER", 0.001)
+    async with mcp_server(recheck=0.01) as mcp, asyncio.timeout(SECONDS):
+        sent: list[Message] = []
+        body = json.dumps(call("get_me", {}, version=version)).encode()
+        waiting = [{"type": "http.request", "body": body, "more_body": False}]
+        mcp.tools.transport.before = held(mcp, "GET", asyncio.Event(), asyncio.Event())
+
+        async def receive() -> Message:
+            if waiting:
+                return waiting.pop()
+            await asyncio.Event().wait()
+            raise AssertionError("nothing further comes")
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+            if message.get("body"):
+                mcp.tokens.known["good"] = end
+
+        with capture_logs() as lines:
+            await mcp.endpoint(call_scope(version), receive, send)
+            await until(lambda: lines)
+    start, *pings, last = sent
+    assert start["status"] == 200
+    assert {(ping["body"], ping["more_body"]) for ping in pings} == {(b": ping\r\n\r\n", True)}
+    assert (last["body"], last["more_body"]) == (b"", False)
+    assert [line["reason"] for line in lines] == ["cancelled"]
+
+
 class Stored(Answer):
     """What Productive has stored."""
 
