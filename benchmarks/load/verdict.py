@@ -20,8 +20,8 @@ LEAST_SERVED: Final = 0.6
 """Part of the bearable rate that is still served at twice that rate, by the requests' number."""
 KEPT_UP: Final = 0.95
 """Part of what is due that has to be served where nobody is refused."""
-MOST_GROWTH: Final = 128_000_000
-"""Bytes by which a gateway may grow under load."""
+MOST_BYTES: Final = 384 * 1024 * 1024
+"""Three quarters of what the chart lets the container have (`gateway.resources`)."""
 MOST_DESCRIPTORS: Final = 1256
 """MAX_CONNECTIONS, and what a gateway opens itself."""
 SPARE_DESCRIPTORS: Final = 120
@@ -128,7 +128,7 @@ def _failures(found: Loaded) -> Iterator[str]:
     if not found.alive:
         yield "the gateway ended"
     for phase in found.phases:
-        broken = [*_of_answers(phase), *_of_resources(phase, found.bytes_before)]
+        broken = [*_of_answers(phase), *_of_resources(phase)]
         yield from (f"{phase.name}: {failure}" for failure in broken)
     if len(found.phases) > 1 and found.phases[-1].rate < LEAST_SERVED * found.phases[-2].rate:
         yield (
@@ -161,10 +161,10 @@ def _of_answers(phase: Phase) -> Iterator[str]:
         yield "not all that was due was served, and nobody was refused"
 
 
-def _of_resources(phase: Phase, bytes_before: int) -> Iterator[str]:
+def _of_resources(phase: Phase) -> Iterator[str]:
     if phase.probes and (slow := quantile(phase.probes, 0.99)) > PROBE_SECONDS:
         yield f"the question whether it lives was answered after {slow:.1f} s"
-    if phase.most_bytes - bytes_before > MOST_GROWTH:
+    if phase.most_bytes > MOST_BYTES:
         yield f"the gateway grew to {phase.most_bytes / 1e6:.0f} MB"
     if phase.most_descriptors > MOST_DESCRIPTORS:
         yield f"it had {phase.most_descriptors} descriptors open"

@@ -86,7 +86,7 @@ def test_each_broken_promise_is_a_failure() -> None:
     phase.latencies = {"tools/list": [11.0]}
     phase.refusals = [12.0]
     phase.probes = [6.0]
-    phase.most_bytes = 300_000_000
+    phase.most_bytes = 500_000_000
     phase.most_descriptors = 2000
     found.phases.append(Phase("idle", 1, 0.0, 1.0))
     said = "\n".join(failures(found))
@@ -97,7 +97,7 @@ def test_each_broken_promise_is_a_failure() -> None:
         "99 of 100 answers took up to 11.0 s",
         "99 of 100 refusals took up to 12.0 s",
         "whether it lives was answered after 6.0 s",
-        "grew to 300 MB",
+        "grew to 500 MB",
         "2000 descriptors",
         "idle: nobody was served",
         "0 of the 450 requests a second that it bears were served",
