@@ -51,7 +51,7 @@ class OperatorSite:
         return f"{API}/{self.names.users}/productiveusers" + (f"/{name}" if name else "")
 
     def let_age(self, name: str) -> None:
-        """Wait until whoever is made now is younger: creation times have whole seconds."""
+        """Wait until a person who is created now is younger: creation times have whole seconds."""
         made = self.kube.get(self.path(name))["metadata"]["creationTimestamp"]
         second = datetime.fromisoformat(made) + timedelta(seconds=1)
         eventually(lambda: datetime.now(UTC) >= second, what="the next second")

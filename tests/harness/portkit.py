@@ -70,7 +70,7 @@ async def echo(_: Scope, receive: Receive, send: Send) -> None:
 
 
 class HeldAnswer:
-    """Answers when it is told to."""
+    """An application that answers once `go` is set."""
 
     def __init__(self, body: bytes = b"done") -> None:
         self.asked, self.go, self.body = asyncio.Event(), asyncio.Event(), body

@@ -38,7 +38,7 @@ COLLECTION_THRESHOLDS: Final = (10_000, 20, 100)
 """Of the garbage collector: an answered request leaves no cycles worth looking for often."""
 ACCEPTED_TOGETHER: Final = 16
 """New connections that are accepted before open ones are served again. uvloop accepts one for each
-socket that listens, so that whoever is new would wait for a second and more on a busy gateway."""
+socket that listens, so a new client would wait for a second and more on a busy gateway."""
 DRAIN_SECONDS: Final = 25
 """How long running requests may take after SIGTERM: below the 30 s that Kubernetes gives a pod."""
 

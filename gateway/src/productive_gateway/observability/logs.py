@@ -32,7 +32,7 @@ _LIBRARIES: Final = (
 )
 """Libraries that may set their own levels and handlers."""
 _QUOTING: Final = "opentelemetry.trace"
-"""Warns of each malformed trace context, and repeats it. Whoever can connect may send one."""
+"""Warns of each malformed trace context, and repeats it. Anybody who can connect may send one."""
 
 
 def configure_logs(level: str) -> None:

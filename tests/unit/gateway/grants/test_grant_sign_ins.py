@@ -61,7 +61,7 @@ async def test_another_account_of_the_provider_with_the_same_address_is_refused(
         with pytest.raises(SubjectMismatch):
             await replica.code(**changes)
     assert len(await records(store)) == 1
-    # The ProductiveUser made anew is another person to us: nothing is bound yet.
+    # A ProductiveUser that was deleted and created again is another person: nothing is bound yet.
     await replica.code(person=ana(uid="5f0c6f0e-0000-4000-8000-000000000002"), subject="another")
     # An administrator who replaced the account deletes the binding.
     for binding in await records(store, RecordKind.SUBJECT):

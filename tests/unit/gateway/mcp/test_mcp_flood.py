@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from harness.mcpkit import JSON_HEADERS, McpServer, mcp_server, person, principal, request, until
 from productive_gateway.errors import TooManyRequests, Unavailable
-from productive_gateway.mcp.flood import LARGE, MOST_LARGE, OpenRequest, OpenRequests
+from productive_gateway.mcp.flood import LARGE, MOST_LARGE, MOST_REQUESTS, OpenRequest, OpenRequests
 from productive_gateway.observability.metrics import REGISTRY
 
 SECONDS = 10
@@ -57,6 +57,27 @@ class Waiting:
     async def all_answered(self) -> Counter[int]:
         self.go.set()
         return Counter(one.status_code for one in await asyncio.gather(*self.sent))
+
+
+@pytest.mark.attack("L-10")
+async def test_flood_of_one_person_gets_429_and_another_person_is_served() -> None:
+    async with mcp_server() as mcp, asyncio.timeout(SECONDS):
+        other = person("simulator-luka-babic", user_id=9106, email="luka@northlight.example")
+        mcp.tokens.known["other"] = principal(other)
+        waiting = Waiting(mcp)
+        for _ in range(100):
+            waiting.send("good")
+        await until(lambda: sum(one.done() for one in waiting.sent) == 100 - MOST_REQUESTS)
+        for one in waiting.sent:
+            if one.done():
+                refused = one.result()
+                assert refused.status_code == 429
+                assert refused.headers["retry-after"] == "5"
+                assert "www-authenticate" not in refused.headers
+        assert (await mcp.post(request("ping"), token="other")).status_code == 200
+        answers = await waiting.all_answered()
+        assert answers == {200: MOST_REQUESTS, 429: 100 - MOST_REQUESTS}
+        assert (await mcp.post(request("ping"))).status_code == 200
 
 
 @pytest.mark.attack("L-10")

@@ -164,7 +164,9 @@ async def test_above_the_cap_the_connection_that_has_waited_longest_is_closed() 
         assert b"\r\nretry-after: 5\r\n" in refusal
         app.go.set()
         for reader, _ in (working, fresh):
-            assert (await one_answer(reader)).endswith(b"done"), "whoever is answered stays"
+            assert (await one_answer(reader)).endswith(b"done"), (
+                "a client that is being answered stays connected"
+            )
         newest[1].write(GET)
         assert (await one_answer(newest[0])).endswith(b"done")
 
