@@ -10,10 +10,8 @@ import pytest
 from harness.build import programs
 from harness.cluster import Cluster
 from harness.grantkit import HeldKeys, HeldPeople, Replica, ana
-from harness.grantpair import Pair, ProxiedReplica, SystemClock
+from harness.grantpair import Pair, ProxiedReplica, SystemClock, proxied_store
 from harness.plane import Plane, running_plane
-from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
-from productive_kube.client import KubeClient
 
 
 @pytest.fixture
@@ -23,12 +21,7 @@ async def pair(cluster: Cluster) -> AsyncIterator[Pair]:
     async with AsyncExitStack() as stack:
 
         async def replica() -> ProxiedReplica:
-            proxy = cluster.proxy()
-            kubeconfig = cluster.kubeconfig("gateway", proxy=proxy)
-            api = await stack.enter_async_context(
-                await KubeClient.connect(kubeconfig, user_agent="productive-gateway")
-            )
-            store = KubernetesGrantStore(api, cluster.names.grants)
+            store, proxy = await stack.enter_async_context(proxied_store(cluster))
             return ProxiedReplica(
                 Replica.over(store, people=people, keys=keys, clock=SystemClock()), proxy
             )

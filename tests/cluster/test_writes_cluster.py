@@ -11,34 +11,22 @@ import pytest
 
 from harness.cluster import Cluster
 from harness.faults import Answer, CutAfter, CutBefore, Hold, Predicate, Seen, Trap
-from harness.grantkit import HeldClock, HeldKeys, ana
+from harness.grantkit import HeldKeys, ana
+from harness.grantpair import SystemClock, proxied_store
 from harness.kube import secret_data, secrets_path
 from harness.proxy import RecordingProxy
 from harness.quota import limit_secrets
 from harness.writeskit import Things, Writer, at_once
-from productive_contract.clock import system_clock
 from productive_contract.names import LABEL_USER, LABEL_USER_UID, LEDGER_TYPE
 from productive_gateway.grants.ledger import ledger_name
 from productive_gateway.grants.retry_budget import RetryLimits
-from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
 from productive_gateway.tools.writes.claims import Known
 from productive_gateway.tools.writes.errors import LedgerUnavailable, UndoRefused
 from productive_gateway.tools.writes.results import Found, Report, Written
 from productive_gateway.tools.writes.undo import NoUndo, UndoHandle
-from productive_kube.client import KubeClient
 
 LEASE = 46.0
 """Seconds after which nobody writes any more."""
-
-
-class SystemClock(HeldClock):
-    """The system's clock, which can be moved forward."""
-
-    def __init__(self) -> None:
-        super().__init__(0)
-
-    def __call__(self) -> float:
-        return system_clock() + self.now
 
 
 @dataclass
@@ -69,12 +57,7 @@ async def pair(cluster: Cluster) -> AsyncIterator[Pair]:
     async with AsyncExitStack() as stack:
 
         async def replica() -> Replica:
-            proxy = cluster.proxy()
-            kubeconfig = cluster.kubeconfig("gateway", proxy=proxy)
-            api = await stack.enter_async_context(
-                await KubeClient.connect(kubeconfig, user_agent="productive-gateway")
-            )
-            store = KubernetesGrantStore(api, cluster.names.grants)
+            store, proxy = await stack.enter_async_context(proxied_store(cluster))
             return Replica(Writer(store, keys, clock=clock, limits=RetryLimits()), proxy)
 
         yield Pair(await replica(), await replica(), cluster, clock, Things(clock=clock))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from harness.cluster import Cluster
@@ -11,6 +13,8 @@ from harness.kube import secrets_path
 from harness.proxy import RecordingProxy
 from productive_contract.clock import system_clock
 from productive_gateway.grants.record import RecordKind, decode
+from productive_gateway.grants.store_kubernetes import KubernetesGrantStore
+from productive_kube.client import KubeClient
 
 
 @dataclass
@@ -50,6 +54,17 @@ class SystemClock(HeldClock):
 
     def __call__(self) -> float:
         return system_clock() + self.now
+
+
+@asynccontextmanager
+async def proxied_store(
+    cluster: Cluster,
+) -> AsyncIterator[tuple[KubernetesGrantStore, RecordingProxy]]:
+    """Connect a gateway's store of grants through a proxy of its own."""
+    proxy = cluster.proxy()
+    kubeconfig = cluster.kubeconfig("gateway", proxy=proxy)
+    async with await KubeClient.connect(kubeconfig, user_agent="productive-gateway") as api:
+        yield KubernetesGrantStore(api, cluster.names.grants), proxy
 
 
 def get_of_a_grant(seen: Seen) -> bool:
